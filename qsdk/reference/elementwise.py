@@ -1,0 +1,159 @@
+"""Element by element: quantize_per_tensor, dequantize, clamp, add, mul, lookup_table. Rules 1, 2, 4, 5, 6, 7."""
+
+import torch
+from torch import Tensor
+
+from qsdk.reference.rounding import centered, f32_tensor, round_clamp
+
+
+@torch.library.custom_op(
+    "qsdk::quantize_per_tensor",
+    mutates_args=(),
+    schema="(Tensor input, float inverse_scale, float output_scale, int output_zero_point, int output_min, "
+    "int output_max) -> Tensor",
+)
+def quantize_per_tensor(
+    input: Tensor,
+    inverse_scale: float,
+    output_scale: float,
+    output_zero_point: int,
+    output_min: int,
+    output_max: int,
+) -> Tensor:
+    """Rule 1: clamp(rne(f32(input * inverse_scale)) + output_zero_point, output_min, output_max); NaN gives the zero
+    point."""
+    scaled = input.detach().to(torch.float32) * f32_tensor(inverse_scale, input)
+    return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous()
+
+
+@quantize_per_tensor.register_fake
+def _(
+    input: Tensor,
+    inverse_scale: float,
+    output_scale: float,
+    output_zero_point: int,
+    output_min: int,
+    output_max: int,
+) -> Tensor:
+    return input.new_empty(input.shape, dtype=torch.int8)
+
+
+@torch.library.custom_op(
+    "qsdk::dequantize",
+    mutates_args=(),
+    schema="(Tensor input, float input_scale, int input_zero_point) -> Tensor",
+)
+def dequantize(input: Tensor, input_scale: float, input_zero_point: int) -> Tensor:
+    """Rule 2: f32(input_scale * f32(input - input_zero_point))."""
+    return centered(input, input_zero_point) * f32_tensor(input_scale, input)
+
+
+@dequantize.register_fake
+def _(input: Tensor, input_scale: float, input_zero_point: int) -> Tensor:
+    return input.new_empty(input.shape, dtype=torch.float32)
+
+
+@torch.library.custom_op(
+    "qsdk::clamp", mutates_args=(), schema="(Tensor input, int output_min, int output_max) -> Tensor"
+)
+def clamp(input: Tensor, output_min: int, output_max: int) -> Tensor:
+    """Rule 7: min(max(input, output_min), output_max); qparams pass through."""
+    return input.clamp(output_min, output_max)
+
+
+@clamp.register_fake
+def _(input: Tensor, output_min: int, output_max: int) -> Tensor:
+    return torch.empty_like(input)
+
+
+@torch.library.custom_op(
+    "qsdk::add",
+    mutates_args=(),
+    schema="(Tensor input, Tensor other, float input_multiplier, float other_multiplier, int input_zero_point, "
+    "int other_zero_point, float output_scale, int output_zero_point, int output_min, int output_max) -> Tensor",
+)
+def add(
+    input: Tensor,
+    other: Tensor,
+    input_multiplier: float,
+    other_multiplier: float,
+    input_zero_point: int,
+    other_zero_point: int,
+    output_scale: float,
+    output_zero_point: int,
+    output_min: int,
+    output_max: int,
+) -> Tensor:
+    """Rule 4: clamp(rne(f32(f32(input' * input_multiplier) + f32(other' * other_multiplier))) + output_zero_point)."""
+    left = centered(input, input_zero_point) * f32_tensor(input_multiplier, input)
+    right = centered(other, other_zero_point) * f32_tensor(other_multiplier, other)
+    return round_clamp(left + right, output_zero_point, output_min, output_max).contiguous()
+
+
+@add.register_fake
+def _(
+    input: Tensor,
+    other: Tensor,
+    input_multiplier: float,
+    other_multiplier: float,
+    input_zero_point: int,
+    other_zero_point: int,
+    output_scale: float,
+    output_zero_point: int,
+    output_min: int,
+    output_max: int,
+) -> Tensor:
+    return input.new_empty(torch.broadcast_shapes(input.shape, other.shape), dtype=torch.int8)
+
+
+@torch.library.custom_op(
+    "qsdk::mul",
+    mutates_args=(),
+    schema="(Tensor input, Tensor other, float multiplier, int input_zero_point, int other_zero_point, "
+    "float output_scale, int output_zero_point, int output_min, int output_max) -> Tensor",
+)
+def mul(
+    input: Tensor,
+    other: Tensor,
+    multiplier: float,
+    input_zero_point: int,
+    other_zero_point: int,
+    output_scale: float,
+    output_zero_point: int,
+    output_min: int,
+    output_max: int,
+) -> Tensor:
+    """Rule 5: clamp(rne(f32(f32(input' * other') * multiplier)) + output_zero_point)."""
+    product = centered(input, input_zero_point) * centered(other, other_zero_point)
+    scaled = product * f32_tensor(multiplier, input)
+    return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous()
+
+
+@mul.register_fake
+def _(
+    input: Tensor,
+    other: Tensor,
+    multiplier: float,
+    input_zero_point: int,
+    other_zero_point: int,
+    output_scale: float,
+    output_zero_point: int,
+    output_min: int,
+    output_max: int,
+) -> Tensor:
+    return input.new_empty(torch.broadcast_shapes(input.shape, other.shape), dtype=torch.int8)
+
+
+@torch.library.custom_op(
+    "qsdk::lookup_table",
+    mutates_args=(),
+    schema="(Tensor input, Tensor table, float output_scale, int output_zero_point) -> Tensor",
+)
+def lookup_table(input: Tensor, table: Tensor, output_scale: float, output_zero_point: int) -> Tensor:
+    """Rule 6: table[input + 128], table int8 [256]."""
+    return table[input.to(torch.int64) + 128].contiguous()
+
+
+@lookup_table.register_fake
+def _(input: Tensor, table: Tensor, output_scale: float, output_zero_point: int) -> Tensor:
+    return input.new_empty(input.shape, dtype=torch.int8)

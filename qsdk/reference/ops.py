@@ -1,0 +1,29 @@
+"""Every reference operator, as torch.ops.qsdk.<name>: exact semantics on plain int8 tensors in torch's NCHW layout.
+
+A floating-point argument is a Python float that holds an exact binary32 value. An argument named as an option of the
+file's operator is that option; `<operand>_zero_point`, `<operand>_scale`, `output_scale` and `output_zero_point`
+describe tensors.
+"""
+
+from qsdk.reference.conv import conv2d, linear
+from qsdk.reference.elementwise import add, clamp, dequantize, lookup_table, mul, quantize_per_tensor
+from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mean
+from qsdk.reference.shape import cat, permute, reshape
+
+__all__ = [
+    "adaptive_avg_pool2d",
+    "add",
+    "avg_pool2d",
+    "cat",
+    "clamp",
+    "conv2d",
+    "dequantize",
+    "linear",
+    "lookup_table",
+    "max_pool2d",
+    "mean",
+    "mul",
+    "permute",
+    "quantize_per_tensor",
+    "reshape",
+]

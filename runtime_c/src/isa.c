@@ -1,0 +1,70 @@
+/* isa.c - which instruction sets this build contains and this CPU has. The QRT_ISA environment variable is not read
+ * here. */
+#include "isa.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "qrt.h"
+
+#if QRT_HOSTED && defined(__linux__) && defined(__arm__)
+#include <sys/auxv.h>
+#define HWCAP_ARM_NEON (1ul << 12)
+#endif
+
+typedef struct isa_row {
+  const char *name;
+  uint32_t isa, implies;
+} isa_row;
+
+static const isa_row rows[] = {
+#define QRT_ISA_ROW(name, implies) {#name, QRT_ISA_##name, implies},
+#include "isa.inc"
+#undef QRT_ISA_ROW
+};
+
+/* What the CPU can execute and the operating system preserves. Where there is nobody to ask, what the compiler was
+ * told. */
+static uint32_t cpu_isas(void) {
+  uint32_t isas = QRT_ISA_scalar;
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2")) isas |= QRT_ISA_avx2;
+  if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    isas |= QRT_ISA_avx512vnni;
+#elif defined(__aarch64__)
+  isas |= QRT_ISA_neon;
+#elif QRT_HOSTED && defined(__linux__) && defined(__arm__)
+  if (getauxval(AT_HWCAP) & HWCAP_ARM_NEON) isas |= QRT_ISA_neon;
+#elif defined(__ARM_NEON)
+  isas |= QRT_ISA_neon;
+#endif
+  return isas;
+}
+
+static uint32_t built_isas(void) {
+  uint32_t isas = QRT_ISA_scalar;
+  if (QRT_HAVE_AVX512VNNI) isas |= QRT_ISA_avx512vnni;
+  if (QRT_HAVE_AVX2) isas |= QRT_ISA_avx2;
+  if (QRT_HAVE_NEON) isas |= QRT_ISA_neon;
+  return isas;
+}
+
+uint32_t qrt_isa_available(void) { return cpu_isas() & built_isas(); }
+
+uint32_t qrt_isa_mask(const char *name) {
+  const uint32_t available = qrt_isa_available();
+  if (name == NULL) return available;
+  for (size_t i = 0; i < QRT_ISA_COUNT; i++) {
+    if (strcmp(name, rows[i].name) == 0 && (rows[i].isa & available)) return (rows[i].isa | rows[i].implies) & available;
+  }
+  return 0;
+}
+
+const char *qrt_isa_name(uint32_t index) {
+  const uint32_t available = qrt_isa_available();
+  for (size_t i = 0; i < QRT_ISA_COUNT; i++) {
+    if ((rows[i].isa & available) && index-- == 0) return rows[i].name;
+  }
+  return NULL;
+}

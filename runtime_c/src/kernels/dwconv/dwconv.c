@@ -1,0 +1,17 @@
+/* dwconv.c - the table of dwconv kernels and the choice among them. */
+#include "dwconv.h"
+
+const qrt_dwconv_kernel qrt_dwconv_kernels[] = {
+#define QRT_DWCONV_KERNEL(dtype, isa, cr) \
+  {#dtype "__" #isa "_" "c" #cr, QRT_ISA_##isa, cr, qrt_dwconv_##dtype##__##isa##_c##cr##_packed_size, qrt_dwconv_##dtype##__##isa##_c##cr##_pack, qrt_dwconv_##dtype##__##isa##_c##cr},
+#include "dwconv.inc"
+#undef QRT_DWCONV_KERNEL
+};
+
+const size_t qrt_dwconv_kernel_count = sizeof qrt_dwconv_kernels / sizeof qrt_dwconv_kernels[0];
+
+const qrt_dwconv_kernel *qrt_dwconv_select(uint32_t isa_mask) {
+  const qrt_dwconv_kernel *kernel = qrt_dwconv_kernels;
+  while (!(kernel->isa & (isa_mask | QRT_ISA_scalar))) kernel++;
+  return kernel;
+}

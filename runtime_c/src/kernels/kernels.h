@@ -1,0 +1,29 @@
+/* kernels.h - what every kernel family has in common. The families themselves are one directory each.
+ *
+ * A family is  <family>.inc   its kernels, one row each, best first, the scalar reference last
+ *              <family>.h     the contract, as loops
+ *              <family>.c     selection
+ *              <family>_<dtype>__<isa>_<tile>.c   the kernels
+ *
+ * Kernels are pure functions of their arguments: they know no model, no session and no allocator, never fail, and give
+ * exactly the bytes of the family's scalar kernel. A row belongs to the build when QRT_HAVE_<ISA> is 1; the build
+ * defines that from the toolchain and compiles each file with the flags of the instruction set in its name.
+ */
+#ifndef QRT_KERNELS_H
+#define QRT_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../isa.h"
+
+#define QRT_JOIN4_(a, b, c, d) a##b##c##d
+
+/* How an integer accumulator becomes an int8: design rule 3's epilogue; see requantize.h. */
+typedef struct qrt_output_range {
+  int32_t zero_point; /* [-128, 127] */
+  int32_t min;        /* -128 <= min <= max <= 127 */
+  int32_t max;
+} qrt_output_range;
+
+#endif

@@ -1,0 +1,280 @@
+/* schema.h - the tables of qsdk.fbs as data, for flat.c. Made by schema/generate.py from schema/qsdk.fbs; edit those. */
+#ifndef QRT_SCHEMA_H
+#define QRT_SCHEMA_H
+
+#include "flat_types.h"
+
+#define QRT_FB_IDENTIFIER "QSDK"
+#define QRT_FB_DEPTH 3 /* longest chain of tables */
+#define QRT_FB_ROOT QRT_FB_TABLE_Model
+
+enum { /* DType */
+  QRT_FB_DType_float32 = 0,
+  QRT_FB_DType_int8 = 1,
+  QRT_FB_DType_uint8 = 2,
+  QRT_FB_DType_int32 = 3,
+  QRT_FB_DType_int64 = 4,
+  QRT_FB_DType_int4 = 5,
+  QRT_FB_DType_END = 6
+};
+
+enum { /* TensorKind */
+  QRT_FB_TensorKind_activation = 0,
+  QRT_FB_TensorKind_constant = 1,
+  QRT_FB_TensorKind_state = 2,
+  QRT_FB_TensorKind_END = 3
+};
+
+enum { /* tags of union Operation */
+  QRT_FB_Operation_quantize_per_tensor = 1,
+  QRT_FB_Operation_dequantize = 2,
+  QRT_FB_Operation_conv2d = 3,
+  QRT_FB_Operation_linear = 4,
+  QRT_FB_Operation_clamp = 5,
+  QRT_FB_Operation_add = 6,
+  QRT_FB_Operation_mul = 7,
+  QRT_FB_Operation_lookup_table = 8,
+  QRT_FB_Operation_cat = 9,
+  QRT_FB_Operation_max_pool2d = 10,
+  QRT_FB_Operation_avg_pool2d = 11,
+  QRT_FB_Operation_adaptive_avg_pool2d = 12,
+  QRT_FB_Operation_mean = 13,
+  QRT_FB_Operation_reshape = 14,
+  QRT_FB_Operation_permute = 15,
+  QRT_FB_Operation_custom = 16,
+  QRT_FB_Operation_END = 17
+};
+
+enum { /* struct Buffer: offsets */
+  QRT_FB_Buffer_offset = 0,
+  QRT_FB_Buffer_size = 8,
+  QRT_FB_Buffer_SIZE = 16
+};
+
+enum { /* fields of Model */
+  QRT_FB_Model_version,
+  QRT_FB_Model_numerics,
+  QRT_FB_Model_crc32,
+  QRT_FB_Model_producer,
+  QRT_FB_Model_name,
+  QRT_FB_Model_tensors,
+  QRT_FB_Model_operators,
+  QRT_FB_Model_inputs,
+  QRT_FB_Model_outputs,
+  QRT_FB_Model_buffers,
+  QRT_FB_Model_data_offset,
+  QRT_FB_Model_data_size,
+  QRT_FB_Model_regions,
+  QRT_FB_Model_packed,
+  QRT_FB_Model_test_vectors,
+  QRT_FB_Model_FIELDS
+};
+extern const qrt_fb_field qrt_fb_Model_fields[];
+
+enum { /* fields of Operator */
+  QRT_FB_Operator_name,
+  QRT_FB_Operator_inputs,
+  QRT_FB_Operator_outputs,
+  QRT_FB_Operator_operation,
+  QRT_FB_Operator_live,
+  QRT_FB_Operator_FIELDS
+};
+extern const qrt_fb_field qrt_fb_Operator_fields[];
+
+enum { /* fields of PackedSection */
+  QRT_FB_PackedSection_tensor,
+  QRT_FB_PackedSection_pack_id,
+  QRT_FB_PackedSection_layout_version,
+  QRT_FB_PackedSection_buffer,
+  QRT_FB_PackedSection_FIELDS
+};
+extern const qrt_fb_field qrt_fb_PackedSection_fields[];
+
+enum { /* fields of Region */
+  QRT_FB_Region_name,
+  QRT_FB_Region_size,
+  QRT_FB_Region_peak_live,
+  QRT_FB_Region_FIELDS
+};
+extern const qrt_fb_field qrt_fb_Region_fields[];
+
+enum { /* fields of SeededInput */
+  QRT_FB_SeededInput_minimum,
+  QRT_FB_SeededInput_step,
+  QRT_FB_SeededInput_FIELDS
+};
+extern const qrt_fb_field qrt_fb_SeededInput_fields[];
+
+enum { /* fields of Tensor */
+  QRT_FB_Tensor_name,
+  QRT_FB_Tensor_kind,
+  QRT_FB_Tensor_dtype,
+  QRT_FB_Tensor_shape,
+  QRT_FB_Tensor_scale,
+  QRT_FB_Tensor_zero_point,
+  QRT_FB_Tensor_channel_axis,
+  QRT_FB_Tensor_buffer,
+  QRT_FB_Tensor_offset,
+  QRT_FB_Tensor_region,
+  QRT_FB_Tensor_dynamic_axis,
+  QRT_FB_Tensor_FIELDS
+};
+extern const qrt_fb_field qrt_fb_Tensor_fields[];
+
+enum { /* fields of TestVector */
+  QRT_FB_TestVector_seed,
+  QRT_FB_TestVector_seeded,
+  QRT_FB_TestVector_output_crc,
+  QRT_FB_TestVector_inputs,
+  QRT_FB_TestVector_outputs,
+  QRT_FB_TestVector_FIELDS
+};
+extern const qrt_fb_field qrt_fb_TestVector_fields[];
+
+enum { /* fields of adaptive_avg_pool2d */
+  QRT_FB_adaptive_avg_pool2d_output_size,
+  QRT_FB_adaptive_avg_pool2d_rescale,
+  QRT_FB_adaptive_avg_pool2d_output_min,
+  QRT_FB_adaptive_avg_pool2d_output_max,
+  QRT_FB_adaptive_avg_pool2d_FIELDS
+};
+extern const qrt_fb_field qrt_fb_adaptive_avg_pool2d_fields[];
+
+enum { /* fields of add */
+  QRT_FB_add_input_multiplier,
+  QRT_FB_add_other_multiplier,
+  QRT_FB_add_output_min,
+  QRT_FB_add_output_max,
+  QRT_FB_add_FIELDS
+};
+extern const qrt_fb_field qrt_fb_add_fields[];
+
+enum { /* fields of avg_pool2d */
+  QRT_FB_avg_pool2d_kernel_size,
+  QRT_FB_avg_pool2d_stride,
+  QRT_FB_avg_pool2d_padding,
+  QRT_FB_avg_pool2d_ceil_mode,
+  QRT_FB_avg_pool2d_count_include_pad,
+  QRT_FB_avg_pool2d_divisor_override,
+  QRT_FB_avg_pool2d_rescale,
+  QRT_FB_avg_pool2d_output_min,
+  QRT_FB_avg_pool2d_output_max,
+  QRT_FB_avg_pool2d_FIELDS
+};
+extern const qrt_fb_field qrt_fb_avg_pool2d_fields[];
+
+enum { /* fields of cat */
+  QRT_FB_cat_dim,
+  QRT_FB_cat_FIELDS
+};
+extern const qrt_fb_field qrt_fb_cat_fields[];
+
+enum { /* fields of clamp */
+  QRT_FB_clamp_output_min,
+  QRT_FB_clamp_output_max,
+  QRT_FB_clamp_FIELDS
+};
+extern const qrt_fb_field qrt_fb_clamp_fields[];
+
+enum { /* fields of conv2d */
+  QRT_FB_conv2d_stride,
+  QRT_FB_conv2d_padding,
+  QRT_FB_conv2d_dilation,
+  QRT_FB_conv2d_groups,
+  QRT_FB_conv2d_output_min,
+  QRT_FB_conv2d_output_max,
+  QRT_FB_conv2d_FIELDS
+};
+extern const qrt_fb_field qrt_fb_conv2d_fields[];
+
+enum { /* fields of custom */
+  QRT_FB_custom_name,
+  QRT_FB_custom_options,
+  QRT_FB_custom_FIELDS
+};
+extern const qrt_fb_field qrt_fb_custom_fields[];
+
+enum { /* fields of linear */
+  QRT_FB_linear_output_min,
+  QRT_FB_linear_output_max,
+  QRT_FB_linear_FIELDS
+};
+extern const qrt_fb_field qrt_fb_linear_fields[];
+
+enum { /* fields of max_pool2d */
+  QRT_FB_max_pool2d_kernel_size,
+  QRT_FB_max_pool2d_stride,
+  QRT_FB_max_pool2d_padding,
+  QRT_FB_max_pool2d_dilation,
+  QRT_FB_max_pool2d_ceil_mode,
+  QRT_FB_max_pool2d_FIELDS
+};
+extern const qrt_fb_field qrt_fb_max_pool2d_fields[];
+
+enum { /* fields of mean */
+  QRT_FB_mean_dim,
+  QRT_FB_mean_keepdim,
+  QRT_FB_mean_rescale,
+  QRT_FB_mean_output_min,
+  QRT_FB_mean_output_max,
+  QRT_FB_mean_FIELDS
+};
+extern const qrt_fb_field qrt_fb_mean_fields[];
+
+enum { /* fields of mul */
+  QRT_FB_mul_multiplier,
+  QRT_FB_mul_output_min,
+  QRT_FB_mul_output_max,
+  QRT_FB_mul_FIELDS
+};
+extern const qrt_fb_field qrt_fb_mul_fields[];
+
+enum { /* fields of permute */
+  QRT_FB_permute_dims,
+  QRT_FB_permute_FIELDS
+};
+extern const qrt_fb_field qrt_fb_permute_fields[];
+
+enum { /* fields of quantize_per_tensor */
+  QRT_FB_quantize_per_tensor_inverse_scale,
+  QRT_FB_quantize_per_tensor_output_min,
+  QRT_FB_quantize_per_tensor_output_max,
+  QRT_FB_quantize_per_tensor_FIELDS
+};
+extern const qrt_fb_field qrt_fb_quantize_per_tensor_fields[];
+
+enum {
+  QRT_FB_TABLE_Model,
+  QRT_FB_TABLE_Operator,
+  QRT_FB_TABLE_PackedSection,
+  QRT_FB_TABLE_Region,
+  QRT_FB_TABLE_SeededInput,
+  QRT_FB_TABLE_Tensor,
+  QRT_FB_TABLE_TestVector,
+  QRT_FB_TABLE_adaptive_avg_pool2d,
+  QRT_FB_TABLE_add,
+  QRT_FB_TABLE_avg_pool2d,
+  QRT_FB_TABLE_cat,
+  QRT_FB_TABLE_clamp,
+  QRT_FB_TABLE_conv2d,
+  QRT_FB_TABLE_custom,
+  QRT_FB_TABLE_dequantize,
+  QRT_FB_TABLE_linear,
+  QRT_FB_TABLE_lookup_table,
+  QRT_FB_TABLE_max_pool2d,
+  QRT_FB_TABLE_mean,
+  QRT_FB_TABLE_mul,
+  QRT_FB_TABLE_permute,
+  QRT_FB_TABLE_quantize_per_tensor,
+  QRT_FB_TABLE_reshape,
+  QRT_FB_TABLE_COUNT
+};
+
+#define QRT_FB_STRUCT_Buffer 0
+#define QRT_FB_UNION_Operation 0
+
+extern const qrt_fb_table qrt_fb_tables[];
+extern const qrt_fb_struct qrt_fb_structs[];
+extern const qrt_fb_union qrt_fb_unions[];
+
+#endif
