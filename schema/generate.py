@@ -153,7 +153,7 @@ def read_field(table: str, field: Table, object_names: list[str], enum_names: li
     if base in SCALARS:
         kind = SCALARS[base][0]
         number = integer(field, 4, N.Int64Flags)
-        default: float | bool = scalar(field, 5, N.Float64Flags) if kind == "float" else number
+        default: float | bool = float(scalar(field, 5, N.Float64Flags)) if kind == "float" else number
         return Field(name, slot, kind, "", bool(default) if kind == "bool" else default, required)
     if base == STRING:
         return Field(name, slot, "string", "", None, required)
@@ -265,7 +265,7 @@ def c_field(schema: Schema, field: Field) -> str:
         number = int(field.default)
         assert -(2**31) <= number < 2**31
     return (
-        f"  {{QRT_FB_NAME(\"{field.name}\"), QRT_FB_{field.kind.upper()}, QRT_FB_{element}, {int(field.required)}, "
+        f'  {{QRT_FB_NAME("{field.name}"), QRT_FB_{field.kind.upper()}, QRT_FB_{element}, {int(field.required)}, '
         f"{field.slot}, {link}, {number}, {real!r}f}},"
     )
 
@@ -300,21 +300,18 @@ def py_text(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def py_tuple(items: list[str], indent: str) -> list[str]:
-    """`indent + "(...)"` laid out the way ruff format does it; the caller supplies what stands before and after."""
-    return [f"{indent}{item}," for item in items]
-
-
-def py_names(key: str, items: list[str], brackets: str) -> list[str]:
-    one_line = f"    {key}: {brackets[0]}{', '.join(items)}{',' if brackets == '()' and len(items) == 1 else ''}{brackets[1]},"
+def py_entry(key: str, items: list[str], brackets: str) -> list[str]:
+    """A dictionary entry whose value is a tuple or a dictionary, laid out the way ruff format does it."""
+    comma = "," if brackets == "()" and len(items) == 1 else ""
+    one_line = f"    {key}: {brackets[0]}{', '.join(items)}{comma}{brackets[1]},"
     if len(one_line) <= 120:
         return [one_line]
-    return [f"    {key}: {brackets[0]}", *py_tuple(items, "        "), f"    {brackets[1]},"]
+    return [f"    {key}: {brackets[0]}", *(f"        {item}," for item in items), f"    {brackets[1]},"]
 
 
 def python_tables(schema: Schema) -> str:
     out = [
-        f'"""The tables of qsdk.fbs as data, for the writer and the verifier. {MADE_BY}"""',
+        f'"""The tables of qsdk.fbs as data, for the writer and the verifier.\n\n{MADE_BY}\n"""',
         "",
         "from __future__ import annotations",
         "",
@@ -343,17 +340,17 @@ def python_tables(schema: Schema) -> str:
         "ENUMS: dict[str, dict[str, int]] = {",
     ]
     for name, values in schema.enums.items():
-        out += py_names(f'"{name}"', [f'"{member}": {number}' for member, number in values.items()], "{}")
+        out += py_entry(f'"{name}"', [f'"{member}": {number}' for member, number in values.items()], "{}")
     out += ["}", "", "# A union's member has the tag index + 1.", "UNIONS: dict[str, tuple[str, ...]] = {"]
     for name, members in schema.unions.items():
-        out += py_names(f'"{name}"', [f'"{member}"' for member in members], "()")
+        out += py_entry(f'"{name}"', [f'"{member}"' for member in members], "()")
     out += ["}", "", "STRUCTS: dict[str, tuple[tuple[str, str], ...]] = {"]
     for name, struct in schema.structs.items():
-        out += py_names(f'"{name}"', [f'("{member}", "{kind}")' for member, kind, _ in struct.members], "()")
+        out += py_entry(f'"{name}"', [f'("{member}", "{kind}")' for member, kind, _ in struct.members], "()")
     out += ["}", "", "TABLES: dict[str, tuple[Field, ...]] = {"]
     for name, fields in schema.tables.items():
         items = [f"Field({', '.join(py_text(value) for value in field)})" for field in fields]
-        out += py_names(f'"{name}"', items, "()")
+        out += py_entry(f'"{name}"', items, "()")
     return "\n".join([*out, "}"]) + "\n"
 
 

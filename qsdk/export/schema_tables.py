@@ -1,4 +1,7 @@
-"""The tables of qsdk.fbs as data, for the writer and the verifier. Made by schema/generate.py from schema/qsdk.fbs; edit those."""
+"""The tables of qsdk.fbs as data, for the writer and the verifier.
+
+Made by schema/generate.py from schema/qsdk.fbs; edit those.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("size", 1, "ulong", "", 0, False),
         Field("peak_live", 2, "ulong", "", 0, False),
     ),
-    "SeededInput": (Field("minimum", 0, "float", "", 0, False), Field("step", 1, "float", "", 0, False)),
+    "SeededInput": (Field("minimum", 0, "float", "", 0.0, False), Field("step", 1, "float", "", 0.0, False)),
     "Tensor": (
         Field("name", 0, "string", "", None, False),
         Field("kind", 1, "ubyte", "", 0, False),
@@ -119,8 +122,8 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_max", 3, "int", "", 127, False),
     ),
     "add": (
-        Field("input_multiplier", 0, "float", "", 0, False),
-        Field("other_multiplier", 1, "float", "", 0, False),
+        Field("input_multiplier", 0, "float", "", 0.0, False),
+        Field("other_multiplier", 1, "float", "", 0.0, False),
         Field("output_min", 2, "int", "", -128, False),
         Field("output_max", 3, "int", "", 127, False),
     ),
@@ -164,13 +167,13 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_max", 4, "int", "", 127, False),
     ),
     "mul": (
-        Field("multiplier", 0, "float", "", 0, False),
+        Field("multiplier", 0, "float", "", 0.0, False),
         Field("output_min", 1, "int", "", -128, False),
         Field("output_max", 2, "int", "", 127, False),
     ),
     "permute": (Field("dims", 0, "vector", "int", None, False),),
     "quantize_per_tensor": (
-        Field("inverse_scale", 0, "float", "", 0, False),
+        Field("inverse_scale", 0, "float", "", 0.0, False),
         Field("output_min", 1, "int", "", -128, False),
         Field("output_max", 2, "int", "", 127, False),
     ),

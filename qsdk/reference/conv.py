@@ -68,7 +68,8 @@ def _(
     output_max: int,
 ) -> Tensor:
     extents = [
-        (input.shape[2 + i] + padding[i] + padding[i + 2] - dilation[i] * (weight.shape[2 + i] - 1) - 1) // stride[i] + 1
+        (input.shape[2 + i] + padding[i] + padding[i + 2] - dilation[i] * (weight.shape[2 + i] - 1) - 1) // stride[i]
+        + 1
         for i in range(2)
     ]
     return input.new_empty([input.shape[0], weight.shape[0], *extents], dtype=torch.int8)

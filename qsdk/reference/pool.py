@@ -131,9 +131,7 @@ def _(
     output_min: int,
     output_max: int,
 ) -> Tensor:
-    extents = [
-        pooled_extent(input.shape[2 + i], kernel_size[i], stride[i], padding[i], 1, ceil_mode) for i in range(2)
-    ]
+    extents = [pooled_extent(input.shape[2 + i], kernel_size[i], stride[i], padding[i], 1, ceil_mode) for i in range(2)]
     return input.new_empty([*input.shape[:2], *extents])
 
 

@@ -9,7 +9,7 @@
 
 #if QRT_HOSTED && defined(__linux__) && defined(__arm__)
 #include <sys/auxv.h>
-#define HWCAP_ARM_NEON (1ul << 12)
+#define NEON_BIT_OF_HWCAP (1ul << 12)
 #endif
 
 typedef struct isa_row {
@@ -35,7 +35,7 @@ static uint32_t cpu_isas(void) {
 #elif defined(__aarch64__)
   isas |= QRT_ISA_neon;
 #elif QRT_HOSTED && defined(__linux__) && defined(__arm__)
-  if (getauxval(AT_HWCAP) & HWCAP_ARM_NEON) isas |= QRT_ISA_neon;
+  if (getauxval(AT_HWCAP) & NEON_BIT_OF_HWCAP) isas |= QRT_ISA_neon;
 #elif defined(__ARM_NEON)
   isas |= QRT_ISA_neon;
 #endif
@@ -50,13 +50,16 @@ static uint32_t built_isas(void) {
   return isas;
 }
 
-uint32_t qrt_isa_available(void) { return cpu_isas() & built_isas(); }
+uint32_t qrt_isa_available(void) {
+  return cpu_isas() & built_isas();
+}
 
 uint32_t qrt_isa_mask(const char *name) {
   const uint32_t available = qrt_isa_available();
   if (name == NULL) return available;
   for (size_t i = 0; i < QRT_ISA_COUNT; i++) {
-    if (strcmp(name, rows[i].name) == 0 && (rows[i].isa & available)) return (rows[i].isa | rows[i].implies) & available;
+    if (strcmp(name, rows[i].name) == 0 && (rows[i].isa & available))
+      return (rows[i].isa | rows[i].implies) & available;
   }
   return 0;
 }

@@ -22,7 +22,7 @@
 #error "float expressions must be evaluated in float (x87 arithmetic cannot give the specified bytes)"
 #endif
 
-#define QRT_ROUNDER 12582912.0f       /* 1.5 * 2^23, whose unit in the last place is 1 */
+#define QRT_ROUNDER      12582912.0f /* 1.5 * 2^23, whose unit in the last place is 1 */
 #define QRT_ROUNDER_BITS 0x4b400000u /* its representation */
 
 /* x is not NaN; infinities are fine. */

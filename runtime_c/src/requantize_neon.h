@@ -45,8 +45,8 @@ static inline int8x8_t qrt_round_clamp_neon(float32x4_t x0, float32x4_t x1, cons
 
 static inline int8x8_t qrt_requantize_neon(int32x4_t acc0, int32x4_t acc1, float32x4_t multiplier0,
                                            float32x4_t multiplier1, const qrt_range_neon *range) {
-  return qrt_round_clamp_neon(vmulq_f32(vcvtq_f32_s32(acc0), multiplier0),
-                              vmulq_f32(vcvtq_f32_s32(acc1), multiplier1), range);
+  return qrt_round_clamp_neon(vmulq_f32(vcvtq_f32_s32(acc0), multiplier0), vmulq_f32(vcvtq_f32_s32(acc1), multiplier1),
+                              range);
 }
 
 /* n <= 8 bytes, the rest zero; and n <= 8 bytes out. Neither touches a byte more. */

@@ -17,8 +17,6 @@
 
 #include "../isa.h"
 
-#define QRT_JOIN4_(a, b, c, d) a##b##c##d
-
 /* How an integer accumulator becomes an int8: design rule 3's epilogue; see requantize.h. */
 typedef struct qrt_output_range {
   int32_t zero_point; /* [-128, 127] */

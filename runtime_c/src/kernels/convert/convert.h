@@ -25,9 +25,11 @@ extern const size_t qrt_convert_kernel_count;
 /* The best kernel whose instruction set is in `isa_mask`. */
 const qrt_convert_kernel *qrt_convert_select(uint32_t isa_mask);
 
-#define QRT_CONVERT_KERNEL(dtype, isa, xr) \
-  void qrt_convert_##dtype##__##isa##_x##xr##_quantize(size_t n, const float *a, float inverse_scale, const qrt_output_range *output, int8_t *c); \
-  void qrt_convert_##dtype##__##isa##_x##xr##_dequantize(size_t n, const int8_t *a, float scale, int32_t zero_point, float *c);
+#define QRT_CONVERT_KERNEL(dtype, isa, xr)                                                                           \
+  void qrt_convert_##dtype##__##isa##_x##xr##_quantize(size_t n, const float *a, float inverse_scale,                \
+                                                       const qrt_output_range *output, int8_t *c);                   \
+  void qrt_convert_##dtype##__##isa##_x##xr##_dequantize(size_t n, const int8_t *a, float scale, int32_t zero_point, \
+                                                         float *c);
 #include "convert.inc"
 #undef QRT_CONVERT_KERNEL
 

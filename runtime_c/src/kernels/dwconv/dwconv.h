@@ -48,10 +48,11 @@ extern const size_t qrt_dwconv_kernel_count;
 /* The best kernel whose instruction set is in `isa_mask`. */
 const qrt_dwconv_kernel *qrt_dwconv_select(uint32_t isa_mask);
 
-#define QRT_DWCONV_KERNEL(dtype, isa, cr) \
-  size_t qrt_dwconv_##dtype##__##isa##_c##cr##_packed_size(size_t channels, size_t kh, size_t kw); \
-  void qrt_dwconv_##dtype##__##isa##_c##cr##_pack(const qrt_dwconv_weights *weights, void *packed); \
-  void qrt_dwconv_##dtype##__##isa##_c##cr(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed, const qrt_output_range *output, int8_t *c);
+#define QRT_DWCONV_KERNEL(dtype, isa, cr)                                                            \
+  size_t qrt_dwconv_##dtype##__##isa##_c##cr##_packed_size(size_t channels, size_t kh, size_t kw);   \
+  void qrt_dwconv_##dtype##__##isa##_c##cr##_pack(const qrt_dwconv_weights *weights, void *packed);  \
+  void qrt_dwconv_##dtype##__##isa##_c##cr(const qrt_dwconv_shape *shape, const int8_t *const *rows, \
+                                           const void *packed, const qrt_output_range *output, int8_t *c);
 #include "dwconv.inc"
 #undef QRT_DWCONV_KERNEL
 

@@ -28,9 +28,9 @@ typedef struct qrt_gemm_kernel {
   const char *name; /* "qs8__avx2_4x16" */
   uint32_t isa;
   uint32_t mr, nr, kr;
-  size_t (*packed_size)(size_t n, size_t k);                    /* bytes; the block is 64-byte aligned */
-  void (*pack)(const qrt_gemm_weights *weights, void *packed);  /* the weights stay valid for as long as packed is used,
-                                                                   so a kernel may keep pointers to them */
+  size_t (*packed_size)(size_t n, size_t k);                   /* bytes; the block is 64-byte aligned */
+  void (*pack)(const qrt_gemm_weights *weights, void *packed); /* the weights stay valid for as long as packed is used,
+                                                                  so a kernel may keep pointers to them */
   void (*run)(size_t m, size_t n, size_t k, const int8_t *a, size_t a_stride, const void *packed,
               const qrt_output_range *output, int8_t *c, size_t c_stride);
 } qrt_gemm_kernel;
@@ -42,10 +42,12 @@ extern const size_t qrt_gemm_kernel_count;
 /* The best kernel whose instruction set is in `isa_mask`. */
 const qrt_gemm_kernel *qrt_gemm_select(uint32_t isa_mask);
 
-#define QRT_GEMM_KERNEL(dtype, isa, mr, nr, kr) \
-  size_t qrt_gemm_##dtype##__##isa##_##mr##x##nr##_packed_size(size_t n, size_t k); \
-  void qrt_gemm_##dtype##__##isa##_##mr##x##nr##_pack(const qrt_gemm_weights *weights, void *packed); \
-  void qrt_gemm_##dtype##__##isa##_##mr##x##nr(size_t m, size_t n, size_t k, const int8_t *a, size_t a_stride, const void *packed, const qrt_output_range *output, int8_t *c, size_t c_stride);
+#define QRT_GEMM_KERNEL(dtype, isa, mr, nr, kr)                                                                \
+  size_t qrt_gemm_##dtype##__##isa##_##mr##x##nr##_packed_size(size_t n, size_t k);                            \
+  void qrt_gemm_##dtype##__##isa##_##mr##x##nr##_pack(const qrt_gemm_weights *weights, void *packed);          \
+  void qrt_gemm_##dtype##__##isa##_##mr##x##nr(size_t m, size_t n, size_t k, const int8_t *a, size_t a_stride, \
+                                               const void *packed, const qrt_output_range *output, int8_t *c,  \
+                                               size_t c_stride);
 #include "gemm.inc"
 #undef QRT_GEMM_KERNEL
 

@@ -2,8 +2,9 @@
 #include "lut.h"
 
 const qrt_lut_kernel qrt_lut_kernels[] = {
-#define QRT_LUT_KERNEL(dtype, isa, xr) \
-  {#dtype "__" #isa "_" "x" #xr, QRT_ISA_##isa, xr, qrt_lut_##dtype##__##isa##_x##xr##_lookup, qrt_lut_##dtype##__##isa##_x##xr##_clamp},
+#define QRT_LUT_KERNEL(dtype, isa, xr)                                                      \
+  {#dtype "__" #isa "_x" #xr, QRT_ISA_##isa, xr, qrt_lut_##dtype##__##isa##_x##xr##_lookup, \
+   qrt_lut_##dtype##__##isa##_x##xr##_clamp},
 #include "lut.inc"
 #undef QRT_LUT_KERNEL
 };

@@ -25,7 +25,7 @@ extern const size_t qrt_lut_kernel_count;
 /* The best kernel whose instruction set is in `isa_mask`. */
 const qrt_lut_kernel *qrt_lut_select(uint32_t isa_mask);
 
-#define QRT_LUT_KERNEL(dtype, isa, xr) \
+#define QRT_LUT_KERNEL(dtype, isa, xr)                                                                       \
   void qrt_lut_##dtype##__##isa##_x##xr##_lookup(size_t n, const int8_t *a, const int8_t *table, int8_t *c); \
   void qrt_lut_##dtype##__##isa##_x##xr##_clamp(size_t n, const int8_t *a, int32_t min, int32_t max, int8_t *c);
 #include "lut.inc"

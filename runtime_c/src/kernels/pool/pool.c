@@ -2,8 +2,9 @@
 #include "pool.h"
 
 const qrt_pool_kernel qrt_pool_kernels[] = {
-#define QRT_POOL_KERNEL(dtype, isa, cr) \
-  {#dtype "__" #isa "_" "c" #cr, QRT_ISA_##isa, cr, qrt_pool_##dtype##__##isa##_c##cr##_max, qrt_pool_##dtype##__##isa##_c##cr##_avg},
+#define QRT_POOL_KERNEL(dtype, isa, cr)                                                   \
+  {#dtype "__" #isa "_c" #cr, QRT_ISA_##isa, cr, qrt_pool_##dtype##__##isa##_c##cr##_max, \
+   qrt_pool_##dtype##__##isa##_c##cr##_avg},
 #include "pool.inc"
 #undef QRT_POOL_KERNEL
 };

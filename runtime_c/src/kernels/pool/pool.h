@@ -37,9 +37,10 @@ extern const size_t qrt_pool_kernel_count;
 /* The best kernel whose instruction set is in `isa_mask`. */
 const qrt_pool_kernel *qrt_pool_select(uint32_t isa_mask);
 
-#define QRT_POOL_KERNEL(dtype, isa, cr) \
-  void qrt_pool_##dtype##__##isa##_c##cr##_max(const qrt_pool_window *window, int8_t *c); \
-  void qrt_pool_##dtype##__##isa##_c##cr##_avg(const qrt_pool_window *window, int32_t a_zero_point, float multiplier, const qrt_output_range *output, int8_t *c);
+#define QRT_POOL_KERNEL(dtype, isa, cr)                                                                               \
+  void qrt_pool_##dtype##__##isa##_c##cr##_max(const qrt_pool_window *window, int8_t *c);                             \
+  void qrt_pool_##dtype##__##isa##_c##cr##_avg(const qrt_pool_window *window, int32_t a_zero_point, float multiplier, \
+                                               const qrt_output_range *output, int8_t *c);
 #include "pool.inc"
 #undef QRT_POOL_KERNEL
 

@@ -3,7 +3,7 @@
 
 const qrt_vadd_kernel qrt_vadd_kernels[] = {
 #define QRT_VADD_KERNEL(dtype, isa, xr) \
-  {#dtype "__" #isa "_" "x" #xr, QRT_ISA_##isa, xr, qrt_vadd_##dtype##__##isa##_x##xr},
+  {#dtype "__" #isa "_x" #xr, QRT_ISA_##isa, xr, qrt_vadd_##dtype##__##isa##_x##xr},
 #include "vadd.inc"
 #undef QRT_VADD_KERNEL
 };

@@ -32,8 +32,9 @@ extern const size_t qrt_vadd_kernel_count;
 /* The best kernel whose instruction set is in `isa_mask`. */
 const qrt_vadd_kernel *qrt_vadd_select(uint32_t isa_mask);
 
-#define QRT_VADD_KERNEL(dtype, isa, xr) \
-  void qrt_vadd_##dtype##__##isa##_x##xr(size_t n, const int8_t *a, const int8_t *b, size_t b_stride, const qrt_vadd_params *params, int8_t *c);
+#define QRT_VADD_KERNEL(dtype, isa, xr)                                                               \
+  void qrt_vadd_##dtype##__##isa##_x##xr(size_t n, const int8_t *a, const int8_t *b, size_t b_stride, \
+                                         const qrt_vadd_params *params, int8_t *c);
 #include "vadd.inc"
 #undef QRT_VADD_KERNEL
 

@@ -3,7 +3,7 @@
 
 const qrt_vmul_kernel qrt_vmul_kernels[] = {
 #define QRT_VMUL_KERNEL(dtype, isa, xr) \
-  {#dtype "__" #isa "_" "x" #xr, QRT_ISA_##isa, xr, qrt_vmul_##dtype##__##isa##_x##xr},
+  {#dtype "__" #isa "_x" #xr, QRT_ISA_##isa, xr, qrt_vmul_##dtype##__##isa##_x##xr},
 #include "vmul.inc"
 #undef QRT_VMUL_KERNEL
 };

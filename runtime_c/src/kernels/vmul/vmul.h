@@ -31,8 +31,9 @@ extern const size_t qrt_vmul_kernel_count;
 /* The best kernel whose instruction set is in `isa_mask`. */
 const qrt_vmul_kernel *qrt_vmul_select(uint32_t isa_mask);
 
-#define QRT_VMUL_KERNEL(dtype, isa, xr) \
-  void qrt_vmul_##dtype##__##isa##_x##xr(size_t n, const int8_t *a, const int8_t *b, size_t b_stride, const qrt_vmul_params *params, int8_t *c);
+#define QRT_VMUL_KERNEL(dtype, isa, xr)                                                               \
+  void qrt_vmul_##dtype##__##isa##_x##xr(size_t n, const int8_t *a, const int8_t *b, size_t b_stride, \
+                                         const qrt_vmul_params *params, int8_t *c);
 #include "vmul.inc"
 #undef QRT_VMUL_KERNEL
 

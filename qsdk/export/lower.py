@@ -1,0 +1,237 @@
+"""lower(graph_module, example_inputs): a quantized graph becomes a Program.
+
+    Before:  quant -> conv (a module) -> torch.flatten -> fc (a module) -> dequant
+    After:   quantize_per_tensor -> permute -> conv2d -> permute -> reshape -> linear -> dequantize
+
+The graph runs once on the example inputs; each call that reaches a qsdk operator is recorded with its operands, so
+that shapes, dtypes and constants are facts and not guesses. Nothing here knows one operator from another: a call's
+arguments are tensors, options (fields of the operator's table in the schema) or the qparams of a tensor, by name.
+Operators whose row says 'nhwc' get a permute on either side; passes.py takes most of those out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+
+from qsdk.errors import CaptureError, QsdkError, UnsupportedOperatorError
+from qsdk.export.program import Operation, Program, TensorInfo, renumber
+from qsdk.export.schema_tables import TABLES
+from qsdk.ops import OPERATORS
+from qsdk.qtensor import QTensor
+
+TO_NHWC = (0, 2, 3, 1)
+TO_NCHW = (0, 3, 1, 2)
+_OIHW_TO_OHWI = (0, 2, 3, 1)
+
+_DTYPES = {torch.float32: "float32", torch.int8: "int8", torch.int32: "int32", torch.uint8: "uint8", torch.int64: "int64"}
+_ALIASES = {"aten::detach", "aten::alias", "aten::clone", "aten::contiguous", "aten::_to_copy", "aten::lift_fresh"}
+_VIEWS = {"aten::view", "aten::_unsafe_view", "aten::reshape", "aten::unsqueeze", "aten::squeeze"}
+
+
+def lower(graph_module: fx.GraphModule, example_inputs: Sequence[torch.Tensor], layout: str = "nchw") -> Program:
+    """Turn a captured graph into device operators.
+
+    layout: 'nchw' keeps 4-D inputs as the model has them; 'nhwc' declares them as a camera delivers them.
+
+    Raises:
+        UnsupportedOperatorError: a layer or function has no row in the operator table; names it.
+    """
+    recorder = _Recorder()
+    inputs = []
+    for position, example in enumerate(example_inputs):
+        if not isinstance(example, torch.Tensor) or example.dtype != torch.float32:
+            raise CaptureError(
+                f"example input {position} is {_describe(example)}; give float32 tensors with the shape of one call"
+            )
+        inputs.append(recorder.add_input(example.detach().clone(), f"input{position}", layout))
+    graph_inputs = tuple(recorder.input_ids)
+    with torch.no_grad(), recorder:
+        result = _Interpreter(graph_module, recorder).run(*inputs)
+    outputs = tuple(recorder.output(value, i) for i, value in enumerate(_flatten_outputs(result)))
+    if not outputs:
+        raise CaptureError("the model returns no tensor")
+    return renumber(Program(tuple(recorder.tensors), tuple(recorder.operators), graph_inputs, outputs))
+
+
+def _flatten_outputs(result: object) -> list[Any]:
+    return [leaf for leaf in tree_flatten(result)[0] if leaf is not None]
+
+
+def _describe(value: object) -> str:
+    return f"a {value.dtype} tensor" if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
+
+
+class _Interpreter(fx.Interpreter):
+    """Runs the graph and tells the recorder which layer is at work."""
+
+    def __init__(self, graph_module: fx.GraphModule, recorder: _Recorder) -> None:
+        super().__init__(graph_module)
+        self.recorder = recorder
+
+    def run_node(self, n: fx.Node) -> Any:
+        stack = n.meta.get("nn_module_stack")
+        path = list(stack.values())[-1][0] if stack else ""
+        self.recorder.where = str(n.target) if n.op == "call_module" else (path or n.name)
+        try:
+            return super().run_node(n)
+        except QsdkError:
+            raise
+        except Exception as error:
+            raise CaptureError(
+                f"layer '{self.recorder.where}' fails on the example inputs: {type(error).__name__}: {error}"
+            ) from error
+
+
+class _Recorder(TorchDispatchMode):
+    """Writes down every operator that touches a value which depends on an input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tensors: list[TensorInfo] = []
+        self.operators: list[Operation] = []
+        self.input_ids: list[int] = []
+        self.where = ""
+        self._value_of: dict[int, int] = {}
+        self._constant_of: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._keep: list[torch.Tensor] = []  # an id means something only while its tensor lives
+
+    # -- values ------------------------------------------------------------------------------------------------
+
+    def add_input(self, example: torch.Tensor, name: str, layout: str) -> torch.Tensor:
+        shape = tuple(example.shape)
+        if layout == "nhwc" and len(shape) == 4:
+            index = self._add(TensorInfo(name, _DTYPES[example.dtype], tuple(shape[d] for d in TO_NHWC)))
+            self.input_ids.append(index)
+            index = self._permute(index, TO_NCHW, name)
+        else:
+            index = self._add(TensorInfo(name, _DTYPES[example.dtype], shape))
+            self.input_ids.append(index)
+        self._bind(example, index)
+        return example
+
+    def output(self, value: object, position: int) -> int:
+        tensor = value.storage if isinstance(value, QTensor) else value
+        if not isinstance(tensor, torch.Tensor) or id(tensor) not in self._value_of:
+            raise CaptureError(
+                f"output {position} of the model does not depend on its inputs; return only tensors that do"
+            )
+        return self._value_of[id(tensor)]
+
+    def _add(self, tensor: TensorInfo) -> int:
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def _bind(self, tensor: torch.Tensor, index: int) -> None:
+        self._keep.append(tensor)
+        self._value_of[id(tensor)] = index
+
+    def _operand(self, tensor: torch.Tensor, name: str, permutation: tuple[int, ...] | None) -> int:
+        if id(tensor) in self._value_of:
+            return self._value_of[id(tensor)]
+        key = (id(tensor), permutation or ())
+        if key not in self._constant_of:
+            self._keep.append(tensor)
+            if tensor.dtype not in _DTYPES:
+                raise UnsupportedOperatorError(f"layer '{self.where}': a constant of type {tensor.dtype} has no place")
+            data = tensor.detach().cpu()
+            if permutation is not None:
+                data = data.permute(permutation)
+            array = np.ascontiguousarray(data.numpy())
+            self._constant_of[key] = self._add(
+                TensorInfo(f"{self.where}.{name}", _DTYPES[tensor.dtype], array.shape, data=array)
+            )
+        return self._constant_of[key]
+
+    # -- operators ---------------------------------------------------------------------------------------------
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        touched = [
+            t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor) and id(t) in self._value_of
+        ]
+        if not touched:
+            return result
+        name = func._schema.name
+        if name.startswith("qsdk::"):
+            self._record(func, args, kwargs, result)
+        elif name in _ALIASES and result.dtype == touched[0].dtype:
+            self._bind(result, self._value_of[id(touched[0])])
+        elif name in _VIEWS:
+            source = self._value_of[id(touched[0])]
+            self._bind(result, self._emit("reshape", (source,), tuple(result.shape), {}))
+        elif name == "aten::permute":
+            source = self._value_of[id(touched[0])]
+            dims = tuple(d % result.dim() for d in args[1])
+            self._bind(result, self._permute(source, dims, self.where))
+        elif isinstance(result, torch.Tensor) or result is not None:
+            raise UnsupportedOperatorError(
+                f"layer '{self.where}': {name.replace('::', '.')} on a {touched[0].dtype} tensor has no row in the "
+                "operator table; quantize the layer (give it a qconfig, prepare and convert again) or take it out of "
+                "the exported model"
+            )
+        return result
+
+    def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor) -> None:
+        kind = func._schema.name.removeprefix("qsdk::")
+        row = OPERATORS[kind]
+        fields = {f.name for f in TABLES[kind]}
+        bound = {a.name: args[i] if i < len(args) else kwargs.get(a.name) for i, a in enumerate(func._schema.arguments)}
+        operands: list[int] = []
+        options: dict[str, Any] = {}
+        for name, value in bound.items():
+            if isinstance(value, torch.Tensor) or (
+                isinstance(value, (list, tuple)) and value and isinstance(value[0], torch.Tensor)
+            ):
+                for tensor in [value] if isinstance(value, torch.Tensor) else value:
+                    permutation = _OIHW_TO_OHWI if row.layout == "nhwc" and name == "weight" else None
+                    operands.append(self._operand(tensor, name, permutation))
+            elif name in fields:
+                options[name] = tuple(value) if isinstance(value, (list, tuple)) else value
+        if kind == "permute":
+            self._bind(result, self._permute(operands[0], options["dims"], self.where))
+            return
+        qparams = (bound.get("output_scale"), bound.get("output_zero_point"))
+        if row.layout == "nhwc":
+            operands[0] = self._permute(operands[0], TO_NHWC, self.where)
+            shape = tuple(result.shape[d] for d in TO_NHWC)
+            index = self._emit(kind, tuple(operands), shape, options, qparams, _DTYPES[result.dtype])
+            index = self._permute(index, TO_NCHW, self.where)
+        else:
+            index = self._emit(kind, tuple(operands), tuple(result.shape), options, qparams, _DTYPES[result.dtype])
+        self._bind(result, index)
+
+    def _permute(self, source: int, dims: tuple[int, ...], where: str) -> int:
+        shape = tuple(self.tensors[source].shape[d] for d in dims)
+        return self._emit("permute", (source,), shape, {"dims": tuple(dims)}, where=where)
+
+    def _emit(
+        self,
+        kind: str,
+        operands: tuple[int, ...],
+        shape: tuple[int, ...],
+        options: dict[str, Any],
+        qparams: tuple[float | None, int | None] = (None, None),
+        dtype: str | None = None,
+        where: str | None = None,
+    ) -> int:
+        """Append an operator; its output keeps the first operand's qparams unless it has its own."""
+        first = self.tensors[operands[0]]
+        where = self.where if where is None else where
+        output = TensorInfo(where, dtype or first.dtype, shape)
+        if output.dtype == "int8":
+            if qparams[0] is None:
+                output = replace(output, scale=first.scale, zero_point=first.zero_point)
+            else:
+                output = replace(output, scale=(float(qparams[0]),), zero_point=(int(qparams[1] or 0),))
+        index = self._add(output)
+        self.operators.append(Operation(kind, operands, (index,), options, where))
+        return index

@@ -1,0 +1,252 @@
+"""Rewrites of a Program that keep its answers to the bit. PASSES lists them in the order in which export runs them.
+
+Each pass is a function Program -> Program, stated as before and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from qsdk.export.program import Operation, Program, TensorInfo, renumber
+
+_ELEMENTWISE = {"clamp", "lookup_table", "add", "mul", "quantize_per_tensor"}
+_CLAMPING = {"conv2d", "linear", "add", "mul", "avg_pool2d", "adaptive_avg_pool2d", "mean", "clamp", "quantize_per_tensor"}
+
+
+def canonicalize(program: Program) -> Program:
+    """Axes as the file wants them: cat's `dim` and mean's `dim` count from 0, mean's are ascending and adjacent.
+
+    Before:  mean(x[2,3,4], dim=(0,-1))
+    After:   permute(x, (1,0,2)) -> mean(dim=(1,2)) -> reshape when keepdim
+    """
+    tensors = list(program.tensors)
+    operators: list[Operation] = []
+    for op in program.operators:
+        if op.kind == "cat":
+            rank = len(tensors[op.outputs[0]].shape)
+            op = replace(op, options={**op.options, "dim": int(op.options["dim"]) % rank})  # type: ignore[arg-type]
+        elif op.kind == "mean":
+            source = tensors[op.inputs[0]]
+            rank = len(source.shape)
+            axes = sorted(d % rank for d in op.options["dim"]) or list(range(rank))  # type: ignore[union-attr]
+            op = replace(op, options={**op.options, "dim": tuple(axes)})
+            if axes != list(range(axes[0], axes[0] + len(axes))):
+                kept = [d for d in range(rank) if d not in axes]
+                dims = tuple(kept + axes)
+                result = tensors[op.outputs[0]]
+                tensors.append(replace(source, shape=tuple(source.shape[d] for d in dims)))
+                tensors.append(replace(result, shape=tuple(source.shape[d] for d in kept)))
+                moved, reduced = len(tensors) - 2, len(tensors) - 1
+                options = {**op.options, "dim": tuple(range(len(kept), rank)), "keepdim": False}
+                operators.append(Operation("permute", op.inputs, (moved,), {"dims": dims}, op.name))
+                operators.append(replace(op, inputs=(moved,), outputs=(reduced,), options=options))
+                op = Operation("reshape", (reduced,), op.outputs, {}, op.name)
+        operators.append(op)
+    return replace(program, tensors=tuple(tensors), operators=tuple(operators))
+
+
+def sink_permutes(program: Program) -> Program:
+    """Move permutes down until they meet their inverse or somebody who cares about the order.
+
+    Before:  conv2d -> permute(NCHW) -> add -> clamp -> permute(NHWC) -> conv2d
+    After:   conv2d -> add -> clamp -> conv2d
+
+    A permute that only moves extents of 1 becomes a reshape. None is moved through dequantize, where it would move
+    four times the bytes.
+    """
+    return _PermuteSinker(program).run()
+
+
+def merge_reshapes(program: Program) -> Program:
+    """reshape(reshape(x)) -> reshape(x); a reshape to the same shape disappears, unless the model returns its input."""
+    tensors = program.tensors
+    made_by = {op.outputs[0]: op for op in program.operators}
+    same: dict[int, int] = {}
+    operators = []
+    for op in program.operators:
+        op = replace(op, inputs=tuple(same.get(i, i) for i in op.inputs))
+        if op.kind == "reshape":
+            source = op.inputs[0]
+            while source in made_by and made_by[source].kind == "reshape":
+                source = same.get(made_by[source].inputs[0], made_by[source].inputs[0])
+            op = replace(op, inputs=(source,))
+            returned_input = op.outputs[0] in program.outputs and source in program.inputs
+            if tensors[source].shape == tensors[op.outputs[0]].shape and not returned_input:
+                same[op.outputs[0]] = source
+                continue
+            made_by[op.outputs[0]] = op
+        operators.append(op)
+    outputs = tuple(same.get(i, i) for i in program.outputs)
+    return _drop_dead(replace(program, operators=tuple(operators), outputs=outputs))
+
+
+def fold_clamps(program: Program) -> Program:
+    """conv2d -> clamp becomes conv2d with a narrower range, when nobody else reads the convolution's output."""
+    readers: dict[int, int] = {}
+    for index in (i for op in program.operators for i in op.inputs):
+        readers[index] = readers.get(index, 0) + 1
+    position_of: dict[int, int] = {}
+    operators: list[Operation] = []
+    for op in program.operators:
+        producer = position_of.get(op.inputs[0])
+        if op.kind == "clamp" and producer is not None:
+            before = operators[producer]
+            single = readers[op.inputs[0]] == 1 and op.inputs[0] not in program.outputs
+            if before.kind in _CLAMPING and single:
+                low, high = int(op.options["output_min"]), int(op.options["output_max"])  # type: ignore[arg-type]
+                options = dict(before.options)
+                for key in ("output_min", "output_max"):
+                    options[key] = min(max(int(options[key]), low), high)  # type: ignore[arg-type]
+                operators[producer] = replace(before, options=options, outputs=op.outputs)
+                position_of[op.outputs[0]] = producer
+                continue
+        position_of[op.outputs[0]] = len(operators)
+        operators.append(op)
+    return renumber(replace(program, operators=tuple(operators)))
+
+
+def quantized_io(program: Program) -> Program:
+    """Take the quantize operators off the inputs and the dequantize operators off the outputs: int8 in, int8 out."""
+    readers: dict[int, list[Operation]] = {}
+    for op in program.operators:
+        for index in op.inputs:
+            readers.setdefault(index, []).append(op)
+    gone: set[int] = set()
+    inputs, outputs = list(program.inputs), list(program.outputs)
+    for position, index in enumerate(inputs):
+        used_by = readers.get(index, [])
+        if len(used_by) == 1 and used_by[0].kind == "quantize_per_tensor":
+            inputs[position] = used_by[0].outputs[0]
+            gone.add(used_by[0].outputs[0])
+    made_by = {op.outputs[0]: op for op in program.operators}
+    for position, index in enumerate(outputs):
+        op_or_none = made_by.get(index)
+        if op_or_none is not None and op_or_none.kind == "dequantize" and op_or_none.inputs[0] not in inputs:
+            outputs[position] = op_or_none.inputs[0]
+    kept = tuple(op for op in program.operators if op.outputs[0] not in gone)
+    return _drop_dead(replace(program, operators=kept, inputs=tuple(inputs), outputs=tuple(outputs)))
+
+
+def _drop_dead(program: Program) -> Program:
+    needed = set(program.outputs)
+    operators = []
+    for op in reversed(program.operators):
+        if needed.intersection(op.outputs):
+            needed.update(op.inputs)
+            operators.append(op)
+    return renumber(replace(program, operators=tuple(reversed(operators))))
+
+
+def _moves_only_ones(shape: tuple[int, ...], dims: tuple[int, ...]) -> bool:
+    moved = [d for d in dims if shape[d] != 1]
+    return moved == sorted(moved)
+
+
+class _PermuteSinker:
+    """Each tensor of the old program is a tensor of the new one seen through a permutation that is not yet emitted."""
+
+    def __init__(self, program: Program) -> None:
+        self.old = program
+        self.tensors: list[TensorInfo] = list(program.tensors)
+        self.operators: list[Operation] = []
+        self.view: dict[int, tuple[int, tuple[int, ...]]] = {}
+        self.emitted: dict[tuple[int, tuple[int, ...]], int] = {}
+
+    def run(self) -> Program:
+        for op in self.old.operators:
+            handler = getattr(self, f"_{op.kind}", None)
+            if handler is None and op.kind in _ELEMENTWISE:
+                handler = self._elementwise
+            if handler is None or not handler(op):
+                self._emit(replace(op, inputs=tuple(self._materialize(i) for i in op.inputs)))
+        outputs = tuple(self._materialize(i) for i in self.old.outputs)
+        program = replace(
+            self.old, tensors=tuple(self.tensors), operators=tuple(self.operators), outputs=outputs
+        )
+        return _drop_dead(program)
+
+    def _seen(self, index: int) -> tuple[int, tuple[int, ...]]:
+        return self.view.get(index, (index, tuple(range(len(self.tensors[index].shape)))))
+
+    def _emit(self, op: Operation) -> None:
+        self.operators.append(op)
+
+    def _materialize(self, index: int) -> int:
+        source, dims = self._seen(index)
+        if dims == tuple(range(len(dims))):
+            return source
+        if (source, dims) not in self.emitted:
+            tensor = self.tensors[source]
+            shape = tuple(tensor.shape[d] for d in dims)
+            self.tensors.append(replace(tensor, shape=shape))
+            self.emitted[source, dims] = len(self.tensors) - 1
+            if _moves_only_ones(tensor.shape, dims):
+                kind, options = "reshape", {}
+            else:
+                kind, options = "permute", {"dims": dims}
+            self._emit(Operation(kind, (source,), (len(self.tensors) - 1,), options, tensor.name))
+        return self.emitted[source, dims]
+
+    def _apply(self, op: Operation, inputs: Iterable[int], dims: tuple[int, ...], **options: Any) -> bool:
+        """Run op on the unpermuted inputs; its old output is the new one seen through dims."""
+        old = self.tensors[op.outputs[0]]
+        shape = [0] * len(dims)
+        for axis, d in enumerate(dims):
+            shape[d] = old.shape[axis]
+        self.tensors.append(replace(old, shape=tuple(shape)))
+        index = len(self.tensors) - 1
+        self._emit(replace(op, inputs=tuple(inputs), outputs=(index,), options={**op.options, **options}))
+        self.view[op.outputs[0]] = (index, dims)
+        return True
+
+    # A handler returns False when the operator has to see its operands in order.
+
+    def _permute(self, op: Operation) -> bool:
+        source, dims = self._seen(op.inputs[0])
+        wanted: tuple[int, ...] = op.options["dims"]  # type: ignore[assignment]
+        self.view[op.outputs[0]] = (source, tuple(dims[d] for d in wanted))
+        return True
+
+    def _elementwise(self, op: Operation) -> bool:
+        rank = len(self.tensors[op.outputs[0]].shape)
+        activations = [
+            i for i in op.inputs if not self.tensors[i].is_constant and self.tensors[i].elements > 1
+        ]
+        seen = {self._seen(i)[1] for i in activations}
+        others = [i for i in op.inputs if i not in activations]
+        in_order = op.kind != "lookup_table" and any(self.tensors[i].elements > 1 for i in others)
+        if len(seen) != 1 or in_order or any(len(self.tensors[i].shape) != rank for i in activations):
+            return False
+        inputs = [self._seen(i)[0] if i in activations else self._materialize(i) for i in op.inputs]
+        return self._apply(op, inputs, seen.pop())
+
+    def _cat(self, op: Operation) -> bool:
+        seen = {self._seen(i)[1] for i in op.inputs}
+        if len(seen) != 1:
+            return False
+        dims = seen.pop()
+        axis = int(op.options["dim"]) % len(dims)  # type: ignore[arg-type]
+        return self._apply(op, [self._seen(i)[0] for i in op.inputs], dims, dim=dims[axis])
+
+    def _mean(self, op: Operation) -> bool:
+        source, dims = self._seen(op.inputs[0])
+        axes: tuple[int, ...] = op.options["dim"]  # type: ignore[assignment]
+        reduced = tuple(sorted(dims[a % len(dims)] for a in axes))
+        if reduced != tuple(range(reduced[0], reduced[0] + len(reduced))):
+            return False
+        if op.options["keepdim"]:
+            return self._apply(op, [source], dims, dim=reduced)
+        left = [d for d in dims if d not in reduced]
+        return self._apply(op, [source], tuple(sorted(left).index(d) for d in left), dim=reduced)
+
+    def _reshape(self, op: Operation) -> bool:
+        source, dims = self._seen(op.inputs[0])
+        if not _moves_only_ones(self.tensors[source].shape, dims):
+            return False
+        self._emit(replace(op, inputs=(source,)))
+        return True
+
+
+PASSES: tuple[Callable[[Program], Program], ...] = (canonicalize, sink_permutes, merge_reshapes, fold_clamps)

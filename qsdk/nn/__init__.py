@@ -1,0 +1,1 @@
+"""Module families: quantized modules, and the fused float modules that become them."""

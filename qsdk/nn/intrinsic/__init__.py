@@ -1,0 +1,49 @@
+"""Float modules fused into one, so that calibration sees and convert quantizes them as one."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from qsdk.errors import QuantizationError
+
+
+class _FusedModule(nn.Sequential):
+    """Modules that run one after another and are quantized as one."""
+
+    _PARTS: tuple[type[nn.Module], ...] = ()
+
+    def __init__(self, *parts: nn.Module) -> None:
+        given = tuple(type(part) for part in parts)
+        if len(parts) != len(self._PARTS) or not all(map(isinstance, parts, self._PARTS)):
+            wanted = ", ".join(part.__name__ for part in self._PARTS)
+            raise QuantizationError(
+                f"{type(self).__name__} is made of ({wanted}), not ({', '.join(part.__name__ for part in given)})"
+            )
+        super().__init__(*parts)
+
+
+class ConvReLU2d(_FusedModule):
+    """Conv2d, ReLU."""
+
+    _PARTS = (nn.Conv2d, nn.ReLU)
+
+
+class ConvBn2d(_FusedModule):
+    """Conv2d, BatchNorm2d."""
+
+    _PARTS = (nn.Conv2d, nn.BatchNorm2d)
+
+
+class ConvBnReLU2d(_FusedModule):
+    """Conv2d, BatchNorm2d, ReLU."""
+
+    _PARTS = (nn.Conv2d, nn.BatchNorm2d, nn.ReLU)
+
+
+class LinearReLU(_FusedModule):
+    """Linear, ReLU."""
+
+    _PARTS = (nn.Linear, nn.ReLU)
+
+
+__all__ = ["ConvBn2d", "ConvBnReLU2d", "ConvReLU2d", "LinearReLU"]

@@ -1,0 +1,287 @@
+"""What quantized modules share: the name of their place in the model, output parameters, weights and their constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qsdk.errors import QsdkError, QuantizationError
+from qsdk.nn.quantized.functional import bind_constants
+from qsdk.qtensor import QParams, QTensor, qint8, quint8, to_qdtype, to_qscheme
+
+
+def place_of(module: nn.Module) -> str:
+    """How messages name a module: its path in the model and its class."""
+    name = module.__dict__.get("_qualified_name")
+    return f"layer '{name}' ({type(module).__name__})" if name else f"a {type(module).__name__}"
+
+
+def observed_qparams(observer: Any, place: str) -> QParams:
+    """The parameters that an observer (or a fake quantize) chose.
+
+    Raises:
+        QuantizationError: it has seen no data, or data that is not finite; starts with `place`.
+    """
+    calibrated = getattr(observer, "calibrated", None)
+    if calibrated is None:
+        low = getattr(observer, "min_val", None)
+        calibrated = not isinstance(low, Tensor) or (low.numel() > 0 and not bool((low == float("inf")).any()))
+    if not calibrated:
+        raise QuantizationError(
+            f"{place} has seen no calibration data; run the prepared model on representative inputs before convert, or "
+            "set the layer's qconfig to None"
+        )
+    scale, zero_point = observer.calculate_qparams()
+    if not bool(torch.isfinite(torch.as_tensor(scale)).all()):
+        raise QuantizationError(
+            f"{place} has seen NaN or infinite calibration data (scale {scale}); remove it from the calibration inputs"
+        )
+    per_channel = to_qscheme(observer.qscheme).per_channel
+    try:
+        return QParams(
+            scale,
+            zero_point,
+            to_qdtype(observer.dtype),
+            observer.quant_min,
+            observer.quant_max,
+            ch_axis=observer.ch_axis if per_channel else None,
+        )
+    except QsdkError as error:
+        raise QuantizationError(f"{place}: {error}") from None
+
+
+def quantized_weight(module: nn.Module, weight: Tensor, place: str) -> tuple[Tensor, Tensor]:
+    """int8 weights [O, ...] and their scales float32 [O], by the weight observer of the module's qconfig."""
+    observer: Any = getattr(module, "weight_fake_quant", None)
+    if observer is None:
+        observer = module.qconfig.weight()  # type: ignore[operator, union-attr]
+    if not bool(torch.isfinite(weight).all()):
+        raise QuantizationError(f"{place} has weights that are NaN or infinite")
+    observer.to(weight.device)
+    observer(weight.detach().to(torch.float32))
+    qparams = observed_qparams(observer, f"{place}, weight")
+    if qparams.dtype is not qint8 or bool((torch.as_tensor(qparams.zero_point) != 0).any()):
+        raise QuantizationError(
+            f"{place}: weights are {qparams.dtype!r} with zero points that are not all 0; use a symmetric qscheme with "
+            "qint8 for weights"
+        )
+    if qparams.ch_axis not in (None, 0):
+        raise QuantizationError(f"{place}: weights are quantized along axis {qparams.ch_axis}; use ch_axis=0")
+    quantized = quantize_weight(weight, qparams)
+    return quantized.storage, torch.as_tensor(qparams.scale).expand(weight.shape[0]).to(weight.device).clone()
+
+
+def quantize_weight(weight: Tensor, qparams: QParams) -> QTensor:
+    """Rule 1 on a weight tensor; layers keep one scale per output channel even where all are equal."""
+    from qsdk.qtensor import quantize
+
+    return quantize(weight.detach().to(torch.float32), qparams)
+
+
+class QuantizedModule(nn.Module):
+    """A module that computes on QTensors. convert stores its path in the model, for messages."""
+
+    _qualified_name: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._qualified_name = ""
+
+    def need_qtensor(self, value: Any) -> QTensor:
+        """`value`, if it is a QTensor.
+
+        Raises:
+            QuantizationError: it is not; names this layer and QuantStub.
+        """
+        if isinstance(value, QTensor):
+            return value
+        kind = f"a {value.dtype} tensor" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise QuantizationError(
+            f"{place_of(self)} is quantized but got {kind}; insert a QuantStub before it in the float model, or set its "
+            "qconfig to None to leave it in float"
+        )
+
+
+class ObservedOutputModule(QuantizedModule):
+    """A quantized module whose output has a scale and zero point of its own."""
+
+    output_qparams: QParams
+
+    def __init__(self, output_qparams: QParams | None = None) -> None:
+        super().__init__()
+        self.output_qparams = output_qparams or QParams(1.0, 0, quint8)
+
+    @property
+    def scale(self) -> float:
+        """Scale of the output."""
+        return float(self.output_qparams.scale)
+
+    @scale.setter
+    def scale(self, value: Any) -> None:
+        self._set_output(scale=float(value))
+
+    @property
+    def zero_point(self) -> int:
+        """Zero point of the output, in the user's dtype."""
+        return int(self.output_qparams.zero_point)
+
+    @zero_point.setter
+    def zero_point(self, value: Any) -> None:
+        self._set_output(zero_point=int(value))
+
+    def _set_output(self, **changes: Any) -> None:
+        old = self.output_qparams
+        fields = {
+            "scale": old.scale,
+            "zero_point": old.zero_point,
+            "dtype": old.dtype,
+            "quant_min": old.quant_min,
+            "quant_max": old.quant_max,
+        }
+        self.output_qparams = QParams(**{**fields, **changes})
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        qparams = self.output_qparams
+        destination[prefix + "scale"] = torch.tensor(qparams.scale, dtype=torch.float32)
+        destination[prefix + "zero_point"] = torch.tensor(qparams.zero_point)
+        destination[prefix + "quant_range"] = torch.tensor([qparams.quant_min, qparams.quant_max])
+        destination[prefix + "signed"] = torch.tensor(qparams.dtype is qint8)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        # The keys are taken out of the dictionary while the base class looks at it, because it would call them
+        # unexpected; they are put back because the caller may load it again.
+        names = ("scale", "zero_point", "quant_range", "signed")
+        values = {name: state_dict.pop(prefix + name) for name in names if prefix + name in state_dict}
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+        state_dict.update({prefix + name: value for name, value in values.items()})
+        missing_keys.extend(prefix + name for name in ("scale", "zero_point") if name not in values)
+        if "scale" not in values or "zero_point" not in values:
+            return
+        old = self.output_qparams
+        dtype, low, high = old.dtype, old.quant_min, old.quant_max
+        if "signed" in values:
+            dtype = qint8 if bool(values["signed"]) else quint8
+        if "quant_range" in values:
+            low, high = (int(v) for v in values["quant_range"])
+        try:
+            self.output_qparams = QParams(float(values["scale"]), int(values["zero_point"]), dtype, low, high)
+        except QsdkError as error:
+            error_msgs.append(f"{place_of(self)}: {error}")
+
+    def extra_repr(self) -> str:
+        """Output parameters."""
+        return f"scale={self.scale}, zero_point={self.zero_point}, dtype={self.output_qparams.dtype!r}"
+
+
+class WeightedModule(ObservedOutputModule):
+    """A quantized module with int8 weights and a float bias.
+
+    The integer bias and the multipliers depend on the input's scale and zero point. They are computed when an input
+    with new parameters first arrives and are kept until weights, device or output parameters change.
+
+    Buffers:
+        qweight: int8 [O, ...]
+        weight_scale: float32 [O]
+        float_bias: float32 [O], or None
+    """
+
+    qweight: Tensor
+    weight_scale: Tensor
+    float_bias: Tensor | None
+    _relu = False  # a fused ReLU follows
+
+    def __init__(self, weight_shape: tuple[int, ...], bias: bool, output_qparams: QParams | None = None) -> None:
+        super().__init__(output_qparams)
+        self.register_buffer("qweight", torch.zeros(weight_shape, dtype=torch.int8))
+        self.register_buffer("weight_scale", torch.ones(weight_shape[0]))
+        self.register_buffer("float_bias", torch.zeros(weight_shape[0]) if bias else None)
+        self._bound: dict[Any, tuple[Tensor, Tensor, Tensor]] = {}
+
+    def bound_constants(self, input: QParams) -> tuple[Tensor, Tensor, Tensor]:
+        """(weight, bias int32, multiplier float32) for inputs with these parameters; the same objects every time."""
+        output = self.output_qparams
+        key = (input.scale, input.device_zero_point, output.scale)
+        if key not in self._bound:
+            self._bound[key] = bind_constants(
+                self.qweight, self.weight_scale, self.float_bias, input, output, place_of(self)
+            )
+        return self._bound[key]
+
+    def weight(self) -> QTensor:
+        """The weights, quantized per output channel."""
+        zero_points = torch.zeros_like(self.weight_scale, dtype=torch.int64)
+        return QTensor(self.qweight, QParams(self.weight_scale, zero_points, qint8, ch_axis=0))
+
+    def bias(self) -> Tensor | None:
+        """The float bias."""
+        return self.float_bias
+
+    def set_weight_bias(self, weight: QTensor, bias: Tensor | None) -> None:
+        """Replace weights (qint8, symmetric, per tensor or along axis 0) and bias."""
+        qparams = weight.qparams
+        if (
+            qparams.dtype is not qint8
+            or qparams.ch_axis not in (None, 0)
+            or bool((torch.as_tensor(qparams.zero_point) != 0).any())
+        ):
+            raise QuantizationError(f"{place_of(self)}: weights have to be qsdk.qint8 and symmetric, along axis 0")
+        if weight.shape != self.qweight.shape:
+            raise QuantizationError(
+                f"{place_of(self)}: weights of shape {list(weight.shape)}, but the layer needs "
+                f"{list(self.qweight.shape)}"
+            )
+        self._bound.clear()
+        self.qweight = weight.storage.clone()
+        self.weight_scale = torch.as_tensor(qparams.scale, dtype=torch.float32).expand(weight.shape[0]).clone()
+        self.float_bias = None if bias is None else bias.detach().to(torch.float32).clone()
+
+    def _take_float(self, source: nn.Module, weight: Tensor, bias: Tensor | None) -> None:
+        """Weights and output parameters from a prepared float module."""
+        place = place_of(source)
+        self._qualified_name = source.__dict__.get("_qualified_name", "")
+        self.output_qparams = observed_qparams(getattr(source, "activation_post_process", None), place)
+        self.qweight, self.weight_scale = quantized_weight(source, weight, place)
+        self.float_bias = None if bias is None else bias.detach().to(torch.float32).clone()
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        self._bound.clear()
+        dtypes = {name: buffer.dtype for name, buffer in self._buffers.items() if buffer is not None}
+        result = super()._apply(fn, recurse)
+        # half() and double() move float buffers; scales and biases are float32 by definition.
+        for name, dtype in dtypes.items():
+            buffer = self._buffers[name]
+            if buffer is not None and buffer.dtype != dtype:
+                self._buffers[name] = buffer.to(dtype)
+        return result
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        self._bound.clear()
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_bound": {}}

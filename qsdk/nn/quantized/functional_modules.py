@@ -1,0 +1,122 @@
+"""Modules that stand for functions whose results need quantization parameters: FloatFunctional and QFunctional."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from qsdk.errors import QuantizationError, UnsupportedOperatorError
+from qsdk.nn.quantized import functional as qF
+from qsdk.nn.quantized.base import ObservedOutputModule, observed_qparams, place_of
+
+
+class FloatFunctional(nn.Module):
+    """Float functions whose results calibration observes. convert turns it into QFunctional.
+
+    Not called itself; use add, add_relu, mul, cat, matmul, add_scalar or mul_scalar. Give each use an instance of its
+    own, because an instance has one scale and zero point.
+    """
+
+    activation_post_process: nn.Module
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.activation_post_process = nn.Identity()
+
+    def forward(self, x: Any) -> NoReturn:
+        """Refused."""
+        raise QuantizationError(f"{place_of(self)} is not called itself; call its add, mul, cat, ... methods")
+
+    def _observed(self, result: Tensor) -> Tensor:
+        observed: Tensor = self.activation_post_process(result)
+        return observed
+
+    def add(self, x: Tensor, y: Tensor) -> Tensor:
+        """x + y."""
+        return self._observed(torch.add(x, y))
+
+    def add_relu(self, x: Tensor, y: Tensor) -> Tensor:
+        """relu(x + y)."""
+        return self._observed(torch.relu(torch.add(x, y)))
+
+    def mul(self, x: Tensor, y: Tensor) -> Tensor:
+        """x * y."""
+        return self._observed(torch.mul(x, y))
+
+    def cat(self, x: Sequence[Tensor], dim: int = 0) -> Tensor:
+        """Join tensors along dim."""
+        return self._observed(torch.cat(list(x), dim=dim))
+
+    def matmul(self, x: Tensor, y: Tensor) -> Tensor:
+        """x @ y."""
+        return self._observed(torch.matmul(x, y))
+
+    def add_scalar(self, x: Tensor, y: float) -> Tensor:
+        """x + y for a number y; not observed."""
+        return torch.add(x, y)
+
+    def mul_scalar(self, x: Tensor, y: float) -> Tensor:
+        """x * y for a number y; not observed."""
+        return torch.mul(x, y)
+
+
+class QFunctional(ObservedOutputModule):
+    """Quantized functions with one output scale and zero point; what FloatFunctional becomes."""
+
+    def forward(self, x: Any) -> NoReturn:
+        """Refused."""
+        raise QuantizationError(f"{place_of(self)} is not called itself; call its add, mul, cat, ... methods")
+
+    def _tail(self) -> tuple[float, int, str, int | None, int | None]:
+        qparams = self.output_qparams
+        return self.scale, self.zero_point, qparams.dtype.value, qparams.quant_min, qparams.quant_max
+
+    # torch.fx records each of these as one call of the function, with the layer's path in its `name`.
+
+    def add(self, x: Any, y: Any) -> Any:
+        """x + y, broadcast."""
+        return qF.add(x, y, *self._tail(), name=self._qualified_name)
+
+    def add_relu(self, x: Any, y: Any) -> Any:
+        """relu(x + y), broadcast."""
+        return qF.add(x, y, *self._tail(), relu=True, name=self._qualified_name)
+
+    def mul(self, x: Any, y: Any) -> Any:
+        """x * y, broadcast."""
+        return qF.mul(x, y, *self._tail(), name=self._qualified_name)
+
+    def cat(self, x: Sequence[Any], dim: int = 0) -> Any:
+        """Join tensors along dim; those with other parameters are requantized by a table."""
+        return qF.cat(list(x), dim, *self._tail(), name=self._qualified_name)
+
+    def matmul(self, x: Any, y: Any) -> NoReturn:
+        """Not supported yet."""
+        self._unsupported("matmul")
+
+    def add_scalar(self, x: Any, y: float) -> NoReturn:
+        """Not supported yet."""
+        self._unsupported("add_scalar")
+
+    def mul_scalar(self, x: Any, y: float) -> NoReturn:
+        """Not supported yet."""
+        self._unsupported("mul_scalar")
+
+    def _unsupported(self, what: str) -> NoReturn:
+        raise UnsupportedOperatorError(
+            f"{place_of(self)}: {what} has no quantized counterpart yet; set the layer's qconfig to None and insert a "
+            "DeQuantStub before it"
+        )
+
+    @classmethod
+    def from_float(cls, mod: nn.Module) -> QFunctional:
+        """From a prepared and calibrated FloatFunctional.
+
+        Raises:
+            QuantizationError: not calibrated, or not finite; names the layer.
+        """
+        result = cls()
+        result.output_qparams = observed_qparams(getattr(mod, "activation_post_process", None), place_of(mod))
+        return result

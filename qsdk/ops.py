@@ -1,0 +1,225 @@
+"""The operator table: one row per operator. Importing it teaches QTensors the functions in it.
+
+An operator has one name, ATen's, from here through schema/qsdk.fbs to its C file. A row says how PyTorch spells it, what
+it means (its rule and its reference), where its quantization parameters come from, and how the file stores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from qsdk import qtensor
+from qsdk.nn.quantized import functional as qF
+
+_qsdk = torch.ops.qsdk
+
+
+@dataclass(frozen=True)
+class OperatorRow:
+    """One operator.
+
+    Attributes:
+        name: its name everywhere
+        rule: number of its rule in the numerics contract
+        reference: the torch operator that defines it, on plain int8 tensors in torch's layout
+        function: the QTensor-level function: computes constants and calls `reference` once
+        modules: float modules that it stands for
+        functions: torch functions that it stands for, each with the QTensor-level function that answers it
+        methods: tensor methods likewise, by name
+        qparams: 'own' if calibration observes its output, 'shared' if the output keeps its input's parameters
+        layout: 'nhwc' if the file's operator reads and writes NHWC (the reference NCHW), 'any' if layout is up to it
+        constant_layouts: operand -> permutation from the reference's layout to the file's
+        in_place: whether its output may take the place of an input in the arena
+    """
+
+    name: str
+    rule: int
+    reference: Any
+    function: Callable[..., Any]
+    modules: tuple[type[nn.Module], ...] = ()
+    functions: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
+    methods: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    qparams: str = "own"
+    layout: str = "any"
+    constant_layouts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    in_place: bool = False
+
+
+_ROWS = (
+    OperatorRow(
+        name="quantize_per_tensor",
+        rule=1,
+        reference=_qsdk.quantize_per_tensor.default,
+        function=qF.quantize,
+    ),
+    OperatorRow(
+        name="dequantize",
+        rule=2,
+        reference=_qsdk.dequantize.default,
+        function=qF.dequantize,
+        functions={torch.dequantize: qF.dequantize},
+        methods={"dequantize": qF.dequantize},
+    ),
+    OperatorRow(
+        name="conv2d",
+        rule=3,
+        reference=_qsdk.conv2d.default,
+        function=qF.conv2d,
+        modules=(nn.Conv2d,),
+        layout="nhwc",
+        constant_layouts={"weight": (0, 2, 3, 1)},
+    ),
+    OperatorRow(
+        name="linear",
+        rule=3,
+        reference=_qsdk.linear.default,
+        function=qF.linear,
+        modules=(nn.Linear,),
+    ),
+    OperatorRow(
+        name="clamp",
+        rule=7,
+        reference=_qsdk.clamp.default,
+        function=qF.clamp,
+        modules=(nn.ReLU, nn.ReLU6, nn.Hardtanh),
+        functions={
+            torch.relu: qF.relu,
+            torch.relu_: qF.relu_,
+            F.relu: qF.relu,
+            F.relu6: qF.relu6,
+            F.hardtanh: qF.hardtanh,
+            torch.clamp: qF.clamp,
+            torch.clip: qF.clamp,
+        },
+        methods={"relu": qF.relu, "relu_": qF.relu_, "clamp": qF.clamp, "clip": qF.clamp},
+        qparams="shared",
+        in_place=True,
+    ),
+    OperatorRow(
+        name="add",
+        rule=4,
+        reference=_qsdk.add.default,
+        function=qF.add,
+        functions={qF.add: qF.add},
+        in_place=True,
+    ),
+    OperatorRow(
+        name="mul",
+        rule=5,
+        reference=_qsdk.mul.default,
+        function=qF.mul,
+        functions={qF.mul: qF.mul},
+        in_place=True,
+    ),
+    OperatorRow(
+        name="lookup_table",
+        rule=6,
+        reference=_qsdk.lookup_table.default,
+        function=qF.lookup_table,
+        in_place=True,
+    ),
+    OperatorRow(
+        name="cat",
+        rule=7,
+        reference=_qsdk.cat.default,
+        function=qF.cat,
+        functions={torch.cat: qF.cat, torch.concat: qF.cat, qF.cat: qF.cat},
+        qparams="shared",
+    ),
+    OperatorRow(
+        name="max_pool2d",
+        rule=7,
+        reference=_qsdk.max_pool2d.default,
+        function=qF.max_pool2d,
+        modules=(nn.MaxPool2d,),
+        functions={torch.max_pool2d: qF.max_pool2d, F.max_pool2d: qF.max_pool2d},
+        qparams="shared",
+        layout="nhwc",
+    ),
+    OperatorRow(
+        name="avg_pool2d",
+        rule=8,
+        reference=_qsdk.avg_pool2d.default,
+        function=qF.avg_pool2d,
+        modules=(nn.AvgPool2d,),
+        functions={F.avg_pool2d: qF.avg_pool2d},
+        qparams="shared",
+        layout="nhwc",
+    ),
+    OperatorRow(
+        name="adaptive_avg_pool2d",
+        rule=8,
+        reference=_qsdk.adaptive_avg_pool2d.default,
+        function=qF.adaptive_avg_pool2d,
+        modules=(nn.AdaptiveAvgPool2d,),
+        functions={F.adaptive_avg_pool2d: qF.adaptive_avg_pool2d},
+        qparams="shared",
+        layout="nhwc",
+    ),
+    OperatorRow(
+        name="mean",
+        rule=8,
+        reference=_qsdk.mean.default,
+        function=qF.mean,
+        functions={torch.mean: qF.mean},
+        methods={"mean": qF.mean},
+        qparams="shared",
+    ),
+    OperatorRow(
+        name="reshape",
+        rule=7,
+        reference=_qsdk.reshape.default,
+        function=qF.reshape,
+        modules=(nn.Flatten, nn.Unflatten),
+        functions={
+            torch.reshape: qF.reshape,
+            torch.flatten: qF.flatten,
+            torch.unflatten: qF.unflatten,
+            torch.squeeze: qF.squeeze,
+            torch.unsqueeze: qF.unsqueeze,
+            torch.clone: qF.clone,
+        },
+        methods={
+            "view": qF.reshape,
+            "reshape": qF.reshape,
+            "flatten": qF.flatten,
+            "unflatten": qF.unflatten,
+            "squeeze": qF.squeeze,
+            "unsqueeze": qF.unsqueeze,
+            "clone": qF.clone,
+        },
+        qparams="shared",
+        in_place=True,
+    ),
+    OperatorRow(
+        name="permute",
+        rule=7,
+        reference=_qsdk.permute.default,
+        function=qF.permute,
+        functions={torch.permute: qF.permute, torch.transpose: qF.transpose},
+        methods={"permute": qF.permute, "transpose": qF.transpose},
+        qparams="shared",
+    ),
+)
+
+OPERATORS: dict[str, OperatorRow] = {row.name: row for row in _ROWS}
+
+# Reference operator -> row: what a recorded call is.
+BY_REFERENCE: dict[Any, OperatorRow] = {row.reference: row for row in _ROWS}
+
+# Functions that leave a quantized tensor as it is.
+IDENTITIES: dict[Any, Callable[..., Any]] = {F.dropout: qF.dropout, F.dropout2d: qF.dropout}
+
+for _row in _ROWS:
+    for _function, _implementation in _row.functions.items():
+        qtensor.register_implementation([_function], _implementation)
+    for _method, _implementation in _row.methods.items():
+        qtensor.register_implementation([getattr(torch.Tensor, _method)], _implementation)
+for _function, _implementation in IDENTITIES.items():
+    qtensor.register_implementation([_function], _implementation)

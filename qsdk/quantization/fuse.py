@@ -1,0 +1,113 @@
+"""Fusing modules that follow one another, so that they are quantized as one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from qsdk.errors import QuantizationError
+from qsdk.nn import intrinsic as nni
+
+Fuser = Callable[..., nn.Module]
+
+
+def _fuse_conv_bn(conv: nn.Module, norm: nn.Module) -> nn.Module:
+    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+    if norm.num_features != conv.out_channels:
+        raise QuantizationError(f"BatchNorm2d of {norm.num_features} features after {conv.out_channels} channels")
+    if conv.training:
+        return nni.ConvBn2d(conv, norm)
+    if norm.running_mean is None:
+        raise QuantizationError("BatchNorm2d without running statistics cannot be folded; use track_running_stats=True")
+    return fuse_conv_bn_eval(conv, norm)
+
+
+def _fuse_conv_bn_relu(conv: nn.Module, norm: nn.Module, relu: nn.Module) -> nn.Module:
+    fused = _fuse_conv_bn(conv, norm)
+    return nni.ConvBnReLU2d(conv, norm, relu) if conv.training else nni.ConvReLU2d(fused, relu)
+
+
+_FUSERS: dict[tuple[type[nn.Module], ...], Fuser] = {
+    (nn.Conv2d, nn.BatchNorm2d): _fuse_conv_bn,
+    (nn.Conv2d, nn.BatchNorm2d, nn.ReLU): _fuse_conv_bn_relu,
+    (nn.Conv2d, nn.ReLU): nni.ConvReLU2d,
+    (nn.Linear, nn.ReLU): nni.LinearReLU,
+}
+
+
+def fuse_known_modules(mod_list: Sequence[nn.Module], additional: dict[Any, Fuser] | None = None) -> list[nn.Module]:
+    """The fused module, then an Identity for each of the others. Hooks of the first and the last move along.
+
+    Raises:
+        QuantizationError: the types form no known fusion, or the modules are not all in one mode.
+    """
+    types = tuple(type(mod) for mod in mod_list)
+    fuser = {**_FUSERS, **(additional or {})}.get(types)
+    if fuser is None:
+        known = "; ".join("[" + ", ".join(t.__name__ for t in key) + "]" for key in _FUSERS)
+        raise QuantizationError(f"cannot fuse [{', '.join(t.__name__ for t in types)}]; known fusions: {known}")
+    if len({mod.training for mod in mod_list}) != 1:
+        raise QuantizationError("modules to fuse are partly in training mode; call eval() or train() on the model")
+    fused = fuser(*mod_list)
+    fused.train(mod_list[0].training)
+    for pre_hook in mod_list[0]._forward_pre_hooks.values():
+        fused.register_forward_pre_hook(pre_hook)
+    mod_list[0]._forward_pre_hooks.clear()
+    for hook in mod_list[-1]._forward_hooks.values():
+        fused.register_forward_hook(hook)
+    mod_list[-1]._forward_hooks.clear()
+    rest: list[nn.Module] = [nn.Identity() for _ in mod_list[1:]]
+    for identity in rest:
+        identity.training = mod_list[0].training
+    if hasattr(mod_list[0], "qconfig"):
+        fused.qconfig = mod_list[0].qconfig
+    return [fused, *rest]
+
+
+def _fuse_group(model: nn.Module, names: Sequence[str], fuser: Callable[..., list[nn.Module]], custom: Any) -> None:
+    try:
+        modules = [model.get_submodule(name) for name in names]
+    except AttributeError as error:
+        raise QuantizationError(f"fuse_modules {list(names)}: {error}") from None
+    try:
+        replaced = fuser(modules, (custom or {}).get("additional_fuser_method_mapping"))
+    except QuantizationError as error:
+        raise QuantizationError(f"fuse_modules {list(names)}: {error}") from None
+    for name, module in zip(names, replaced, strict=True):
+        parent, _, last = name.rpartition(".")
+        setattr(model.get_submodule(parent), last, module)
+
+
+def fuse_modules(
+    model: nn.Module,
+    modules_to_fuse: Any,
+    inplace: bool = False,
+    fuser_func: Callable[..., list[nn.Module]] = fuse_known_modules,
+    fuse_custom_config_dict: dict[str, Any] | None = None,
+) -> nn.Module:
+    """Fuse [Conv, BatchNorm], [Conv, BatchNorm, ReLU], [Conv, ReLU] and [Linear, ReLU].
+
+    The first module of each group becomes the fused one, the others Identity. In eval mode batch norm is folded into
+    the convolution; in training mode both are kept in one module for quantization-aware training.
+
+    Args:
+        model: the float model
+        modules_to_fuse: paths of the modules of one group, or a list of groups
+        inplace: change the model itself
+        fuser_func: takes a group's modules and returns as many
+        fuse_custom_config_dict: 'additional_fuser_method_mapping': {types: function of the modules}
+
+    Raises:
+        QuantizationError: no module of that path, or no such fusion; names the group.
+    """
+    if not inplace:
+        model = copy.deepcopy(model)
+    groups = [modules_to_fuse] if all(isinstance(item, str) for item in modules_to_fuse) else modules_to_fuse
+    for group in groups:
+        if group:
+            _fuse_group(model, group, fuser_func, fuse_custom_config_dict)
+    return model

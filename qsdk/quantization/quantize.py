@@ -1,0 +1,270 @@
+"""The eager workflow: prepare inserts observers, convert swaps calibrated modules for quantized ones."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from qsdk.errors import QuantizationError
+from qsdk.nn import intrinsic as nni
+from qsdk.nn import quantized as nnq
+from qsdk.nn.intrinsic import quantized as nniq
+from qsdk.quantization.stubs import DeQuantStub, QuantStub, QuantWrapper
+
+_STATIC_MAPPING: dict[type[nn.Module], type[nn.Module]] = {
+    QuantStub: nnq.Quantize,
+    DeQuantStub: nnq.DeQuantize,
+    nn.Conv2d: nnq.Conv2d,
+    nn.Linear: nnq.Linear,
+    nn.ReLU6: nnq.ReLU6,
+    nnq.FloatFunctional: nnq.QFunctional,
+    nni.ConvReLU2d: nniq.ConvReLU2d,
+    nni.ConvBn2d: nnq.Conv2d,
+    nni.ConvBnReLU2d: nniq.ConvReLU2d,
+    nni.LinearReLU: nniq.LinearReLU,
+}
+
+# Swapped, but their outputs keep their input's parameters or are float.
+_NOT_OBSERVED = (DeQuantStub, nn.ReLU6)
+
+
+def get_default_static_quant_module_mappings() -> dict[type[nn.Module], type[nn.Module]]:
+    """Float module -> quantized module, for static quantization; a copy to extend and pass as `mapping`."""
+    return dict(_STATIC_MAPPING)
+
+
+def get_default_qconfig_propagation_list() -> set[type[nn.Module]]:
+    """Module types whose outputs prepare observes."""
+    return set(_STATIC_MAPPING) - set(_NOT_OBSERVED)
+
+
+def propagate_qconfig_(module: nn.Module, qconfig_dict: dict[Any, Any] | None = None) -> None:
+    """Give every submodule a qconfig: its own, else by path or type from qconfig_dict, else its parent's."""
+    _propagate(module, qconfig_dict or {}, None, "")
+
+
+def _propagate(module: nn.Module, qconfig_dict: dict[Any, Any], inherited: Any, prefix: str) -> None:
+    qconfig = qconfig_dict.get(type(module), inherited)
+    qconfig = qconfig_dict.get(prefix, qconfig)
+    qconfig = getattr(module, "qconfig", qconfig)
+    module.qconfig = qconfig
+    for name, child in module.named_children():
+        _propagate(child, qconfig_dict, qconfig, f"{prefix}.{name}" if prefix else name)
+
+
+def add_quant_dequant(module: nn.Module) -> nn.Module:
+    """Wrap every leaf that has a qconfig in QuantWrapper; returns the wrapper if `module` is such a leaf."""
+    if not list(module.children()) and getattr(module, "qconfig", None):
+        return QuantWrapper(module)
+    for name, child in module.named_children():
+        module._modules[name] = add_quant_dequant(child)
+    return module
+
+
+def _observe_output(module: nn.Module, inputs: Any, output: Any) -> Any:
+    """Forward hook of prepared modules."""
+    observer: Any = module.activation_post_process
+    return observer(output)
+
+
+def _name_modules(model: nn.Module) -> None:
+    """Store every module's path in it, for messages."""
+    for name, module in model.named_modules():
+        module._qualified_name = name  # type: ignore[assignment]
+
+
+def _insert_observer(module: nn.Module, name: str) -> None:
+    observer: Any = module.qconfig.activation()  # type: ignore[operator, union-attr]
+    parameter = next(iter(module.parameters()), None)
+    if parameter is not None:
+        observer.to(parameter.device)
+    observer._qualified_name = name
+    if isinstance(module, nnq.FloatFunctional):
+        module.activation_post_process = observer
+        return
+    module.add_module("activation_post_process", observer)
+    module.register_forward_hook(_observe_output, prepend=True)
+
+
+def _add_observers(module: nn.Module, observed: set[type[nn.Module]], name: str, seen: set[int]) -> None:
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    qconfig = getattr(module, "qconfig", None)
+    if type(module) in observed and qconfig is not None:
+        if "activation_post_process" in module._modules and not isinstance(module, nnq.FloatFunctional):
+            raise QuantizationError(f"layer '{name}' has an observer already; prepare the float model only once")
+        _insert_observer(module, name)
+        return  # a fused module is observed as one
+    if isinstance(module, nni._FusedModule):
+        return
+    for child_name, child in module.named_children():
+        _add_observers(child, observed, f"{name}.{child_name}" if name else child_name, seen)
+
+
+def prepare(
+    model: nn.Module,
+    inplace: bool = False,
+    allow_list: Any = None,
+    observer_non_leaf_module_list: Any = None,
+    prepare_custom_config_dict: dict[str, Any] | None = None,
+) -> nn.Module:
+    """Insert observers after every module that will be quantized. Run the result on calibration data, then convert it.
+
+    Args:
+        model: float model in eval mode; its `qconfig` attribute holds for all submodules without one of their own
+        inplace: change the model itself
+        allow_list: module types to observe instead of the default ones
+        observer_non_leaf_module_list: further types to observe
+        prepare_custom_config_dict: 'float_to_observed_custom_module_class': {float class: observed class}, swapped by
+            its from_float and then observed
+
+    Raises:
+        QuantizationError: the model is in training mode, or prepared already.
+    """
+    training = next((name for name, module in model.named_modules() if module.training), None)
+    if training is not None:
+        raise QuantizationError(
+            f"prepare: {f'layer {training!r}' if training else 'the model'} is in training mode; call model.eval() first"
+        )
+    if not inplace:
+        model = copy.deepcopy(model)
+    propagate_qconfig_(model)
+    if not any(getattr(module, "qconfig", None) for module in model.modules()):
+        warnings.warn("prepare: no module has a qconfig; set model.qconfig = get_default_qconfig()", stacklevel=2)
+    custom = (prepare_custom_config_dict or {}).get("float_to_observed_custom_module_class", {})
+    observed = set(allow_list) if allow_list is not None else get_default_qconfig_propagation_list()
+    observed |= set(observer_non_leaf_module_list or ()) | set(custom.values())
+    _swap_custom(model, custom)
+    _name_modules(model)
+    _add_observers(model, observed, "", set())
+    return model
+
+
+def _swap_custom(module: nn.Module, classes: dict[type[nn.Module], Any]) -> None:
+    for name, child in module.named_children():
+        if type(child) in classes and getattr(child, "qconfig", None) is not None:
+            swapped = classes[type(child)].from_float(child)
+            swapped.qconfig = child.qconfig
+            module._modules[name] = swapped
+        else:
+            _swap_custom(child, classes)
+
+
+def swap_module(mod: nn.Module, mapping: dict[Any, Any], custom_module_class_mapping: dict[Any, Any]) -> nn.Module:
+    """The quantized counterpart of a module that has a qconfig, or the module itself.
+
+    Raises:
+        QsdkError: it cannot be quantized; names the layer.
+    """
+    if getattr(mod, "qconfig", None) is None:
+        return mod
+    if type(mod) in custom_module_class_mapping:
+        swapped: nn.Module = custom_module_class_mapping[type(mod)].from_observed(mod)
+    elif type(mod) in mapping:
+        swapped = mapping[type(mod)].from_float(mod)
+    else:
+        return mod
+    for pre_hook in mod._forward_pre_hooks.values():
+        swapped.register_forward_pre_hook(pre_hook)
+    for hook in mod._forward_hooks.values():
+        if hook is not _observe_output:
+            swapped.register_forward_hook(hook)
+    swapped._qualified_name = mod.__dict__.get("_qualified_name", "")
+    swapped.train(mod.training)
+    return swapped
+
+
+def _convert(module: nn.Module, mapping: dict[Any, Any], custom: dict[Any, Any], swapped: dict[int, nn.Module]) -> None:
+    for name, child in list(module.named_children()):
+        if id(child) not in swapped:
+            whole = isinstance(child, nni._FusedModule) or type(child) in custom or type(child) in mapping
+            if not whole or getattr(child, "qconfig", None) is None:
+                _convert(child, mapping, custom, swapped)
+            swapped[id(child)] = swap_module(child, mapping, custom)
+        module._modules[name] = swapped[id(child)]
+
+
+def _remove_qconfig(model: nn.Module) -> None:
+    for module in model.modules():
+        if "qconfig" in module.__dict__:
+            del module.qconfig
+    for module in model.modules():
+        if isinstance(module, nnq.FloatFunctional):
+            module.activation_post_process = nn.Identity()
+        elif "activation_post_process" in module._modules:
+            del module.activation_post_process
+        for key, hook in list(module._forward_hooks.items()):
+            if hook is _observe_output:
+                del module._forward_hooks[key]
+
+
+def convert(
+    module: nn.Module,
+    mapping: dict[Any, Any] | None = None,
+    inplace: bool = False,
+    remove_qconfig: bool = True,
+    convert_custom_config_dict: dict[str, Any] | None = None,
+) -> nn.Module:
+    """Swap every calibrated module for its quantized counterpart; the result computes in integers.
+
+    Args:
+        module: a prepared model that has seen calibration data
+        mapping: float module -> quantized module (with from_float); the default static mapping if None
+        inplace: change the model itself. If an error is raised, it may be half converted
+        remove_qconfig: remove qconfigs and remaining observers
+        convert_custom_config_dict: 'observed_to_quantized_custom_module_class': {observed class: quantized class},
+            swapped by its from_observed
+
+    Raises:
+        QuantizationError: a layer has seen no or not finite calibration data, or the model is in training mode; names
+            the layer.
+        UnsupportedOperatorError: a layer's settings have no quantized counterpart; names the layer.
+    """
+    if module.training:
+        raise QuantizationError("convert: the model is in training mode; call model.eval() first")
+    if not inplace:
+        module = copy.deepcopy(module)
+    custom = (convert_custom_config_dict or {}).get("observed_to_quantized_custom_module_class", {})
+    table = get_default_static_quant_module_mappings() if mapping is None else mapping
+    _name_modules(module)
+    if type(module) in table and getattr(module, "qconfig", None) is not None:
+        raise QuantizationError(
+            f"convert: the model is a single {type(module).__name__}, which cannot be swapped; wrap it in QuantWrapper"
+        )
+    _convert(module, table, custom, {})
+    if remove_qconfig:
+        _remove_qconfig(module)
+    return module
+
+
+def quantize(
+    model: nn.Module,
+    run_fn: Callable[..., Any],
+    run_args: Any,
+    mapping: dict[Any, Any] | None = None,
+    inplace: bool = False,
+) -> nn.Module:
+    """Static quantization in one call: prepare, run_fn(model, *run_args) to calibrate, convert."""
+    if not inplace:
+        model = copy.deepcopy(model)
+    model.eval()
+    prepare(model, inplace=True)
+    run_fn(model, *run_args)
+    return convert(model, mapping, inplace=True)
+
+
+__all__ = [
+    "add_quant_dequant",
+    "convert",
+    "get_default_qconfig_propagation_list",
+    "get_default_static_quant_module_mappings",
+    "prepare",
+    "propagate_qconfig_",
+    "quantize",
+    "swap_module",
+]

@@ -1,0 +1,110 @@
+"""run(program, *inputs): the definition of what a program computes. Every runtime gives these bytes.
+
+One reference operator per operator of the program, in order; nothing else. Of qsdk it imports the Program, the file's
+reader and the operator table.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from qsdk.errors import FileFormatError, QsdkError
+from qsdk.export.program import Operation, Program, TensorInfo
+from qsdk.export.serialize import deserialize, load
+from qsdk.ops import OPERATORS
+
+_TO_NCHW = (0, 3, 1, 2)
+_TO_NHWC = (0, 2, 3, 1)
+
+
+def run(source: Program | str | os.PathLike[str] | bytes, *inputs: Any, taps: list[np.ndarray] | None = None) -> list[np.ndarray]:
+    """Run a program, or a .qsdk file given by path or bytes, on the reference operators.
+
+    Args:
+        inputs: one array or tensor per input of the program, of exactly its shape and dtype.
+        taps: when given, gets the output of every operator, in order.
+
+    Raises:
+        QsdkError: an input has the wrong shape or dtype, or the program contradicts itself.
+    """
+    program = source if isinstance(source, Program) else deserialize(load(source))
+    values: dict[int, torch.Tensor] = {
+        i: torch.from_numpy(np.array(t.data)) for i, t in enumerate(program.tensors) if t.data is not None
+    }
+    for index, array in zip(program.inputs, check_inputs([program.tensors[i] for i in program.inputs], inputs), strict=True):
+        values[index] = torch.from_numpy(array.copy())
+    for position, op in enumerate(program.operators):
+        result = _run_operator(program, op, values, f"operators[{position}] ({op.kind}, layer '{op.name}')")
+        values[op.outputs[0]] = result
+        if taps is not None:
+            taps.append(result.numpy())
+    return [values[i].numpy() for i in program.outputs]
+
+
+def check_inputs(expected: Sequence[TensorInfo], inputs: Sequence[Any]) -> list[np.ndarray]:
+    """The inputs as contiguous arrays of the expected dtypes and shapes, or an error that names the first wrong one."""
+    if len(inputs) != len(expected):
+        raise QsdkError(f"the model takes {len(expected)} inputs, {len(inputs)} were given")
+    arrays = []
+    for position, (tensor, value) in enumerate(zip(expected, inputs, strict=True)):
+        array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+        if array.dtype != np.dtype(tensor.dtype):
+            raise QsdkError(f"input {position} ('{tensor.name}') has dtype {array.dtype}, the model takes {tensor.dtype}")
+        if array.shape != tensor.shape:
+            raise QsdkError(
+                f"input {position} ('{tensor.name}') has shape {list(array.shape)}, the model takes {list(tensor.shape)}"
+            )
+        arrays.append(np.ascontiguousarray(array))
+    return arrays
+
+
+def _run_operator(program: Program, op: Operation, values: dict[int, torch.Tensor], where: str) -> torch.Tensor:
+    row = OPERATORS[op.kind]
+    schema = row.reference._schema
+    operands = list(op.inputs)
+    output = program.tensors[op.outputs[0]]
+    arguments: dict[str, Any] = {}
+    described: dict[str, TensorInfo] = {"output": output}
+    for argument in schema.arguments:
+        kind = str(argument.type)
+        if kind == "Tensor":
+            if not operands:
+                raise FileFormatError(f"{where}: operand '{argument.name}' is missing")
+            index = operands.pop(0)
+            described[argument.name] = program.tensors[index]
+            value = values[index]
+            if row.layout == "nhwc" and value.dim() == 4:
+                value = value.permute(_TO_NCHW)
+            arguments[argument.name] = value
+        elif kind == "List[Tensor]":
+            arguments[argument.name] = [values[i] for i in operands]
+            operands = []
+        elif argument.name in op.options:
+            option = op.options[argument.name]
+            arguments[argument.name] = list(option) if isinstance(option, tuple) else option
+        elif argument.name == "shape":
+            arguments["shape"] = list(output.shape)
+        else:
+            tensor_name, _, what = argument.name.partition("_")
+            source = getattr(described[tensor_name], what)
+            if len(source) != 1:
+                raise FileFormatError(f"{where}: tensor '{tensor_name}' needs one {what}, has {len(source)}")
+            arguments[argument.name] = source[0]
+    if operands:
+        raise FileFormatError(f"{where}: {len(operands)} operands too many")
+    try:
+        result: torch.Tensor = row.reference(**arguments)
+    except QsdkError:
+        raise
+    except Exception as error:  # torch refuses shapes and values that contradict each other
+        raise FileFormatError(f"{where}: {error}") from error
+    if row.layout == "nhwc":
+        result = result.permute(_TO_NHWC)
+    if tuple(result.shape) != output.shape:
+        raise FileFormatError(f"{where}: makes {list(result.shape)}, the file says {list(output.shape)}")
+    return result.contiguous()

@@ -1,0 +1,56 @@
+/* flat_types.h - the shape of the tables in schema.c: what a flatbuffer's tables, structs and unions look like. */
+#ifndef QRT_FLAT_TYPES_H
+#define QRT_FLAT_TYPES_H
+
+#include "platform.h"
+
+/* Names are only needed in messages. */
+#if QRT_MESSAGES
+#define QRT_FB_NAME(text) text
+#else
+#define QRT_FB_NAME(text) ""
+#endif
+
+enum {
+  QRT_FB_NONE,
+  QRT_FB_BOOL,
+  QRT_FB_UBYTE,
+  QRT_FB_INT,
+  QRT_FB_UINT,
+  QRT_FB_ULONG,
+  QRT_FB_FLOAT,
+  QRT_FB_STRING,
+  QRT_FB_VECTOR,
+  QRT_FB_TABLE,
+  QRT_FB_UNION,
+  QRT_FB_STRUCT /* element of a vector only */
+};
+
+typedef struct qrt_fb_field {
+  const char *name;
+  uint8_t kind;
+  uint8_t element; /* kind of a vector's elements */
+  uint8_t required;
+  uint8_t slot; /* in the vtable; a union's tag has the slot before */
+  uint16_t link; /* index of the table, struct or union */
+  int32_t number;  /* default of every scalar but float */
+  float real;      /* default of a float */
+} qrt_fb_field;
+
+typedef struct qrt_fb_table {
+  const qrt_fb_field *fields;
+  uint32_t field_count;
+} qrt_fb_table;
+
+typedef struct qrt_fb_struct {
+  uint16_t size;
+  uint16_t align;
+} qrt_fb_struct;
+
+typedef struct qrt_fb_union {
+  const uint8_t *tables; /* member tag - 1 -> index of its table */
+  const char *const *names;
+  uint32_t count;
+} qrt_fb_union;
+
+#endif

@@ -1,0 +1,82 @@
+/* gemm_qs8__neon_4x8.c - 4 rows by 8 columns; int8 widened to int16, then multiplied by lane into int32. */
+#include "../../requantize_neon.h"
+#include "gemm_pack.h"
+
+enum { NR = 8, KR = 1, WIDTH = sizeof(int8_t) };
+
+size_t qrt_gemm_qs8__neon_4x8_packed_size(size_t n, size_t k) {
+  return qrt_gemm_panels_size(n, k, NR, KR, WIDTH);
+}
+
+void qrt_gemm_qs8__neon_4x8_pack(const qrt_gemm_weights *weights, void *packed) {
+  qrt_gemm_pack_panels(weights, NR, KR, WIDTH, packed);
+}
+
+/* acc[0..7] += w[0..7] * row[lane], for one of eight values of a row. */
+#define MULTIPLY_ADD(acc, row, half, lane)                                              \
+  do {                                                                                  \
+    acc##_0 = vmlal_lane_s16(acc##_0, vget_low_s16(w8), vget_##half##_s16(row), lane);  \
+    acc##_1 = vmlal_lane_s16(acc##_1, vget_high_s16(w8), vget_##half##_s16(row), lane); \
+  } while (0)
+
+/* One step in depth for all four rows. */
+#define STEP(half, lane)                       \
+  do {                                         \
+    const int16x8_t w8 = vmovl_s8(vld1_s8(w)); \
+    w += NR;                                   \
+    MULTIPLY_ADD(acc0, row0, half, lane);      \
+    MULTIPLY_ADD(acc1, row1, half, lane);      \
+    MULTIPLY_ADD(acc2, row2, half, lane);      \
+    MULTIPLY_ADD(acc3, row3, half, lane);      \
+  } while (0)
+
+void qrt_gemm_qs8__neon_4x8(size_t m, size_t n, size_t k, const int8_t *a, size_t a_stride, const void *packed,
+                            const qrt_output_range *output, int8_t *c, size_t c_stride) {
+  const qrt_range_neon range = qrt_range_make_neon(output);
+  const size_t panel_size = qrt_gemm_panel_size(k, NR, KR, WIDTH);
+  /* Rows past m repeat row m - 1: computed again, stored again with the same bytes. */
+  const size_t row1_at = m > 1 ? 1 : 0, row2_at = m > 2 ? 2 : row1_at, row3_at = m > 3 ? 3 : row2_at;
+  const int8_t *panel = packed;
+
+  for (size_t j = 0; j < n; j += NR, panel += panel_size) {
+    const int8_t *a0 = a, *a1 = a + row1_at * a_stride, *a2 = a + row2_at * a_stride, *a3 = a + row3_at * a_stride;
+    const int32_t *bias = (const int32_t *)panel;
+    const float *multiplier = (const float *)(bias + NR);
+    const int8_t *w = (const int8_t *)(multiplier + NR);
+    int32x4_t acc0_0 = vld1q_s32(bias), acc0_1 = vld1q_s32(bias + 4);
+    int32x4_t acc1_0 = acc0_0, acc1_1 = acc0_1;
+    int32x4_t acc2_0 = acc0_0, acc2_1 = acc0_1;
+    int32x4_t acc3_0 = acc0_0, acc3_1 = acc0_1;
+
+    size_t p = k;
+    for (; p >= 8; p -= 8) {
+      const int16x8_t row0 = vmovl_s8(vld1_s8(a0)), row1 = vmovl_s8(vld1_s8(a1));
+      const int16x8_t row2 = vmovl_s8(vld1_s8(a2)), row3 = vmovl_s8(vld1_s8(a3));
+      a0 += 8, a1 += 8, a2 += 8, a3 += 8;
+      STEP(low, 0);
+      STEP(low, 1);
+      STEP(low, 2);
+      STEP(low, 3);
+      STEP(high, 0);
+      STEP(high, 1);
+      STEP(high, 2);
+      STEP(high, 3);
+    }
+    for (; p > 0; p--) {
+      const int16x8_t row0 = vdupq_n_s16(*a0++), row1 = vdupq_n_s16(*a1++);
+      const int16x8_t row2 = vdupq_n_s16(*a2++), row3 = vdupq_n_s16(*a3++);
+      STEP(low, 0);
+    }
+
+    const float32x4_t multiplier0 = vld1q_f32(multiplier), multiplier1 = vld1q_f32(multiplier + 4);
+    const size_t columns = n - j < NR ? n - j : NR;
+    int8_t *c0 = c + j;
+    qrt_store_neon(c0, qrt_requantize_neon(acc0_0, acc0_1, multiplier0, multiplier1, &range), columns);
+    qrt_store_neon(c0 + row1_at * c_stride, qrt_requantize_neon(acc1_0, acc1_1, multiplier0, multiplier1, &range),
+                   columns);
+    qrt_store_neon(c0 + row2_at * c_stride, qrt_requantize_neon(acc2_0, acc2_1, multiplier0, multiplier1, &range),
+                   columns);
+    qrt_store_neon(c0 + row3_at * c_stride, qrt_requantize_neon(acc3_0, acc3_1, multiplier0, multiplier1, &range),
+                   columns);
+  }
+}

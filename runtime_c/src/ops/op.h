@@ -1,0 +1,31 @@
+/* op.h - the operators: ops.inc lists them, one file each defines its two functions.
+ *
+ *   check     part of qrt_model_open: operand types, options, and the output's shape recomputed. Operand counts and
+ *             indices, order and overlap have been checked by graph.c.
+ *   prepare   part of qrt_session_open: chooses kernels, packs weights, fills the step. The file has been checked.
+ *
+ * The step's run function cannot fail.
+ */
+#ifndef QRT_OP_H
+#define QRT_OP_H
+
+#include "../bind.h"
+
+typedef struct qrt_op {
+  uint8_t least_inputs;
+  uint8_t most_inputs;
+  uint8_t in_place; /* the output may take an input's place */
+  qrt_status (*check)(qrt_verify *v, const qrt_node *node);
+  void (*prepare)(qrt_binder *binder, const qrt_node *node, qrt_step *step);
+} qrt_op;
+
+#define QRT_OPERATOR(name, least, most, in_place)                    \
+  qrt_status qrt_check_##name(qrt_verify *v, const qrt_node *node); \
+  void qrt_prepare_##name(qrt_binder *binder, const qrt_node *node, qrt_step *step);
+#include "ops.inc"
+#undef QRT_OPERATOR
+
+/* NULL for an operator that is not in this build. `code` is a verified union tag. */
+const qrt_op *qrt_op_find(uint32_t code);
+
+#endif

@@ -1,0 +1,80 @@
+/* check_convert.c - the family between float and int8; see check.h. */
+#include "../../runtime_c/src/kernels/convert/convert.h"
+
+#include <string.h>
+
+#include "check.h"
+
+enum { SLOT_A, SLOT_B };
+
+static float from_bits(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+/* Any float at all, special values often; or, near the middle of two integers after scaling, a tie or almost one. */
+static float any_float(float inverse_scale) {
+  static const uint32_t special[] = {0x00000000, 0x80000000, 0x00000001, 0x807fffff, 0x00800000, 0x7f7fffff, 0xff7fffff,
+                                     0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0xffffffff};
+  switch (check_below(4)) {
+    case 0:
+      return from_bits(special[check_below(13)]);
+    case 1:
+      return from_bits(check_random());
+    default:
+      return ((float)check_below(1200) - 600.0f) * 0.5f / inverse_scale;
+  }
+}
+
+static void compare_once(const qrt_convert_kernel *kernel, size_t n) {
+  const qrt_convert_kernel *reference = &qrt_convert_kernels[qrt_convert_kernel_count - 1];
+  const qrt_output_range range = check_range();
+  const float scale = check_multiplier();
+
+  float *a = check_memory(SLOT_A, n * sizeof *a, sizeof *a);
+  for (size_t i = 0; i < n; i++) a[i] = any_float(scale);
+  check_output c = check_output_make(n, 1);
+  check_case("quantize: n %zu, inverse_scale %a, zero point %d, clamp %d..%d", n, (double)scale, range.zero_point,
+             range.min, range.max);
+  kernel->quantize(n, a, scale, &range, c.actual);
+  reference->quantize(n, a, scale, &range, c.expected);
+  check_output_compare(&c);
+
+  int8_t *b = check_memory(SLOT_B, n, 1);
+  check_fill(b, n, range.zero_point);
+  check_output d = check_output_make(n * sizeof(float), sizeof(float));
+  check_case("dequantize: n %zu, scale %a, zero point %d", n, (double)scale, range.zero_point);
+  kernel->dequantize(n, b, scale, range.zero_point, d.actual);
+  reference->dequantize(n, b, scale, range.zero_point, d.expected);
+  check_output_compare(&d);
+}
+
+static void convert_compare(size_t index) {
+  const qrt_convert_kernel *kernel = &qrt_convert_kernels[index];
+  for (int trial = 0; trial < 500; trial++) {
+    for (size_t i = 0; i < CHECK_SIZES; i++) compare_once(kernel, check_size(kernel->xr, i));
+    compare_once(kernel, 1 + check_below(70));
+    compare_once(kernel, 3000);
+  }
+}
+
+typedef struct convert_run {
+  const qrt_convert_kernel *kernel;
+  float a[4096];
+  int8_t c[4096];
+} convert_run;
+
+static void run_once(void *context) {
+  convert_run *r = context;
+  const qrt_output_range range = {0, -128, 127};
+  r->kernel->quantize(sizeof r->c, r->a, 20.0f, &range, r->c);
+}
+
+static double convert_bench(size_t index) {
+  static convert_run r;
+  r.kernel = &qrt_convert_kernels[index];
+  return sizeof r.c / check_time(run_once, &r);
+}
+
+CHECK_FAMILY(convert, "quantized element");

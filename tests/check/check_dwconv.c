@@ -1,0 +1,94 @@
+/* check_dwconv.c - the depthwise family; see check.h. */
+#include "../../runtime_c/src/kernels/dwconv/dwconv.h"
+
+#include "check.h"
+
+enum { SLOT_W, SLOT_BIAS, SLOT_MULTIPLIER, SLOT_PACKED, SLOT_REFERENCE, SLOT_ROWS, MAX_ROWS = 7 };
+
+static void compare_once(const qrt_dwconv_kernel *kernel, size_t channels, size_t kh, size_t kw) {
+  const qrt_dwconv_kernel *reference = &qrt_dwconv_kernels[qrt_dwconv_kernel_count - 1];
+  static const size_t widths[] = {1, 2, 3, 4, 5, 7, 8, 9, 16, 17};
+  const qrt_output_range range = check_range();
+  qrt_dwconv_shape shape = {.channels = channels, .kh = kh, .kw = kw};
+  shape.in_w = widths[check_below(10)];
+  shape.stride = 1 + check_below(3);
+  shape.dilation = check_below(3) ? 1 : 1 + check_below(3);
+  shape.pad_left = check_below(3) ? kw / 2 * shape.dilation : check_below((uint32_t)((kw - 1) * shape.dilation + 2));
+  /* From less than the input to well past it. */
+  shape.out_w = 1 + check_below((uint32_t)((shape.in_w + shape.pad_left) / shape.stride + 3));
+  shape.a_zero_point = check_zero_point();
+
+  int8_t *w = check_memory(SLOT_W, channels * kh * kw, 1);
+  int32_t *bias = check_memory(SLOT_BIAS, channels * sizeof *bias, sizeof *bias);
+  float *multiplier = check_memory(SLOT_MULTIPLIER, channels * sizeof *multiplier, sizeof *multiplier);
+  check_fill(w, channels * kh * kw, 0);
+  check_bias(bias, channels);
+  const int one_multiplier = check_below(2) == 0;
+  for (size_t j = 0; j < channels; j++) multiplier[j] = one_multiplier && j > 0 ? multiplier[0] : check_multiplier();
+  const int8_t *rows[MAX_ROWS];
+  for (size_t r = 0; r < kh; r++) {
+    int8_t *row = check_memory(SLOT_ROWS + r, shape.in_w * channels, 1);
+    check_fill(row, shape.in_w * channels, shape.a_zero_point);
+    rows[r] = check_below(5) ? row : NULL;
+  }
+
+  const qrt_dwconv_weights weights = {channels, kh, kw, w, bias, multiplier};
+  void *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(channels, kh, kw), 64);
+  void *reference_packed = check_memory_at_guard(SLOT_REFERENCE, reference->packed_size(channels, kh, kw), 64);
+  check_output c = check_output_make(shape.out_w * channels, 1);
+  check_case("channels %zu, kernel %zu x %zu, width %zu to %zu, stride %zu, dilation %zu, pad_left %zu, "
+             "zero points %d %d, clamp %d..%d",
+             channels, kh, kw, shape.in_w, shape.out_w, shape.stride, shape.dilation, shape.pad_left,
+             shape.a_zero_point, range.zero_point, range.min, range.max);
+  kernel->pack(&weights, packed);
+  kernel->run(&shape, rows, packed, &range, c.actual);
+  reference->pack(&weights, reference_packed);
+  reference->run(&shape, rows, reference_packed, &range, c.expected);
+  check_output_compare(&c);
+}
+
+static void dwconv_compare(size_t index) {
+  const qrt_dwconv_kernel *kernel = &qrt_dwconv_kernels[index];
+  static const struct { size_t kh, kw; } windows[] = {{1, 1}, {1, 3}, {2, 2}, {3, 3}, {3, 1}, {5, 5}, {4, 2}, {7, 7}};
+  for (size_t i = 0; i < CHECK_SIZES; i++) {
+    for (size_t window = 0; window < sizeof windows / sizeof windows[0]; window++) {
+      const int trials = windows[window].kh == 3 ? 300 : 80;
+      for (int trial = 0; trial < trials; trial++) {
+        compare_once(kernel, check_size(kernel->cr, i), windows[window].kh, windows[window].kw);
+      }
+    }
+  }
+}
+
+typedef struct dwconv_run {
+  const qrt_dwconv_kernel *kernel;
+  qrt_dwconv_shape shape;
+  const int8_t *rows[3];
+  int8_t *c;
+  void *packed;
+  qrt_output_range range;
+} dwconv_run;
+
+static void run_once(void *context) {
+  const dwconv_run *r = context;
+  r->kernel->run(&r->shape, r->rows, r->packed, &r->range, r->c);
+}
+
+static double dwconv_bench(size_t index) {
+  enum { CHANNELS = 192, WIDTH = 28 };
+  static int8_t w[CHANNELS * 9];
+  static int32_t bias[CHANNELS];
+  static float multiplier[CHANNELS];
+  dwconv_run r = {.kernel = &qrt_dwconv_kernels[index], .range = {0, -128, 127}};
+  r.shape = (qrt_dwconv_shape){CHANNELS, 3, 3, WIDTH, WIDTH, 1, 1, 1, 3};
+  for (size_t i = 0; i < sizeof w; i++) w[i] = (int8_t)(check_random() & 0xff);
+  for (size_t j = 0; j < CHANNELS; j++) multiplier[j] = 0.01f;
+  for (size_t i = 0; i < 3; i++) r.rows[i] = check_memory_at_guard(SLOT_ROWS + i, CHANNELS * WIDTH, 64);
+  r.c = check_memory_at_guard(CHECK_OUTPUT_SLOT, CHANNELS * WIDTH, 64);
+  r.packed = check_memory_at_guard(SLOT_PACKED, r.kernel->packed_size(CHANNELS, 3, 3), 64);
+  const qrt_dwconv_weights weights = {CHANNELS, 3, 3, w, bias, multiplier};
+  r.kernel->pack(&weights, r.packed);
+  return (double)CHANNELS * WIDTH * 9 / check_time(run_once, &r);
+}
+
+CHECK_FAMILY(dwconv, "MAC");

@@ -1,0 +1,74 @@
+/* check_requantize.c - requantize.h, which the scalar kernels are made of, against the same formula in double. */
+#include <math.h>
+
+#include "../../runtime_c/src/requantize.h"
+#include "check.h"
+
+/* A product of two floats is exact in double, so that each rounding to float below is the one that the contract names.
+ */
+static int8_t oracle(float x, float multiplier, const qrt_output_range *output) {
+  const float product = (float)((double)x * (double)multiplier);
+  const double rounded = nearbyint((double)product) + output->zero_point;
+  return (int8_t)(rounded < output->min ? output->min : rounded > output->max ? output->max : rounded);
+}
+
+static void compare_one(uint32_t acc, float multiplier, const qrt_output_range *output) {
+  const int8_t expected = oracle((float)(double)(int32_t)acc, multiplier, output);
+  const int8_t actual = qrt_requantize(acc, multiplier, output);
+  if (expected == actual) return;
+  check_case("accumulator %d, multiplier %a, zero point %d, clamp %d..%d", (int32_t)acc, (double)multiplier,
+             output->zero_point, output->min, output->max);
+  check_fail("expected %d, got %d", expected, actual);
+}
+
+static void requantize_compare(size_t index) {
+  (void)index;
+  for (int trial = 0; trial < 200; trial++) {
+    const qrt_output_range output = trial == 0 ? (qrt_output_range){0, -128, 127} : check_range();
+    const float multiplier = trial == 0 ? 0.5f : check_multiplier();
+    check_case("multiplier %a, zero point %d, clamp %d..%d", (double)multiplier, output.zero_point, output.min,
+               output.max);
+    /* Every small accumulator, and the neighbourhood of every power of two, where floats lose bits. */
+    for (uint32_t acc = 0; acc < 3000; acc++) {
+      compare_one(acc, multiplier, &output);
+      compare_one(0 - acc, multiplier, &output);
+    }
+    for (uint32_t power = 1; power != 0; power <<= 1) {
+      for (uint32_t near = 0; near < 40; near++) {
+        compare_one(power + near - 20, multiplier, &output);
+        compare_one(near - 20 - power, multiplier, &output);
+        compare_one(power + (power >> 1) + near - 20, multiplier, &output);
+      }
+    }
+    for (int i = 0; i < 5000; i++) compare_one(check_random() >> check_below(32), multiplier, &output);
+    /* Products near each half integer, from both sides. */
+    for (int half = -600; half <= 600; half++) {
+      const double acc = half * 0.5 / (double)multiplier;
+      if (acc < -2147483000.0 || acc > 2147483000.0) continue;
+      for (uint32_t near = 0; near < 5; near++) compare_one((uint32_t)(int32_t)acc + near - 2, multiplier, &output);
+    }
+  }
+  const qrt_output_range narrow = {-7, 10, 20};
+  check_case("quantize: NaN and infinities");
+  if (qrt_quantize(NAN, 1.0f, &narrow) != -7) check_fail("NaN must give the zero point");
+  if (qrt_quantize(INFINITY, 1.0f, &narrow) != 20 || qrt_quantize(-INFINITY, 1.0f, &narrow) != 10) {
+    check_fail("infinities must saturate");
+  }
+}
+
+static size_t requantize_count(void) {
+  return 1;
+}
+
+static const char *requantize_name(size_t index) {
+  (void)index;
+  return "scalar";
+}
+
+static uint32_t requantize_isa(size_t index) {
+  (void)index;
+  return QRT_ISA_scalar;
+}
+
+const check_family check_requantize = {
+    "requantize", requantize_count, requantize_name, requantize_isa, requantize_compare, NULL, NULL};

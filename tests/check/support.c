@@ -1,0 +1,231 @@
+/* support.c - memory, random data and timing of the checks. The report is check.c's. */
+#define _DEFAULT_SOURCE 1
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+
+enum { SLOT_SIZE = 1 << 20 };
+
+/* ---- memory ---- */
+
+static char *slot_end(size_t slot) {
+  static char *ends[CHECK_SLOTS + 1];
+  if (ends[slot] == NULL) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *memory = mmap(NULL, SLOT_SIZE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED || mprotect(memory + SLOT_SIZE, page, PROT_NONE) != 0) {
+      perror("check: mmap");
+      exit(2);
+    }
+    ends[slot] = memory + SLOT_SIZE;
+  }
+  return ends[slot];
+}
+
+static char *place(size_t slot, size_t size, size_t alignment, size_t distance) {
+  if (size + distance + alignment + CHECK_MARGIN > SLOT_SIZE) {
+    fprintf(stderr, "check: %zu bytes are too many for a slot\n", size);
+    exit(2);
+  }
+  char *memory = slot_end(slot) - size - distance;
+  return memory - (uintptr_t)memory % alignment;
+}
+
+void *check_memory_at_guard(size_t slot, size_t size, size_t alignment) {
+  return place(slot, size, alignment, 0);
+}
+
+void *check_memory(size_t slot, size_t size, size_t alignment) {
+  return place(slot, size, alignment, check_below(2) ? 0 : CHECK_MARGIN + check_below(64));
+}
+
+static char expected_memory[SLOT_SIZE];
+
+check_output check_output_make(size_t size, size_t alignment) {
+  const int filler = (int)check_below(256);
+  char *actual = check_memory(CHECK_OUTPUT_SLOT, size, alignment);
+  const size_t room = (size_t)(slot_end(CHECK_OUTPUT_SLOT) - actual) - size;
+  const check_output output = {expected_memory + CHECK_MARGIN, actual, size, room < CHECK_MARGIN ? room : CHECK_MARGIN};
+  memset(expected_memory, filler, size + 2 * CHECK_MARGIN);
+  memset(actual - CHECK_MARGIN, filler, CHECK_MARGIN + size + output.margin_after);
+  return output;
+}
+
+void check_output_compare(const check_output *output) {
+  const signed char *expected = (const signed char *)output->expected - CHECK_MARGIN;
+  const signed char *actual = (const signed char *)output->actual - CHECK_MARGIN;
+  const size_t size = CHECK_MARGIN + output->size + output->margin_after;
+  if (memcmp(expected, actual, size) == 0) return;
+  size_t first = 0, different = 0;
+  for (size_t i = size; i-- > 0;) {
+    if (expected[i] == actual[i]) continue;
+    first = i;
+    different++;
+  }
+  const long at = (long)first - CHECK_MARGIN;
+  const char *where = at < 0 ? "before the output" : (size_t)at >= output->size ? "behind the output" : "in the output";
+  check_fail("%zu bytes differ, first %s at %ld: expected %d, got %d", different, where, at, expected[first],
+             actual[first]);
+}
+
+/* ---- data ---- */
+
+static uint64_t state = 1;
+
+void check_seed(uint64_t seed) {
+  state = seed * 2654435769u + 1;
+}
+
+/* splitmix64 */
+uint32_t check_random(void) {
+  uint64_t x = state += 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return (uint32_t)(x >> 32);
+}
+
+uint32_t check_below(uint32_t n) {
+  return (uint32_t)(((uint64_t)check_random() * n) >> 32);
+}
+
+void check_fill(int8_t *a, size_t n, int32_t zero_point) {
+  const uint32_t kind = check_below(8);
+  for (size_t i = 0; i < n; i++) {
+    switch (kind) {
+      case 0:
+        a[i] = -128;
+        break;
+      case 1:
+        a[i] = 127;
+        break;
+      case 2:
+        a[i] = i % 2 ? -128 : 127;
+        break;
+      case 3: {
+        const int32_t near = zero_point + (int32_t)check_below(3) - 1;
+        a[i] = (int8_t)(near < -128 ? -128 : near > 127 ? 127 : near);
+        break;
+      }
+      default:
+        a[i] = (int8_t)(check_random() & 0xff);
+    }
+  }
+}
+
+int32_t check_zero_point(void) {
+  switch (check_below(5)) {
+    case 0:
+      return -128;
+    case 1:
+      return 127;
+    case 2:
+      return 0;
+    default:
+      return (int32_t)check_below(256) - 128;
+  }
+}
+
+qrt_output_range check_range(void) {
+  qrt_output_range range = {check_zero_point(), -128, 127};
+  const int32_t any = (int32_t)check_below(256) - 128;
+  switch (check_below(6)) {
+    case 0:
+      range.min = range.zero_point;
+      break;
+    case 1:
+      range.min = any;
+      range.max = any + (int32_t)check_below(4);
+      if (range.max > 127) range.max = 127;
+      break;
+    case 2:
+      range.min = range.max = any;
+      break;
+    default:
+      break;
+  }
+  return range;
+}
+
+static float power_of_two(int exponent) {
+  float power = 1.0f;
+  for (; exponent > 0; exponent--) power *= 2.0f;
+  for (; exponent < 0; exponent++) power *= 0.5f;
+  return power;
+}
+
+float check_multiplier(void) {
+  const float mantissa = 1.0f + (float)check_below(1u << 23) / (float)(1u << 23);
+  switch (check_below(8)) {
+    case 0:
+      return power_of_two(-60);
+    case 1:
+      return power_of_two(60);
+    case 2:
+    case 3:
+      return power_of_two((int)check_below(20) - 18);
+    case 4:
+      return mantissa * power_of_two((int)check_below(119) - 60);
+    default:
+      return mantissa * power_of_two((int)check_below(24) - 22);
+  }
+}
+
+void check_bias(int32_t *bias, size_t n) {
+  const uint32_t kind = check_below(6);
+  for (size_t i = 0; i < n; i++) {
+    switch (kind) {
+      case 0:
+        bias[i] = 0;
+        break;
+      case 1:
+        bias[i] = i % 2 ? INT32_MIN : INT32_MAX;
+        break;
+      case 2:
+        bias[i] = (int32_t)(0x80000000u + check_below(100000) - 50000); /* some will wrap */
+        break;
+      case 3:
+        bias[i] = (int32_t)check_random();
+        break;
+      default:
+        bias[i] = (int32_t)check_below(20001) - 10000;
+    }
+  }
+}
+
+size_t check_size(size_t tile, size_t index) {
+  const size_t sizes[CHECK_SIZES] = {1, tile > 1 ? tile - 1 : 2, tile, tile + 1, 2 * tile + 1, 61};
+  return sizes[index];
+}
+
+size_t check_any_size(size_t tile) {
+  return check_size(tile, check_below(CHECK_SIZES));
+}
+
+/* ---- benchmarks ---- */
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+double check_time(void (*run)(void *context), void *context) {
+  double best = 0;
+  for (int repeat = 0; repeat < 5; repeat++) {
+    size_t calls = 0;
+    const double start = now();
+    double elapsed;
+    do {
+      run(context);
+      calls++;
+      elapsed = now() - start;
+    } while (elapsed < 1e7);
+    if (repeat == 0 || elapsed / (double)calls < best) best = elapsed / (double)calls;
+  }
+  return best;
+}
