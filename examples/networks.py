@@ -1,9 +1,9 @@
 """Small convolutional networks, written for eager-mode quantization: stubs, FloatFunctional, and what to fuse.
 
-    model = networks.DigitsCNN().eval()
-    model.fuse()                                    # folds batch norm, joins ReLU
-    model.qconfig = tq.get_default_qconfig("qsdk")
-    prepared = tq.prepare(model); prepared(images); quantized = tq.convert(prepared)
+model = networks.DigitsCNN().eval()
+model.fuse()                                    # folds batch norm, joins ReLU
+model.qconfig = tq.get_default_qconfig("qsdk")
+prepared = tq.prepare(model); prepared(images); quantized = tq.convert(prepared)
 """
 
 from __future__ import annotations

@@ -29,7 +29,6 @@ from qsdk.qtensor import QTensor
 
 TO_NHWC = (0, 2, 3, 1)
 TO_NCHW = (0, 3, 1, 2)
-_OIHW_TO_OHWI = (0, 2, 3, 1)
 
 _DTYPES = {torch.float32: "float32", torch.int8: "int8", torch.int32: "int32", torch.uint8: "uint8", torch.int64: "int64"}
 _ALIASES = {"aten::detach", "aten::alias", "aten::clone", "aten::contiguous", "aten::_to_copy", "aten::lift_fresh"}
@@ -192,8 +191,7 @@ class _Recorder(TorchDispatchMode):
                 isinstance(value, (list, tuple)) and value and isinstance(value[0], torch.Tensor)
             ):
                 for tensor in [value] if isinstance(value, torch.Tensor) else value:
-                    permutation = _OIHW_TO_OHWI if row.layout == "nhwc" and name == "weight" else None
-                    operands.append(self._operand(tensor, name, permutation))
+                    operands.append(self._operand(tensor, name, row.constant_layouts.get(name)))
             elif name in fields:
                 options[name] = tuple(value) if isinstance(value, (list, tuple)) else value
         if kind == "permute":

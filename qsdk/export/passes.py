@@ -250,3 +250,10 @@ class _PermuteSinker:
 
 
 PASSES: tuple[Callable[[Program], Program], ...] = (canonicalize, sink_permutes, merge_reshapes, fold_clamps)
+
+
+def run(program: Program) -> Program:
+    """Every pass, in order."""
+    for rewrite in PASSES:
+        program = rewrite(program)
+    return program

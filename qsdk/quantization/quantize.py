@@ -82,6 +82,7 @@ def _insert_observer(module: nn.Module, name: str) -> None:
     parameter = next(iter(module.parameters()), None)
     if parameter is not None:
         observer.to(parameter.device)
+    observer.train(module.training)
     observer._qualified_name = name
     if isinstance(module, nnq.FloatFunctional):
         module.activation_post_process = observer
@@ -195,7 +196,7 @@ def _remove_qconfig(model: nn.Module) -> None:
             del module.qconfig
     for module in model.modules():
         if isinstance(module, nnq.FloatFunctional):
-            module.activation_post_process = nn.Identity()
+            module.activation_post_process = nn.Identity().train(module.training)
         elif "activation_post_process" in module._modules:
             del module.activation_post_process
         for key, hook in list(module._forward_hooks.items()):

@@ -12,13 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from qsdk.reference.registry import fake, operator
 from qsdk.reference.rounding import round_clamp, wrap_int32
 
 
-@torch.library.custom_op(
-    "qsdk::conv2d",
-    mutates_args=(),
-    schema="(Tensor input, Tensor weight, Tensor bias, Tensor multiplier, int[] stride, int[] padding, int[] dilation, "
+@operator(
+    "(Tensor input, Tensor weight, Tensor bias, Tensor multiplier, int[] stride, int[] padding, int[] dilation, "
     "int groups, int input_zero_point, float output_scale, int output_zero_point, int output_min, int output_max) "
     "-> Tensor",
 )
@@ -51,7 +50,7 @@ def conv2d(
     return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous().to(input.device)
 
 
-@conv2d.register_fake
+@fake("conv2d")
 def _(
     input: Tensor,
     weight: Tensor,
@@ -75,10 +74,8 @@ def _(
     return input.new_empty([input.shape[0], weight.shape[0], *extents], dtype=torch.int8)
 
 
-@torch.library.custom_op(
-    "qsdk::linear",
-    mutates_args=(),
-    schema="(Tensor input, Tensor weight, Tensor bias, Tensor multiplier, int input_zero_point, float output_scale, "
+@operator(
+    "(Tensor input, Tensor weight, Tensor bias, Tensor multiplier, int input_zero_point, float output_scale, "
     "int output_zero_point, int output_min, int output_max) -> Tensor",
 )
 def linear(
@@ -99,7 +96,7 @@ def linear(
     return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous()
 
 
-@linear.register_fake
+@fake("linear")
 def _(
     input: Tensor,
     weight: Tensor,

@@ -3,13 +3,12 @@
 import torch
 from torch import Tensor
 
+from qsdk.reference.registry import fake, operator
 from qsdk.reference.rounding import centered, f32_tensor, round_clamp
 
 
-@torch.library.custom_op(
-    "qsdk::quantize_per_tensor",
-    mutates_args=(),
-    schema="(Tensor input, float inverse_scale, float output_scale, int output_zero_point, int output_min, "
+@operator(
+    "(Tensor input, float inverse_scale, float output_scale, int output_zero_point, int output_min, "
     "int output_max) -> Tensor",
 )
 def quantize_per_tensor(
@@ -26,7 +25,7 @@ def quantize_per_tensor(
     return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous()
 
 
-@quantize_per_tensor.register_fake
+@fake("quantize_per_tensor")
 def _(
     input: Tensor,
     inverse_scale: float,
@@ -38,38 +37,32 @@ def _(
     return input.new_empty(input.shape, dtype=torch.int8)
 
 
-@torch.library.custom_op(
-    "qsdk::dequantize",
-    mutates_args=(),
-    schema="(Tensor input, float input_scale, int input_zero_point) -> Tensor",
+@operator(
+    "(Tensor input, float input_scale, int input_zero_point) -> Tensor",
 )
 def dequantize(input: Tensor, input_scale: float, input_zero_point: int) -> Tensor:
     """Rule 2: f32(input_scale * f32(input - input_zero_point))."""
     return centered(input, input_zero_point) * f32_tensor(input_scale, input)
 
 
-@dequantize.register_fake
+@fake("dequantize")
 def _(input: Tensor, input_scale: float, input_zero_point: int) -> Tensor:
     return input.new_empty(input.shape, dtype=torch.float32)
 
 
-@torch.library.custom_op(
-    "qsdk::clamp", mutates_args=(), schema="(Tensor input, int output_min, int output_max) -> Tensor"
-)
+@operator("(Tensor input, int output_min, int output_max) -> Tensor")
 def clamp(input: Tensor, output_min: int, output_max: int) -> Tensor:
     """Rule 7: min(max(input, output_min), output_max); qparams pass through."""
     return input.clamp(output_min, output_max)
 
 
-@clamp.register_fake
+@fake("clamp")
 def _(input: Tensor, output_min: int, output_max: int) -> Tensor:
     return torch.empty_like(input)
 
 
-@torch.library.custom_op(
-    "qsdk::add",
-    mutates_args=(),
-    schema="(Tensor input, Tensor other, float input_multiplier, float other_multiplier, int input_zero_point, "
+@operator(
+    "(Tensor input, Tensor other, float input_multiplier, float other_multiplier, int input_zero_point, "
     "int other_zero_point, float output_scale, int output_zero_point, int output_min, int output_max) -> Tensor",
 )
 def add(
@@ -90,7 +83,7 @@ def add(
     return round_clamp(left + right, output_zero_point, output_min, output_max).contiguous()
 
 
-@add.register_fake
+@fake("add")
 def _(
     input: Tensor,
     other: Tensor,
@@ -106,10 +99,8 @@ def _(
     return input.new_empty(torch.broadcast_shapes(input.shape, other.shape), dtype=torch.int8)
 
 
-@torch.library.custom_op(
-    "qsdk::mul",
-    mutates_args=(),
-    schema="(Tensor input, Tensor other, float multiplier, int input_zero_point, int other_zero_point, "
+@operator(
+    "(Tensor input, Tensor other, float multiplier, int input_zero_point, int other_zero_point, "
     "float output_scale, int output_zero_point, int output_min, int output_max) -> Tensor",
 )
 def mul(
@@ -129,7 +120,7 @@ def mul(
     return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous()
 
 
-@mul.register_fake
+@fake("mul")
 def _(
     input: Tensor,
     other: Tensor,
@@ -144,16 +135,14 @@ def _(
     return input.new_empty(torch.broadcast_shapes(input.shape, other.shape), dtype=torch.int8)
 
 
-@torch.library.custom_op(
-    "qsdk::lookup_table",
-    mutates_args=(),
-    schema="(Tensor input, Tensor table, float output_scale, int output_zero_point) -> Tensor",
+@operator(
+    "(Tensor input, Tensor table, float output_scale, int output_zero_point) -> Tensor",
 )
 def lookup_table(input: Tensor, table: Tensor, output_scale: float, output_zero_point: int) -> Tensor:
     """Rule 6: table[input + 128], table int8 [256]."""
     return table[input.to(torch.int64) + 128].contiguous()
 
 
-@lookup_table.register_fake
+@fake("lookup_table")
 def _(input: Tensor, table: Tensor, output_scale: float, output_zero_point: int) -> Tensor:
     return input.new_empty(input.shape, dtype=torch.int8)

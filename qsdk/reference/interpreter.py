@@ -63,12 +63,13 @@ def check_inputs(expected: Sequence[TensorInfo], inputs: Sequence[Any]) -> list[
     return arrays
 
 
-def _run_operator(program: Program, op: Operation, values: dict[int, torch.Tensor], where: str) -> torch.Tensor:
+def arguments(program: Program, op: Operation, values: dict[int, torch.Tensor], where: str) -> dict[str, Any]:
+    """The reference operator's arguments: operands in its own layout, options and qparams by name."""
     row = OPERATORS[op.kind]
     schema = row.reference._schema
     operands = list(op.inputs)
     output = program.tensors[op.outputs[0]]
-    arguments: dict[str, Any] = {}
+    bound: dict[str, Any] = {}
     described: dict[str, TensorInfo] = {"output": output}
     for argument in schema.arguments:
         kind = str(argument.type)
@@ -80,25 +81,32 @@ def _run_operator(program: Program, op: Operation, values: dict[int, torch.Tenso
             value = values[index]
             if row.layout == "nhwc" and value.dim() == 4:
                 value = value.permute(_TO_NCHW)
-            arguments[argument.name] = value
+            bound[argument.name] = value
         elif kind == "List[Tensor]":
-            arguments[argument.name] = [values[i] for i in operands]
+            bound[argument.name] = [values[i] for i in operands]
             operands = []
         elif argument.name in op.options:
             option = op.options[argument.name]
-            arguments[argument.name] = list(option) if isinstance(option, tuple) else option
+            bound[argument.name] = list(option) if isinstance(option, tuple) else option
         elif argument.name == "shape":
-            arguments["shape"] = list(output.shape)
+            bound["shape"] = list(output.shape)
         else:
             tensor_name, _, what = argument.name.partition("_")
             source = getattr(described[tensor_name], what)
             if len(source) != 1:
                 raise FileFormatError(f"{where}: tensor '{tensor_name}' needs one {what}, has {len(source)}")
-            arguments[argument.name] = source[0]
+            bound[argument.name] = source[0]
     if operands:
         raise FileFormatError(f"{where}: {len(operands)} operands too many")
+    return bound
+
+
+def _run_operator(program: Program, op: Operation, values: dict[int, torch.Tensor], where: str) -> torch.Tensor:
+    row = OPERATORS[op.kind]
+    output = program.tensors[op.outputs[0]]
+    bound = arguments(program, op, values, where)
     try:
-        result: torch.Tensor = row.reference(**arguments)
+        result: torch.Tensor = row.reference(**bound)
     except QsdkError:
         raise
     except Exception as error:  # torch refuses shapes and values that contradict each other

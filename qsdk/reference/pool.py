@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from qsdk.reference.registry import fake, operator
 from qsdk.reference.rounding import f32_tensor, round_clamp, wrap_int32
 
 
@@ -30,10 +31,8 @@ def _average(total: Tensor, count: Tensor, rescale: float, zero_point: int, lowe
     return round_clamp(scaled, zero_point, lowest, highest).contiguous()
 
 
-@torch.library.custom_op(
-    "qsdk::max_pool2d",
-    mutates_args=(),
-    schema="(Tensor input, int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode) -> Tensor",
+@operator(
+    "(Tensor input, int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode) -> Tensor",
 )
 def max_pool2d(
     input: Tensor,
@@ -50,7 +49,7 @@ def max_pool2d(
     return result.clamp(min=-128).to(torch.int8).contiguous()
 
 
-@max_pool2d.register_fake
+@fake("max_pool2d")
 def _(
     input: Tensor,
     kernel_size: Sequence[int],
@@ -74,10 +73,8 @@ def _divisors(extent: int, kernel: int, stride: int, padding: int, windows: int)
     return end - start, inside
 
 
-@torch.library.custom_op(
-    "qsdk::avg_pool2d",
-    mutates_args=(),
-    schema="(Tensor input, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, "
+@operator(
+    "(Tensor input, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, "
     "int divisor_override, float rescale, int input_zero_point, float output_scale, int output_zero_point, "
     "int output_min, int output_max) -> Tensor",
 )
@@ -115,7 +112,7 @@ def avg_pool2d(
     return _average(total, count.to(input.device), rescale, output_zero_point, output_min, output_max)
 
 
-@avg_pool2d.register_fake
+@fake("avg_pool2d")
 def _(
     input: Tensor,
     kernel_size: Sequence[int],
@@ -145,10 +142,8 @@ def _window_sums(value: Tensor, axis: int, windows: int) -> tuple[Tensor, Tensor
     return running.index_select(axis, end) - running.index_select(axis, start), end - start
 
 
-@torch.library.custom_op(
-    "qsdk::adaptive_avg_pool2d",
-    mutates_args=(),
-    schema="(Tensor input, int[] output_size, float rescale, int input_zero_point, float output_scale, "
+@operator(
+    "(Tensor input, int[] output_size, float rescale, int input_zero_point, float output_scale, "
     "int output_zero_point, int output_min, int output_max) -> Tensor",
 )
 def adaptive_avg_pool2d(
@@ -169,7 +164,7 @@ def adaptive_avg_pool2d(
     return _average(total, count, rescale, output_zero_point, output_min, output_max)
 
 
-@adaptive_avg_pool2d.register_fake
+@fake("adaptive_avg_pool2d")
 def _(
     input: Tensor,
     output_size: Sequence[int],
@@ -183,10 +178,8 @@ def _(
     return input.new_empty([*input.shape[:2], *output_size])
 
 
-@torch.library.custom_op(
-    "qsdk::mean",
-    mutates_args=(),
-    schema="(Tensor input, int[] dim, bool keepdim, float rescale, int input_zero_point, float output_scale, "
+@operator(
+    "(Tensor input, int[] dim, bool keepdim, float rescale, int input_zero_point, float output_scale, "
     "int output_zero_point, int output_min, int output_max) -> Tensor",
 )
 def mean(
@@ -209,7 +202,7 @@ def mean(
     return _average(total, divisor, rescale, output_zero_point, output_min, output_max)
 
 
-@mean.register_fake
+@fake("mean")
 def _(
     input: Tensor,
     dim: Sequence[int],

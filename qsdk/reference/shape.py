@@ -5,38 +5,40 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from qsdk.reference.registry import fake, operator
 
-@torch.library.custom_op("qsdk::cat", mutates_args=(), schema="(Tensor[] inputs, int dim) -> Tensor")
+
+@operator("(Tensor[] inputs, int dim) -> Tensor")
 def cat(inputs: Sequence[Tensor], dim: int) -> Tensor:
     """Join tensors of equal qparams along dim (0 <= dim)."""
     # One input alone would come back as itself; an operator's result is never its operand.
     return torch.cat(list(inputs), dim).clone(memory_format=torch.contiguous_format)
 
 
-@cat.register_fake
+@fake("cat")
 def _(inputs: Sequence[Tensor], dim: int) -> Tensor:
     shape = list(inputs[0].shape)
     shape[dim] = sum(item.shape[dim] for item in inputs)
     return inputs[0].new_empty(shape)
 
 
-@torch.library.custom_op("qsdk::reshape", mutates_args=(), schema="(Tensor input, int[] shape) -> Tensor")
+@operator("(Tensor input, int[] shape) -> Tensor")
 def reshape(input: Tensor, shape: Sequence[int]) -> Tensor:
     """The same values in the same row-major order; shape has no -1."""
     return input.reshape(list(shape)).clone(memory_format=torch.contiguous_format)
 
 
-@reshape.register_fake
+@fake("reshape")
 def _(input: Tensor, shape: Sequence[int]) -> Tensor:
     return input.new_empty(list(shape))
 
 
-@torch.library.custom_op("qsdk::permute", mutates_args=(), schema="(Tensor input, int[] dims) -> Tensor")
+@operator("(Tensor input, int[] dims) -> Tensor")
 def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
     """output.shape[i] = input.shape[dims[i]], every dim >= 0."""
     return input.permute(list(dims)).clone(memory_format=torch.contiguous_format)
 
 
-@permute.register_fake
+@fake("permute")
 def _(input: Tensor, dims: Sequence[int]) -> Tensor:
     return input.new_empty([input.shape[dim] for dim in dims])

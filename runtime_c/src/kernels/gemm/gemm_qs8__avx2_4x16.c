@@ -15,12 +15,14 @@ void qrt_gemm_qs8__avx2_4x16_pack(const qrt_gemm_weights *weights, void *packed)
   qrt_gemm_pack_panels(weights, NR, KR, WIDTH, packed);
 }
 
-/* acc[0..15] += w[0..15][0] * pair[0] + w[0..15][1] * pair[1], the pair being in every 32-bit lane. */
+/* acc[0..15] += w[0..15][0] * pair[0] + w[0..15][1] * pair[1], the pair being in every 32-bit lane. The empty assembly
+ * keeps the order of the sums: gcc would add the products of several steps first, and spill them. */
 #define MULTIPLY_ADD(acc, pair)                                        \
   do {                                                                 \
     const __m256i pair_ = (pair);                                      \
     acc##_0 = _mm256_add_epi32(acc##_0, _mm256_madd_epi16(w0, pair_)); \
     acc##_1 = _mm256_add_epi32(acc##_1, _mm256_madd_epi16(w1, pair_)); \
+    __asm__("" : "+x"(acc##_0), "+x"(acc##_1));                        \
   } while (0)
 
 /* One step of kr = 2 in depth for all four rows; `pair` is 0..3 within the eight values loaded. */

@@ -1,0 +1,56 @@
+# One command each. `make demo` and `make test` set up whatever is missing.
+PYTHON := .venv/bin/python
+SCONS := .venv/bin/scons -Q -j2
+TARGETS := host aarch64 armv7hf
+
+.PHONY: help setup build demo test test-quick check check-sanitize fuzz bench lint gen gen-check size clean
+
+help:            ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
+
+setup:           ## system packages (as root or with sudo) and .venv
+	@scripts/setup.sh system
+	@scripts/setup.sh python
+
+build: setup     ## the runtime for every target, and the Python package in place
+	@for t in $(TARGETS); do $(SCONS) target=$$t || exit 1; done
+	@$(PYTHON) setup.py -q build_ext --inplace
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+
+demo: build      ## digits CNN: train, quantize, export, run everywhere; prints one table
+	@$(PYTHON) examples/digits.py
+
+test: build check fuzz   ## everything: kernels, damaged files, parity on every target
+	@$(PYTHON) -m pytest -n 2 tests
+
+test-quick: build   ## the Python tests that take seconds
+	@$(PYTHON) -m pytest -n 2 -m "not slow" tests
+
+check: build     ## every SIMD kernel against scalar, on this host and on both ARM targets
+	@$(PYTHON) scripts/check.py
+
+fuzz: build      ## damaged files under ASan and UBSan: every truncation, 20,000 random changes
+	@$(SCONS) target=host sanitize=address,undefined
+	@$(PYTHON) scripts/fuzz.py
+
+bench: build     ## time per kernel
+	@build/host/check --bench
+
+size: build      ## object sizes, symbols the core needs, arena ratios
+	@$(PYTHON) scripts/size.py
+
+gen: setup       ## C and Python tables from schema/qsdk.fbs
+	@$(PYTHON) schema/generate.py
+
+gen-check: setup
+	@$(PYTHON) schema/generate.py --check
+
+lint: setup gen-check   ## ruff, mypy, clang-format, generated code, imports
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet . || (.venv/bin/ruff format --check .; exit 1)
+	@.venv/bin/mypy
+	@.venv/bin/clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	@$(PYTHON) scripts/arrows.py
+
+clean:           ## everything that was built
+	rm -rf build qsdk/runtime/_qrt* qsdk/runtime/bin *.egg-info .sconsign.dblite

@@ -1,0 +1,162 @@
+"""From a quantized model to a .qsdk file, in this order: capture, lower, passes, plan, serialize."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from qsdk.errors import QsdkError
+from qsdk.export import passes
+from qsdk.export.capture import capture
+from qsdk.export.lower import lower
+from qsdk.export.plan import plan
+from qsdk.export.program import Program, TestVector
+from qsdk.export.serialize import serialize, write
+from qsdk.export.vectors import crc, seeded_inputs, seeded_ranges
+from qsdk.reference.interpreter import run
+from qsdk.version import __version__
+
+_SEED = 1
+_SEEDED_RUNS = 2
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What export wrote. Sizes are bytes.
+
+    arena_size is the file's own, the same on every target: the memory of all activations. peak_live is the least that
+    any plan could reach. session_size says, for each instruction set that this host's runtime knows, how much memory
+    a session takes in all: activations, bound operators, packed weights and scratch.
+    """
+
+    path: Path
+    file_size: int
+    weight_size: int
+    arena_size: int
+    peak_live: int
+    operators: int
+    session_size: dict[str, int]
+    warnings: tuple[str, ...]
+    program: Program
+
+    @property
+    def arena_ratio(self) -> float:
+        """arena_size / peak_live; 1.0 is the best possible plan."""
+        return self.arena_size / max(1, self.peak_live)
+
+    def __str__(self) -> str:
+        sessions = ", ".join(f"{isa} {size:,}" for isa, size in self.session_size.items())
+        text = (
+            f"{self.path}: {self.file_size:,} bytes ({self.weight_size:,} of weights), {self.operators} operators; "
+            f"arena {self.arena_size:,} bytes ({self.arena_ratio:.3f} x peak live); session: {sessions}"
+        )
+        return "\n".join([text, *(f"warning: {w}" for w in self.warnings)])
+
+
+def export(
+    model: nn.Module,
+    example_inputs: torch.Tensor | Sequence[torch.Tensor],
+    path: str | os.PathLike[str],
+    *,
+    quantized_io: bool = False,
+    layout: str = "nchw",
+    test_vectors: str | None = "seeded",
+    strip_names: bool = False,
+    name: str = "",
+) -> ExportReport:
+    """Write a converted model as one .qsdk file. The file appears whole or not at all.
+
+    Args:
+        model: converted, in eval mode.
+        example_inputs: float32 tensors with the shapes of one call; the file's shapes are theirs.
+        path: where to write.
+        quantized_io: int8 in and out; the inputs' and outputs' qparams are in the file.
+        layout: 'nchw', or 'nhwc' for 4-D inputs as a camera delivers them.
+        test_vectors: 'seeded' (a few bytes), 'examples' (the example inputs and their outputs), or None.
+        strip_names: leave layer and tensor names out.
+
+    Raises:
+        QsdkError: names the layer that cannot be exported and what to do about it; nothing is written.
+    """
+    program, data = to_bytes(
+        model,
+        example_inputs,
+        quantized_io=quantized_io,
+        layout=layout,
+        test_vectors=test_vectors,
+        strip_names=strip_names,
+        name=name or Path(path).stem,
+    )
+    from qsdk import runtime  # the runtime reads what export wrote before anyone else does
+
+    sizes = {isa: runtime.Session(data, isa=isa).arena_size for isa in runtime.available_isas()}
+    write(data, path)
+    ratio = program.arena_size / max(1, program.peak_live)
+    warnings = (f"the arena is {ratio:.2f} times the peak of live bytes",) if ratio > 1.01 else ()
+    return ExportReport(
+        path=Path(path),
+        file_size=len(data),
+        weight_size=sum(t.size for t in program.tensors if t.is_constant),
+        arena_size=program.arena_size,
+        peak_live=program.peak_live,
+        operators=len(program.operators),
+        session_size=sizes,
+        warnings=warnings,
+        program=program,
+    )
+
+
+def to_bytes(
+    model: nn.Module,
+    example_inputs: torch.Tensor | Sequence[torch.Tensor],
+    *,
+    quantized_io: bool = False,
+    layout: str = "nchw",
+    test_vectors: str | None = "seeded",
+    strip_names: bool = False,
+    name: str = "",
+) -> tuple[Program, bytes]:
+    """As export, but returns the planned Program and the file's bytes."""
+    if layout not in ("nchw", "nhwc"):
+        raise QsdkError(f"layout is {layout!r}; use 'nchw' or 'nhwc'")
+    if test_vectors not in ("seeded", "examples", None):
+        raise QsdkError(f"test_vectors is {test_vectors!r}; use 'seeded', 'examples' or None")
+    if not isinstance(model, nn.Module):
+        raise QsdkError(f"model is a {type(model).__name__}; export takes a converted torch.nn.Module")
+    examples = (example_inputs,) if isinstance(example_inputs, torch.Tensor) else tuple(example_inputs)
+    program = lower(capture(model, examples), examples, layout)
+    program = replace(finish(program, quantized_io), name=name)
+    program = replace(program, test_vectors=_make_vectors(program, test_vectors, examples, layout))
+    return program, serialize(program, strip_names, producer=f"qsdk {__version__}")
+
+
+def finish(program: Program, quantized_io: bool = False) -> Program:
+    """All passes and the plan: what stands between lower() and serialize()."""
+    if quantized_io:
+        program = passes.quantized_io(passes.run(program))
+    return plan(passes.run(program))
+
+
+def _make_vectors(
+    program: Program, kind: str | None, examples: Sequence[torch.Tensor], layout: str
+) -> tuple[TestVector, ...]:
+    tensors = [program.tensors[i] for i in program.inputs]
+    if kind is None:
+        return ()
+    if kind == "examples":
+        if any(t.dtype != "float32" for t in tensors):
+            raise QsdkError("test_vectors='examples' needs float inputs; with quantized_io use 'seeded'")
+        arrays = [e.permute(0, 2, 3, 1) if layout == "nhwc" and e.dim() == 4 else e for e in examples]
+        inputs = tuple(a.detach().contiguous().numpy() for a in arrays)
+        return (TestVector(inputs=inputs, outputs=tuple(run(program, *inputs))),)
+    seeded = seeded_ranges(program)
+    vectors = []
+    for seed in range(_SEED, _SEED + _SEEDED_RUNS):
+        outputs = run(program, *seeded_inputs(tensors, seed, seeded))
+        vectors.append(TestVector(seed=seed, seeded=seeded, output_crc=tuple(crc(o) for o in outputs)))
+    return tuple(vectors)

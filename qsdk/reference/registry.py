@@ -1,0 +1,29 @@
+"""How reference operators become torch.ops.qsdk.<name>.
+
+torch.library.custom_op would do, but its first call imports the compiler, which takes seconds.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+
+_LIBRARY = torch.library.Library("qsdk", "DEF")  # lives as long as the process
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def operator(schema: str) -> Callable[[Function], Function]:
+    """Register a function as torch.ops.qsdk.<its name> with `schema`, "(arguments) -> result", on every device."""
+
+    def register(function: Function) -> Function:
+        _LIBRARY.define(function.__name__ + schema)
+        _LIBRARY.impl(function.__name__, function, "CompositeExplicitAutograd")
+        return function
+
+    return register
+
+
+def fake(name: str) -> Callable[[Function], Function]:
+    """Register what operator `name` gives for tensors without data: an empty tensor of the right shape and dtype."""
+    return torch.library.register_fake(f"qsdk::{name}", lib=_LIBRARY)  # type: ignore[no-any-return]

@@ -1,0 +1,208 @@
+"""The C runtime from Python. The only room that touches cffi: it calls C and turns each status into an error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from qsdk.errors import ArenaError, FileFormatError, QsdkError, RuntimeStatusError
+from qsdk.runtime.artifacts import runner_path
+
+try:
+    from qsdk.runtime._qrt import ffi, lib
+except ImportError as error:  # pragma: no cover
+    raise ImportError("qsdk's C runtime is not built; run 'pip install .' in the source tree") from error
+
+__all__ = ["Session", "available_isas", "runner_path"]
+
+_ALIGNMENT: int = lib.QRT_ALIGNMENT
+_DTYPES = {
+    lib.QRT_FLOAT32: np.dtype(np.float32),
+    lib.QRT_INT8: np.dtype(np.int8),
+    lib.QRT_UINT8: np.dtype(np.uint8),
+    lib.QRT_INT32: np.dtype(np.int32),
+    lib.QRT_INT64: np.dtype(np.int64),
+}
+_ERRORS: dict[int, type[QsdkError]] = {
+    lib.QRT_ERROR_ALIGNMENT: ArenaError,
+    lib.QRT_ERROR_ARENA: ArenaError,
+    lib.QRT_ERROR_FORMAT: FileFormatError,
+    lib.QRT_ERROR_VERSION: FileFormatError,
+    lib.QRT_ERROR_FIELD: FileFormatError,
+    lib.QRT_ERROR_OPERATOR: FileFormatError,
+    lib.QRT_ERROR_LIMIT: FileFormatError,
+    lib.QRT_ERROR_CHECKSUM: FileFormatError,
+}
+
+
+def _text(pointer: Any) -> str:
+    return bytes(ffi.string(pointer)).decode("utf-8", "replace")
+
+
+def _check(status: int, error: Any) -> None:
+    if status != lib.QRT_OK:
+        message = _text(error.message) or _text(lib.qrt_status_text(status))
+        raise _ERRORS.get(status, RuntimeStatusError)(f"{_text(lib.qrt_status_name(status))}: {message}")
+
+
+def available_isas() -> list[str]:
+    """Instruction sets that this build and this CPU share, best first; the last is 'scalar'."""
+    names = []
+    while (name := lib.qrt_isa_name(len(names))) != ffi.NULL:
+        names.append(_text(name))
+    return names
+
+
+def _aligned(size: int) -> np.ndarray:
+    """`size` bytes at an address that is a multiple of 64."""
+    block = np.zeros(size + _ALIGNMENT, np.uint8)
+    start = -block.ctypes.data % _ALIGNMENT
+    return block[start : start + size]
+
+
+class Session:
+    """A verified file, bound to kernels and memory. One thread at a time.
+
+    Args:
+        source: a path, or the file's bytes.
+        threads: 1 in this version.
+        isa: use nothing above this instruction set; None: the QRT_ISA environment variable, else the best there is.
+
+    Raises:
+        FileFormatError: the file is damaged or of another version; the message names the field.
+    """
+
+    def __init__(
+        self, source: str | os.PathLike[str] | bytes, threads: int = 1, isa: str | None = None
+    ) -> None:
+        data = _read(source)
+        self._file = _aligned(len(data))
+        self._file[:] = np.frombuffer(data, np.uint8)
+        self._model = ffi.new("qrt_model *")
+        self._error = ffi.new("qrt_error *")
+        self._call(lib.qrt_model_open, self._model, ffi.from_buffer(self._file), len(data))
+        isa_name = ffi.NULL if isa is None else ffi.new("char[]", isa.encode())
+        config = ffi.new("qrt_config *", {"size": ffi.sizeof("qrt_config"), "isa": isa_name, "threads": threads})
+        size = ffi.new("size_t *")
+        self._call(lib.qrt_arena_size, self._model, config, size)
+        self.arena_size: int = size[0]
+        self._call(lib.qrt_scratch_size, self._model, config, size)
+        self.scratch_size: int = size[0]
+        self._arena = _aligned(self.arena_size)
+        handle = ffi.new("qrt_session **")
+        self._call(
+            lib.qrt_session_open, handle, self._model, config, ffi.from_buffer(self._arena), self.arena_size
+        )
+        self._session = handle[0]
+        self.inputs = self._describe(lib.qrt_model_input_count, lib.qrt_model_input)
+        self.outputs = self._describe(lib.qrt_model_output_count, lib.qrt_model_output)
+        self._output_views = [self._view(lib.qrt_session_output(self._session, i), t) for i, t in enumerate(self.outputs)]
+
+    def _call(self, function: Any, *arguments: Any) -> None:
+        _check(function(*arguments, self._error), self._error)
+
+    def _describe(self, count: Any, describe: Any) -> list[TensorSpec]:
+        specs = []
+        info = ffi.new("qrt_tensor_info *")
+        for index in range(count(self._model)):
+            self._call(describe, self._model, index, info)
+            shape = tuple(info.shape[i] for i in range(info.rank))
+            specs.append(TensorSpec(_text(info.name), _DTYPES[info.dtype], shape, info.size, info.scale, info.zero_point))
+        return specs
+
+    @staticmethod
+    def _view(pointer: Any, spec: TensorSpec) -> np.ndarray:
+        array = np.frombuffer(ffi.buffer(pointer, spec.size), spec.dtype).reshape(spec.shape)
+        array.flags.writeable = False
+        return array
+
+    def set_input(self, index: int, value: Any) -> None:
+        """Copy one input in. `value`: array or CPU tensor of exactly the input's shape and dtype."""
+        if not 0 <= index < len(self.inputs):
+            raise QsdkError(f"input {index}: the model has {len(self.inputs)}")
+        spec = self.inputs[index]
+        array = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+        if array.dtype != spec.dtype:
+            raise QsdkError(f"input {index} ('{spec.name}') has dtype {array.dtype}, the model takes {spec.dtype}")
+        if array.shape != spec.shape:
+            raise QsdkError(
+                f"input {index} ('{spec.name}') has shape {list(array.shape)}, the model takes {list(spec.shape)}"
+            )
+        array = np.ascontiguousarray(array)
+        self._call(lib.qrt_session_set_input, self._session, index, ffi.from_buffer(array), spec.size)
+
+    def invoke(self) -> None:
+        """Run once. Uses the inputs up: set them again before the next run whose answer matters."""
+        self._call(lib.qrt_session_run, self._session)
+
+    def output(self, index: int) -> np.ndarray:
+        """A read-only view of an output, valid until the next invoke."""
+        if not 0 <= index < len(self.outputs):
+            raise QsdkError(f"output {index}: the model has {len(self.outputs)}")
+        return self._output_views[index]
+
+    def run(self, *inputs: Any) -> list[np.ndarray]:
+        """Set all inputs, run, and return copies of the outputs.
+
+        Raises:
+            QsdkError: an input has the wrong shape or dtype.
+        """
+        if len(inputs) != len(self.inputs):
+            raise QsdkError(f"the model takes {len(self.inputs)} inputs, {len(inputs)} were given")
+        for index, value in enumerate(inputs):
+            self.set_input(index, value)
+        self.invoke()
+        return [view.copy() for view in self._output_views]
+
+    def kernels(self) -> list[str]:
+        """The kernel of each operator, in order; '' for one that only moves bytes."""
+        count = lib.qrt_model_operator_count(self._model)
+        return [_text(lib.qrt_session_kernel(self._session, i)) for i in range(count)]
+
+    def checksum(self) -> None:
+        """Compare the file with the CRC-32 it carries.
+
+        Raises:
+            FileFormatError: a byte has changed.
+        """
+        self._call(lib.qrt_model_checksum, self._model)
+
+    def self_test(self) -> int:
+        """Run the file's test vectors; returns how many.
+
+        Raises:
+            RuntimeStatusError: an output differs, or the file has no vectors.
+        """
+        count = ffi.new("uint32_t *")
+        self._call(lib.qrt_session_self_test, self._session, count)
+        return int(count[0])
+
+
+class TensorSpec:
+    """An input or output of a session. size in bytes; scale is 0 when the tensor is not quantized."""
+
+    def __init__(
+        self, name: str, dtype: np.dtype, shape: Sequence[int], size: int, scale: float, zero_point: int
+    ) -> None:
+        self.name = name
+        self.dtype = dtype
+        self.shape = tuple(shape)
+        self.size = size
+        self.scale = scale
+        self.zero_point = zero_point
+
+    def __repr__(self) -> str:
+        return f"TensorSpec({self.name!r}, {self.dtype}, {list(self.shape)}, scale={self.scale}, zero_point={self.zero_point})"
+
+
+def _read(source: str | os.PathLike[str] | bytes) -> bytes:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    try:
+        with open(source, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise FileFormatError(f"cannot read {source}: {error.strerror}") from error

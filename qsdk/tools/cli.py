@@ -1,0 +1,147 @@
+"""The `qsdk` command: inspect, run, verify.
+
+Exit codes: 0 success; 1 the file is bad, an input does not fit, or an answer differs; 2 the command was misspelt.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import qsdk
+from qsdk.export.program import Program, last_uses
+from qsdk.export.serialize import checksum_ok, deserialize, load
+from qsdk.runtime import Session, available_isas
+from qsdk.runtime.artifacts import EMULATORS, command
+
+app = typer.Typer(
+    help="Inspect, run and verify .qsdk files. Exit codes: 0 success, 1 failure, 2 wrong usage.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+File = Annotated[Path, typer.Argument(help="a .qsdk file")]
+
+
+@app.command()
+def inspect(file: File, width: Annotated[int, typer.Option(help="columns of the arena map")] = 64) -> None:
+    """Tensors, operators, sizes and the arena map. Exit 1 when the file is damaged."""
+    data = load(file)
+    program = deserialize(data)
+    weights = sum(t.size for t in program.tensors if t.is_constant)
+    ratio = program.arena_size / max(1, program.peak_live)
+    console.print(f"[bold]{file}[/bold]  {len(data):,} bytes, checksum {'good' if checksum_ok(data) else '[red]BAD[/red]'}")
+    console.print(
+        f"weights {weights:,}   arena {program.arena_size:,} ({ratio:.3f} x peak live)   "
+        f"operators {len(program.operators)}   test vectors {len(program.test_vectors)}"
+    )
+    for isa in available_isas():
+        session = Session(data, isa=isa)
+        console.print(f"session on {isa}: {session.arena_size:,} bytes, of which scratch {session.scratch_size:,}")
+    console.print(_io_table(program))
+    console.print(_operator_table(program, Session(data).kernels()))
+    console.print(_arena_map(program, width))
+
+
+def _io_table(program: Program) -> Table:
+    table = Table("", "name", "dtype", "shape", "scale", "zero point", title="inputs and outputs")
+    for label, indices in (("input", program.inputs), ("output", program.outputs)):
+        for index in indices:
+            t = program.tensors[index]
+            table.add_row(
+                label, t.name, t.dtype, str(list(t.shape)), *(str(v[0]) if v else "" for v in (t.scale, t.zero_point))
+            )
+    return table
+
+
+def _operator_table(program: Program, kernels: list[str]) -> Table:
+    table = Table("#", "operator", "layer", "output", "qparams", "bytes", "kernel", title="operators")
+    for position, op in enumerate(program.operators):
+        out = program.tensors[op.outputs[0]]
+        qparams = f"{out.scale[0]:.6g}, {out.zero_point[0]}" if out.scale else ""
+        table.add_row(
+            str(position), op.kind, op.name, f"{out.dtype}{list(out.shape)}", qparams, f"{out.size:,}", kernels[position]
+        )
+    return table
+
+
+def _arena_map(program: Program, width: int) -> str:
+    """One line per operator; a column is arena_size / width bytes: '#' its output, '=' live, '.' free."""
+    lines = [f"arena map: one line per operator, {max(1, program.arena_size // width):,} bytes per column"]
+    last = last_uses(program)
+    begin = {i: -1 for i in program.inputs} | {op.outputs[0]: p for p, op in enumerate(program.operators)}
+    for position, op in enumerate(program.operators):
+        row = ["."] * width
+        for index, start in begin.items():
+            if start <= position <= last[index]:
+                t = program.tensors[index]
+                first = t.offset * width // max(1, program.arena_size)
+                end = -(-(t.offset + t.size) * width // max(1, program.arena_size))
+                row[first:end] = ("#" if index in op.outputs else "=") * (end - first)
+        lines.append(f"{position:4d} {''.join(row[:width])} {op.kind}")
+    return "\n".join(lines)
+
+
+@app.command()
+def run(
+    file: File,
+    input: Annotated[list[Path], typer.Option(help="a .npy file per input, in order")],
+    output: Annotated[list[Path], typer.Option(help="where to write each output, .npy")],
+    isa: Annotated[str | None, typer.Option(help="use nothing above this instruction set")] = None,
+) -> None:
+    """Run the file once on .npy inputs."""
+    session = Session(file, isa=isa)
+    if len(output) != len(session.outputs):
+        raise qsdk.QsdkError(f"the model has {len(session.outputs)} outputs, --output was given {len(output)} times")
+    arrays = []
+    for path in input:
+        try:
+            arrays.append(np.load(path, allow_pickle=False))
+        except (OSError, ValueError, EOFError) as error:
+            raise qsdk.QsdkError(f"cannot read {path} as .npy: {error}") from error
+    for path, array in zip(output, session.run(*arrays), strict=True):
+        np.save(path, array)
+        console.print(f"{path}: {array.dtype}{list(array.shape)}")
+
+
+@app.command()
+def verify(
+    file: File,
+    target: Annotated[str, typer.Option(help=f"one of {', '.join(EMULATORS)}, or 'all'")] = "host",
+    isa: Annotated[str | None, typer.Option(help="use nothing above this instruction set")] = None,
+) -> None:
+    """Structure, checksum, then the embedded test vectors bit for bit, in a C process. Exit 1 on any difference."""
+    failed = False
+    for name in EMULATORS if target == "all" else [target]:
+        for cpu in EMULATORS.get(name, {name: []}):
+            words = [*command(name, cpu), str(file), "--verify", *(["--isa", isa] if isa else [])]
+            result = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+            where = name if name == cpu else f"{name} ({cpu})"
+            good = result.returncode == 0
+            failed |= not good
+            console.print(f"{where}: {'[green]identical[/green]' if good else '[red]FAILED[/red]'}", highlight=False)
+            console.print((result.stdout if good else result.stderr or result.stdout).strip(), markup=False, highlight=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: a QsdkError becomes one line on stderr and exit code 1."""
+    try:
+        app()
+    except qsdk.QsdkError as error:
+        errors.print(f"qsdk: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

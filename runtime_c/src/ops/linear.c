@@ -1,0 +1,59 @@
+/* linear.c - fully connected layers on int8: tiles the rows, the gemm kernels do the rest; design rule 3. */
+#include "../kernels/gemm/gemm.h"
+#include "op.h"
+#include "pack.h"
+
+typedef struct arguments {
+  const qrt_gemm_kernel *kernel;
+  size_t m, n, k;
+  const int8_t *input;
+  const void *packed;
+  int8_t *output;
+  qrt_output_range range;
+} arguments;
+
+qrt_status qrt_check_linear(qrt_verify *v, const qrt_node *node) {
+  qrt_tensor input, weight, output;
+  int32_t shape[QRT_MAX_RANK];
+  QRT_TRY(qrt_expect_quantized(v, node, 0, &input));
+  QRT_TRY(qrt_expect_weight(v, node, 1, &weight));
+  QRT_TRY(qrt_expect_rank(v, node, 1, &weight, 2));
+  if (!input.rank || input.shape[input.rank - 1] != weight.shape[1]) {
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "the input's last axis does not have the weight's %d columns",
+                         weight.shape[1]);
+  }
+  QRT_TRY(qrt_expect_bias_and_multiplier(v, node, weight.shape[0]));
+  memcpy(shape, input.shape, sizeof shape);
+  shape[input.rank - 1] = weight.shape[0];
+  QRT_TRY(qrt_expect_output(v, node, QRT_FB_DType_int8, input.rank, shape, &output));
+  return qrt_expect_range(v, node, QRT_FIELD(linear, output_min), QRT_FIELD(linear, output_max));
+}
+
+static void run(const void *pointer, void *scratch) {
+  const arguments *a = pointer;
+  (void)scratch;
+  for (size_t i = 0; i < a->m; i += a->kernel->mr) {
+    size_t m = a->m - i < a->kernel->mr ? a->m - i : a->kernel->mr;
+    a->kernel->run(m, a->n, a->k, a->input + i * a->k, a->k, a->packed, &a->range, a->output + i * a->n, a->n);
+  }
+}
+
+void qrt_prepare_linear(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
+  qrt_tensor input, weight, output;
+  arguments a;
+  qrt_node_input(node, 0, &input);
+  qrt_node_input(node, 1, &weight);
+  qrt_node_output(node, &output);
+  a.kernel = qrt_gemm_select(binder->isa);
+  a.n = (size_t)weight.shape[0];
+  a.k = (size_t)weight.shape[1];
+  a.m = (size_t)output.count / a.n;
+  a.input = qrt_bind_tensor(binder, &input);
+  a.output = qrt_bind_output(binder, &output);
+  a.range = QRT_NODE_RANGE(node, linear, &output);
+  size_t stride;
+  a.packed = qrt_pack_gemm(binder, node, a.kernel, 1, a.n, a.k, &stride);
+  step->run = run;
+  step->arguments = qrt_bind_copy(binder, &a, sizeof a);
+  step->kernel = a.kernel->name;
+}

@@ -1,0 +1,17 @@
+/* pack.h - weights of conv2d and linear into the layout that a gemm kernel wants. */
+#ifndef QRT_PACK_H
+#define QRT_PACK_H
+
+#include "../bind.h"
+#include "../kernels/gemm/gemm.h"
+
+/* Packs input 1 (weight), 2 (bias) and 3 (multiplier) of the node as `groups` matrices of n rows and k columns each,
+ * *stride bytes apart. NULL while counting. */
+const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel, size_t groups,
+                          size_t n, size_t k, size_t *stride);
+
+/* May a kernel compute the size of its packed weights in size_t? If not (32-bit machines, absurd shapes), request more
+ * than there can be, so that qrt_arena_size fails, and pack nothing. Tiles are below 256 in each direction. */
+int qrt_pack_fits(qrt_binder *binder, size_t n, size_t k);
+
+#endif

@@ -1,0 +1,214 @@
+/* session.c - lays a session out in the caller's memory, and runs it. */
+#include "session.h"
+
+#include "fpenv.h"
+#include "hosted.h"
+#include "isa.h"
+#include "ops/op.h"
+
+typedef struct settings {
+  uint32_t isa;
+  void (*on_operator)(void *user, const qrt_event *event);
+  void *user;
+} settings;
+
+static qrt_status read_config(const qrt_config *config, settings *s, qrt_error *error) {
+  static const qrt_config none;
+  config = config ? config : &none;
+  memset(s, 0, sizeof *s);
+  if (config->size != 0 && config->size != sizeof *config) {
+    return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_config.size: %zu instead of %zu", config->size, sizeof *config);
+  }
+  if (config->threads > 1) {
+    return QRT_FAIL(error, QRT_ERROR_UNSUPPORTED, "qrt_config.threads: this version runs on one");
+  }
+  if (config->operators) {
+    return QRT_FAIL(error, QRT_ERROR_UNSUPPORTED, "qrt_config.operators: not supported by this version");
+  }
+  const char *isa = config->isa;
+  s->on_operator = config->on_operator;
+  s->user = config->user;
+#if QRT_HOSTED
+  isa = isa ? isa : qrt_hosted_isa();
+  s->on_operator = s->on_operator ? s->on_operator : qrt_hosted_trace();
+#endif
+  s->isa = qrt_isa_mask(isa);
+  if (!s->isa) {
+    return QRT_FAIL(error, QRT_ERROR_ISA, "instruction set '%s' is unknown, or not in this CPU or build", isa ? isa : "");
+  }
+  return QRT_OK;
+}
+
+/* The layout; see bind.h for why it is walked twice. The session it describes is written only when placing. */
+static qrt_session *bind(qrt_binder *binder, const settings *s) {
+  const qrt_model *model = binder->model;
+  qrt_session *session = qrt_bind_memory(binder, sizeof *session);
+  binder->activations = qrt_bind_memory(binder, model->activation_size);
+  qrt_step *steps = qrt_bind_memory(binder, (uint64_t)model->operator_count * sizeof *steps);
+  for (uint32_t i = 0; i < model->operator_count; ++i) {
+    qrt_node node;
+    qrt_tensor output;
+    qrt_step step;
+    memset(&step, 0, sizeof step);
+    qrt_node_read(model, i, &node);
+    qrt_node_output(&node, &output);
+    step.kernel = "";
+    step.output = qrt_bind_output(binder, &output);
+    step.output_size = (size_t)output.size;
+    qrt_op_find(node.code)->prepare(binder, &node, &step);
+    if (steps) {
+      steps[i] = step;
+    }
+  }
+  void *scratch = qrt_bind_memory(binder, binder->scratch);
+  if (session) {
+    memset(binder->activations, 0, (size_t)model->activation_size);
+    session->model = model;
+    session->activations = binder->activations;
+    session->steps = steps;
+    session->scratch = scratch;
+    session->on_operator = s->on_operator;
+    session->user = s->user;
+  }
+  return session;
+}
+
+/* Binds without memory; on success *binder holds the sizes. */
+static qrt_status count(const qrt_model *model, const qrt_config *config, settings *s, qrt_binder *binder,
+                        qrt_error *error) {
+  qrt_error_clear(error);
+  if (!model || !model->file) {
+    return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "no model");
+  }
+  QRT_TRY(read_config(config, s, error));
+  memset(binder, 0, sizeof *binder);
+  binder->model = model;
+  binder->isa = s->isa;
+  bind(binder, s);
+  if (binder->used > QRT_MAX_BYTES) {
+    return QRT_FAIL(error, QRT_ERROR_LIMIT, "the arena would need more than %llu bytes",
+                    (unsigned long long)QRT_MAX_BYTES);
+  }
+  return QRT_OK;
+}
+
+qrt_status qrt_arena_size(const qrt_model *model, const qrt_config *config, size_t *size, qrt_error *error) {
+  qrt_binder binder;
+  settings s;
+  QRT_TRY(count(model, config, &s, &binder, error));
+  if (!size) {
+    return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_arena_size: size is NULL");
+  }
+  *size = (size_t)binder.used;
+  return QRT_OK;
+}
+
+qrt_status qrt_scratch_size(const qrt_model *model, const qrt_config *config, size_t *size, qrt_error *error) {
+  qrt_binder binder;
+  settings s;
+  QRT_TRY(count(model, config, &s, &binder, error));
+  if (!size) {
+    return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_scratch_size: size is NULL");
+  }
+  *size = (size_t)binder.scratch;
+  return QRT_OK;
+}
+
+qrt_status qrt_session_open(qrt_session **session, const qrt_model *model, const qrt_config *config, void *arena,
+                            size_t arena_size, qrt_error *error) {
+  qrt_binder binder;
+  settings s;
+  if (session) {
+    *session = NULL;
+  }
+  QRT_TRY(count(model, config, &s, &binder, error));
+  if (!session || !arena) {
+    return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_session_open: session or arena is NULL");
+  }
+  if ((uintptr_t)arena % QRT_ALIGNMENT) {
+    return QRT_FAIL(error, QRT_ERROR_ALIGNMENT, "the arena's address is not a multiple of %d", QRT_ALIGNMENT);
+  }
+  if (arena_size < binder.used) {
+    return QRT_FAIL(error, QRT_ERROR_ARENA, "the arena has %zu bytes, %zu are needed", arena_size,
+                    (size_t)binder.used);
+  }
+  memset(&binder, 0, sizeof binder);
+  binder.model = model;
+  binder.isa = s.isa;
+  binder.arena = arena;
+  *session = bind(&binder, &s);
+  return QRT_OK;
+}
+
+/* ---- a session in use ---- */
+
+static void *io_tensor(const qrt_session *session, uint32_t position, uint32_t index, qrt_tensor *tensor) {
+  qrt_tensor_read(session->model, qrt_load32(session->model->file + position + 4 * index), tensor);
+  return session->activations + tensor->offset;
+}
+
+void *qrt_session_input(qrt_session *session, uint32_t index) {
+  qrt_tensor tensor;
+  if (!session || index >= session->model->input_count) {
+    return NULL;
+  }
+  return io_tensor(session, session->model->inputs, index, &tensor);
+}
+
+const void *qrt_session_output(const qrt_session *session, uint32_t index) {
+  qrt_tensor tensor;
+  if (!session || index >= session->model->output_count) {
+    return NULL;
+  }
+  return io_tensor(session, session->model->outputs, index, &tensor);
+}
+
+qrt_status qrt_session_set_input(qrt_session *session, uint32_t index, const void *data, size_t size,
+                                 qrt_error *error) {
+  qrt_tensor tensor;
+  qrt_error_clear(error);
+  if (!session || !data || index >= session->model->input_count) {
+    return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_session_set_input: no such input, or a NULL pointer");
+  }
+  void *memory = io_tensor(session, session->model->inputs, index, &tensor);
+  if (size != tensor.size) {
+    return QRT_FAIL(error, QRT_ERROR_SIZE, "inputs[%u]: %zu bytes given, the tensor has %zu", index, size,
+                    (size_t)tensor.size);
+  }
+  memcpy(memory, data, size);
+  return QRT_OK;
+}
+
+static void report(const qrt_session *session, uint32_t index) {
+  const qrt_step *step = &session->steps[index];
+  qrt_node node;
+  qrt_event event;
+  qrt_node_read(session->model, index, &node);
+  event.index = index;
+  event.operation = qrt_node_operation(&node);
+  event.name = qrt_flat_string(session->model->file, node.table, QRT_FIELD(Operator, name));
+  event.kernel = step->kernel;
+  event.output = step->output;
+  event.output_size = step->output_size;
+  session->on_operator(session->user, &event);
+}
+
+qrt_status qrt_session_run(qrt_session *session, qrt_error *error) {
+  qrt_error_clear(error);
+  if (!session) {
+    return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_session_run: session is NULL");
+  }
+  uint64_t mode = qrt_fpenv_enter();
+  for (uint32_t i = 0; i < session->model->operator_count; ++i) {
+    session->steps[i].run(session->steps[i].arguments, session->scratch);
+    if (session->on_operator) {
+      report(session, i);
+    }
+  }
+  qrt_fpenv_leave(mode);
+  return QRT_OK;
+}
+
+const char *qrt_session_kernel(const qrt_session *session, uint32_t index) {
+  return session && index < session->model->operator_count ? session->steps[index].kernel : "";
+}

@@ -1,0 +1,297 @@
+"""The table of parity cases: operator x shapes x qparams x fill. Adding an operator adds rows here.
+
+A case is a one-operator program and a stack of input samples: random bytes, all minimum, all maximum, alternating
+extremes, all zero points. Regimes choose the qparams: 'random'; 'extreme' puts zero points at the ends of the range;
+'ties' uses power-of-two multipliers, so that a large share of results falls exactly between two integers; 'narrow'
+clamps hard.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.build import Quantized, constant, single
+from qsdk.export.program import Program, TensorInfo
+
+REGIMES = ("random", "extreme", "ties", "narrow")
+
+
+@dataclass(frozen=True)
+class Case:
+    """name is unique; program() builds it; samples(program) are the stacked inputs, one array per input."""
+
+    name: str
+    make: Callable[[np.random.Generator], Program]
+
+    @property
+    def generator(self) -> np.random.Generator:
+        return np.random.default_rng(zlib.crc32(self.name.encode()))
+
+    def program(self) -> Program:
+        return self.make(self.generator)
+
+    def samples(self) -> list[list[np.ndarray]]:
+        """Several samples, each a list with one array per input."""
+        generator = self.generator
+        program = self.program()
+        tensors = [program.tensors[i] for i in program.inputs]
+        return [[_fill(generator, t, how) for t in tensors] for how in ("random", "random", "min", "max", "alternating", "zero")]
+
+
+def _fill(generator: np.random.Generator, tensor: TensorInfo, how: str) -> np.ndarray:
+    if tensor.dtype == "float32":
+        return _float_fill(generator, tensor, how)
+    flat = {
+        "random": lambda: generator.integers(-128, 128, tensor.elements),
+        "min": lambda: np.full(tensor.elements, -128),
+        "max": lambda: np.full(tensor.elements, 127),
+        "alternating": lambda: np.where(np.arange(tensor.elements) % 2, 127, -128),
+        "zero": lambda: np.full(tensor.elements, tensor.zero_point[0]),
+    }[how]()
+    return flat.astype(np.int8).reshape(tensor.shape)
+
+
+def _float_fill(generator: np.random.Generator, tensor: TensorInfo, how: str) -> np.ndarray:
+    if how == "random":
+        values = generator.normal(0, 40, tensor.elements)
+        values[::3] = np.round(values[::3] * 2) / 2  # ties, for scales that are powers of two
+    else:
+        special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 3e38, -3e38, 0.5, -0.5, 1.5, 2.5, 127.5])
+        values = np.resize(special, tensor.elements)
+    return values.astype(np.float32).reshape(tensor.shape)
+
+
+def _range(generator: np.random.Generator, regime: str, zero_point: int) -> dict[str, int]:
+    if regime == "narrow":
+        return {"output_min": zero_point, "output_max": min(127, zero_point + 11)}
+    return {"output_min": -128, "output_max": 127}
+
+
+def _zero_point(generator: np.random.Generator, regime: str) -> int:
+    if regime == "extreme":
+        return int(generator.choice([-128, 127]))
+    return int(generator.integers(-100, 100)) if regime != "ties" else int(generator.integers(-3, 4))
+
+
+def _weights(generator: np.random.Generator, regime: str, shape: tuple[int, ...], reach: int) -> list[TensorInfo]:
+    """weight, bias and multiplier operands; `reach` products go into one accumulator."""
+    channels = shape[0]
+    weight = generator.integers(-128, 128, shape)
+    if regime == "extreme":
+        weight = generator.choice([-128, 127], shape)
+    bias = generator.integers(-(2**18), 2**18, channels)
+    if regime == "ties":
+        weight = generator.integers(-2, 3, shape)
+        bias = generator.integers(-64, 64, channels)
+        multiplier = np.full(channels, 0.5)
+    elif regime == "extreme":
+        bias = generator.choice([-(2**31), 2**31 - 1, 0], channels)
+        multiplier = generator.choice([2.0**-60, 2.0**60, 2.0**-24, 1.0], channels)
+    else:
+        multiplier = generator.uniform(0.3, 3, channels) / (74 * 74 * np.sqrt(reach)) * 40
+    return [
+        constant("weight", weight.astype(np.int8)),
+        constant("bias", bias.astype(np.int32)),
+        constant("multiplier", multiplier.astype(np.float32)),
+    ]
+
+
+# ---- rows ----------------------------------------------------------------------------------------------------------
+
+# (n, h, w, c, o, kh, kw, stride, padding top left bottom right, dilation, groups)
+CONV2D = [
+    (1, 5, 5, 3, 8, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),
+    (1, 8, 8, 1, 16, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),
+    (2, 6, 7, 16, 16, 1, 1, (1, 1), (0, 0, 0, 0), (1, 1), 1),
+    (1, 7, 5, 17, 33, 1, 1, (1, 1), (0, 0, 0, 0), (1, 1), 1),
+    (1, 7, 7, 8, 13, 1, 1, (2, 2), (0, 0, 0, 0), (1, 1), 1),
+    (1, 9, 7, 5, 7, 3, 2, (2, 1), (1, 0, 0, 1), (1, 1), 1),
+    (1, 11, 11, 4, 9, 3, 3, (1, 1), (2, 2, 2, 2), (2, 2), 1),
+    (1, 11, 9, 4, 9, 5, 3, (3, 2), (2, 1, 2, 1), (1, 2), 1),
+    (1, 6, 6, 8, 12, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 4),
+    (1, 6, 6, 6, 18, 3, 3, (2, 2), (1, 1, 1, 1), (1, 1), 6),
+    (1, 1, 1, 300, 5, 1, 1, (1, 1), (0, 0, 0, 0), (1, 1), 1),
+    (1, 3, 3, 2, 3, 3, 3, (1, 1), (0, 0, 0, 0), (1, 1), 1),
+    (1, 4, 3, 3, 5, 7, 7, (1, 1), (3, 3, 3, 3), (1, 1), 1),
+    (1, 20, 10, 1, 31, 10, 4, (2, 2), (4, 1, 4, 1), (1, 1), 1),
+    # depthwise
+    (1, 8, 8, 16, 16, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 16),
+    (1, 9, 7, 17, 17, 3, 3, (2, 2), (1, 1, 1, 1), (1, 1), 17),
+    (2, 6, 6, 3, 3, 5, 5, (1, 1), (2, 2, 2, 2), (1, 1), 3),
+    (1, 9, 9, 31, 31, 3, 3, (1, 1), (2, 2, 2, 2), (2, 2), 31),
+    (1, 2, 2, 64, 64, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 64),
+    (1, 5, 4, 40, 40, 2, 3, (1, 3), (0, 2, 1, 0), (1, 1), 40),
+    (1, 4, 5, 1, 1, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),
+]  # fmt: skip
+LINEAR = [(1, 1, 1), (1, 64, 10), (3, 17, 33), (5, 128, 16), (4, 15, 15), (1, 1000, 3), (7, 2, 64)]
+BROADCASTS = [
+    ((2, 3, 4, 5), (2, 3, 4, 5)), ((1, 1, 1, 1), (1, 1, 1, 1)), ((67,), (67,)), ((2, 4, 4, 8), (1,)),
+    ((2, 4, 4, 8), (8,)), ((3, 1, 5), (1, 4, 1)), ((1,), (3, 7)), ((2, 3, 1, 4), (2, 1, 5, 4)),
+]  # fmt: skip
+# (n, h, w, c, kernel, stride, padding, dilation, ceil_mode)
+MAX_POOL2D = [
+    (1, 8, 8, 16, (2, 2), (2, 2), (0, 0), (1, 1), False), (2, 7, 9, 17, (3, 3), (2, 2), (1, 1), (1, 1), False),
+    (1, 7, 7, 5, (3, 2), (2, 2), (1, 0), (1, 1), True), (1, 9, 9, 33, (3, 3), (1, 1), (1, 1), (2, 2), False),
+    (1, 5, 6, 1, (5, 6), (1, 1), (0, 0), (1, 1), False), (1, 6, 6, 64, (2, 2), (3, 3), (1, 1), (1, 1), True),
+]  # fmt: skip
+# (n, h, w, c, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override)
+AVG_POOL2D = [
+    (1, 8, 8, 16, (2, 2), (2, 2), (0, 0), False, True, 0), (2, 7, 9, 17, (3, 3), (2, 2), (1, 1), False, True, 0),
+    (1, 7, 9, 17, (3, 3), (2, 2), (1, 1), False, False, 0), (1, 7, 7, 5, (3, 2), (2, 2), (1, 1), True, True, 0),
+    (1, 7, 7, 5, (3, 2), (2, 2), (1, 1), True, False, 0), (1, 6, 6, 40, (3, 3), (1, 1), (0, 0), False, True, 5),
+    (1, 6, 6, 3, (4, 4), (3, 3), (2, 2), True, True, 0), (1, 12, 12, 8, (12, 12), (1, 1), (0, 0), False, True, 0),
+]  # fmt: skip
+ADAPTIVE = [(1, 7, 7, 17, (1, 1)), (2, 8, 6, 16, (3, 4)), (1, 5, 5, 3, (7, 7)), (1, 9, 4, 33, (2, 4))]
+MEANS = [((2, 7, 5, 16), (1, 2), False), ((2, 7, 5, 16), (1, 2), True), ((3, 19), (1,), False), ((4, 3, 5), (0,), True),
+         ((4, 3, 5), (0, 1, 2), False), ((1, 49, 65), (1,), False)]  # fmt: skip
+CATS = [([(1, 2, 3, 4), (1, 2, 3, 9)], 3), ([(2, 1, 5), (2, 6, 5), (2, 2, 5)], 1), ([(4,), (1,), (3,)], 0),
+        ([(2, 3), (2, 3)], 0)]  # fmt: skip
+PERMUTES = [((2, 3, 4, 5), (0, 3, 1, 2)), ((2, 3, 4, 5), (0, 2, 3, 1)), ((3, 4), (1, 0)), ((2, 3, 2, 3, 2), (4, 2, 0, 3, 1)),
+            ((1, 5, 1, 7), (2, 3, 0, 1)), ((6,), (0,)), ((2, 2, 2, 2, 2, 2, 2, 2), (7, 5, 6, 0, 4, 1, 3, 2))]  # fmt: skip
+SIZES = [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 257]
+
+
+def _conv2d(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    n, h, w, c, o, kh, kw, stride, padding, dilation, groups = row
+    zero_point = _zero_point(generator, regime)
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    operands = _weights(generator, regime, (o, kh, kw, c // groups), kh * kw * c // groups)
+    return single(
+        "conv2d",
+        [Quantized((n, h, w, c), 0.05, _zero_point(generator, regime)), *operands],
+        (0.1, zero_point),
+        options | _range(generator, regime, zero_point),
+    )
+
+
+def _linear(generator: np.random.Generator, regime: str, row: tuple[int, int, int]) -> Program:
+    m, k, n = row
+    zero_point = _zero_point(generator, regime)
+    return single(
+        "linear",
+        [Quantized((m, k), 0.05, _zero_point(generator, regime)), *_weights(generator, regime, (n, k), k)],
+        (0.1, zero_point),
+        _range(generator, regime, zero_point),
+    )
+
+
+def _binary(kind: str) -> Callable[..., Program]:
+    def make(generator: np.random.Generator, regime: str, row: tuple[tuple[int, ...], tuple[int, ...]]) -> Program:
+        zero_point = _zero_point(generator, regime)
+        a, b = (Quantized(shape, 0.1, _zero_point(generator, regime)) for shape in row)
+        names = ("input_multiplier", "other_multiplier") if kind == "add" else ("multiplier",)
+        draw = {
+            "ties": lambda: 0.5 if kind == "add" else 0.125,
+            "extreme": lambda: float(generator.choice([2.0**-60, 2.0**60, 1.0])),
+        }.get(regime, lambda: float(np.float32(generator.uniform(0.2, 1.5) / (1 if kind == "add" else 60))))
+        multipliers = {name: draw() for name in names}
+        return single(kind, [a, b], (0.1, zero_point), multipliers | _range(generator, regime, zero_point))
+
+    return make
+
+
+def _max_pool2d(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    n, h, w, c, kernel, stride, padding, dilation, ceil_mode = row
+    options = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
+    return single("max_pool2d", [Quantized((n, h, w, c), 0.1, _zero_point(generator, regime))], None, options)
+
+
+def _averaging(kind: str, fields: Callable[[tuple], tuple[tuple[int, ...], dict[str, object]]]) -> Callable[..., Program]:  # type: ignore[type-arg]
+    def make(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+        shape, options = fields(row)
+        zero_point = _zero_point(generator, regime)
+        rescale = {"ties": 1.0, "extreme": float(generator.choice([2.0**-40, 2.0**40]))}.get(
+            regime, float(np.float32(generator.uniform(0.5, 2)))
+        )
+        return single(
+            kind,
+            [Quantized(shape, 0.1, _zero_point(generator, regime))],
+            (0.1, zero_point),
+            options | {"rescale": rescale} | _range(generator, regime, zero_point),
+        )
+
+    return make
+
+
+def _avg_fields(row: tuple) -> tuple[tuple[int, ...], dict[str, object]]:  # type: ignore[type-arg]
+    names = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
+    return row[:4], dict(zip(names, row[4:], strict=True))
+
+
+def _quantize(generator: np.random.Generator, regime: str, size: int) -> Program:
+    zero_point = _zero_point(generator, regime)
+    scale = {"ties": 1.0, "extreme": float(generator.choice([2.0**-60, 2.0**60]))}.get(
+        regime, float(np.float32(generator.uniform(0.1, 3)))
+    )
+    inverse = float(np.float32(1) / np.float32(scale))
+    x = TensorInfo("x", "float32", (size,))
+    return single(
+        "quantize_per_tensor",
+        [x],
+        (scale, zero_point),
+        {"inverse_scale": inverse} | _range(generator, regime, zero_point),
+        (size,),
+    )
+
+
+def _dequantize(generator: np.random.Generator, regime: str, size: int) -> Program:
+    scale = float(generator.choice([2.0**-60, 2.0**60])) if regime == "extreme" else float(np.float32(generator.uniform(0.1, 3)))
+    return single("dequantize", [Quantized((size,), scale, _zero_point(generator, regime))], None, {}, (size,))
+
+
+def _clamp(generator: np.random.Generator, regime: str, size: int) -> Program:
+    low, high = sorted(int(v) for v in generator.integers(-128, 128, 2))
+    return single("clamp", [Quantized((size,), 0.1, 3)], None, {"output_min": low, "output_max": high})
+
+
+def _lookup(generator: np.random.Generator, regime: str, size: int) -> Program:
+    table = constant("table", generator.integers(-128, 128, 256).astype(np.int8))
+    return single("lookup_table", [Quantized((size,), 0.1, 3), table], (0.2, -7), {})
+
+
+def _cat(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shapes, dim = row
+    return single("cat", [Quantized(s, 0.1, 5) for s in shapes], None, {"dim": dim})
+
+
+def _permute(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, dims = row
+    return single("permute", [Quantized(shape, 0.1, 5)], None, {"dims": dims})
+
+
+def _reshape(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, result = row
+    return single("reshape", [Quantized(shape, 0.1, 5)], None, {}, result)
+
+
+TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
+    ("conv2d", _conv2d, CONV2D, REGIMES),
+    ("linear", _linear, LINEAR, REGIMES),
+    ("add", _binary("add"), BROADCASTS, REGIMES),
+    ("mul", _binary("mul"), BROADCASTS, REGIMES),
+    ("max_pool2d", _max_pool2d, MAX_POOL2D, ("random",)),
+    ("avg_pool2d", _averaging("avg_pool2d", _avg_fields), AVG_POOL2D, REGIMES),
+    ("adaptive_avg_pool2d", _averaging("adaptive_avg_pool2d", lambda r: (r[:4], {"output_size": r[4]})), ADAPTIVE, REGIMES),
+    ("mean", _averaging("mean", lambda r: (r[0], {"dim": r[1], "keepdim": r[2]})), MEANS, REGIMES),
+    ("quantize_per_tensor", _quantize, SIZES, REGIMES),
+    ("dequantize", _dequantize, SIZES, ("random", "extreme")),
+    ("clamp", _clamp, SIZES, ("random",)),
+    ("lookup_table", _lookup, SIZES, ("random",)),
+    ("cat", _cat, CATS, ("random",)),
+    ("permute", _permute, PERMUTES, ("random",)),
+    ("reshape", _reshape, [((2, 3, 4), (6, 4)), ((5,), (5, 1, 1)), ((1, 8, 1), (8,))], ("random",)),
+]
+
+
+def cases() -> Iterator[Case]:
+    for kind, make, rows, regimes in TABLE:
+        for position, row in enumerate(rows):
+            for regime in regimes:
+                yield Case(
+                    f"{kind}-{position}-{regime}",
+                    lambda generator, make=make, regime=regime, row=row: make(generator, regime, row),
+                )
