@@ -1,7 +1,7 @@
 """The operator table: one row per operator. Importing it teaches QTensors the functions in it.
 
-An operator has one name, ATen's, from here through schema/qsdk.fbs to its C file. A row says how PyTorch spells it, what
-it means (its rule and its reference), where its quantization parameters come from, and how the file stores it.
+An operator has one name, ATen's, from here through schema/qsdk.fbs to its C file. A row says how PyTorch spells it,
+what it means (its rule and its reference), where its quantization parameters come from, and how the file stores it.
 """
 
 from __future__ import annotations

@@ -332,11 +332,11 @@ class QTensor:
 
     def q_per_channel_scales(self) -> Tensor:
         """The scales, float32 [C]."""
-        return self._per_channel("q_per_channel_scales").scale  # type: ignore[no-any-return]
+        return self._per_channel("q_per_channel_scales").scale
 
     def q_per_channel_zero_points(self) -> Tensor:
         """The zero points, int64 [C], in the tensor's own dtype."""
-        return self._per_channel("q_per_channel_zero_points").zero_point  # type: ignore[no-any-return]
+        return self._per_channel("q_per_channel_zero_points").zero_point
 
     def q_per_channel_axis(self) -> int:
         """The axis that the scales run over."""
@@ -484,7 +484,7 @@ class QTensor:
         return self._call(torch.clamp, min, max)
 
     def _call(self, function: Any, *args: Any) -> QTensor:
-        return self.__torch_function__(function, (QTensor,), (self, *args))  # type: ignore[no-any-return]
+        return self.__torch_function__(function, (QTensor,), (self, *args))
 
     def __add__(self, other: Any) -> NoReturn:
         _refuse(torch.add)

@@ -74,7 +74,7 @@ def _observe_output(module: nn.Module, inputs: Any, output: Any) -> Any:
 def _name_modules(model: nn.Module) -> None:
     """Store every module's path in it, for messages."""
     for name, module in model.named_modules():
-        module._qualified_name = name  # type: ignore[assignment]
+        module._qualified_name = name
 
 
 def _insert_observer(module: nn.Module, name: str) -> None:
@@ -129,9 +129,8 @@ def prepare(
     """
     training = next((name for name, module in model.named_modules() if module.training), None)
     if training is not None:
-        raise QuantizationError(
-            f"prepare: {f'layer {training!r}' if training else 'the model'} is in training mode; call model.eval() first"
-        )
+        place = f"layer '{training}'" if training else "the model"
+        raise QuantizationError(f"prepare: {place} is in training mode; call model.eval() first")
     if not inplace:
         model = copy.deepcopy(model)
     propagate_qconfig_(model)

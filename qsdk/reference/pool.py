@@ -66,7 +66,7 @@ def _(
 
 
 def _divisors(extent: int, kernel: int, stride: int, padding: int, windows: int) -> tuple[Tensor, Tensor]:
-    """Per window along one axis: positions that include padding (but none beyond it), and positions inside the input."""
+    """Per window along one axis: positions in input and padding together, and positions in the input."""
     start = torch.arange(windows) * stride - padding
     end = torch.minimum(start + kernel, torch.tensor(extent + padding))
     inside = torch.minimum(end, torch.tensor(extent)) - start.clamp(min=0)

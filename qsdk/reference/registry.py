@@ -26,4 +26,4 @@ def operator(schema: str) -> Callable[[Function], Function]:
 
 def fake(name: str) -> Callable[[Function], Function]:
     """Register what operator `name` gives for tensors without data: an empty tensor of the right shape and dtype."""
-    return torch.library.register_fake(f"qsdk::{name}", lib=_LIBRARY)  # type: ignore[no-any-return]
+    return torch.library.register_fake(f"qsdk::{name}", lib=_LIBRARY)

@@ -1,4 +1,4 @@
-"""What quantized modules share: the name of their place in the model, output parameters, weights and their constants."""
+"""What quantized modules share: their place in the model, output parameters, weights and constants."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ class QuantizedModule(nn.Module):
             return value
         kind = f"a {value.dtype} tensor" if isinstance(value, Tensor) else f"a {type(value).__name__}"
         raise QuantizationError(
-            f"{place_of(self)} is quantized but got {kind}; insert a QuantStub before it in the float model, or set its "
-            "qconfig to None to leave it in float"
+            f"{place_of(self)} is quantized but got {kind}; insert a QuantStub before it in the float model, or set "
+            "its qconfig to None to leave it in float"
         )
 
 

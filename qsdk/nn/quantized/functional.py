@@ -170,7 +170,7 @@ def linear_bound(input: QTensor, bound: tuple[Tensor, Tensor, Tensor], output: Q
     weight, bias, multiplier = bound
     if input.dim() < 1 or input.shape[-1] != weight.shape[1]:
         raise QuantizationError(
-            f"linear got shape {list(input.shape)}{calling_module()}, but its weights are for {weight.shape[1]} features"
+            f"linear got shape {list(input.shape)}{calling_module()}, but its weights take {weight.shape[1]} features"
         )
     storage = torch.ops.qsdk.linear.default(
         input.storage,

@@ -1,9 +1,10 @@
 /* kernels.h - what every kernel family has in common. The families themselves are one directory each.
  *
  * A family is  <family>.inc   its kernels, one row each, best first, the scalar reference last
- *              <family>.h     the contract, as loops
- *              <family>.c     selection
- *              <family>_<dtype>__<isa>_<tile>.c   the kernels
+ *              <family>.h     the contract, as loops; declares what the rows name
+ *              <family>.c     the table made of the rows, and selection
+ *              <family>_pack.h                    a packed form that several kernels share, where there is one
+ *              <family>_<dtype>__<isa>_<tile>.c   the kernels; functions have the file's name, behind qrt_
  *
  * Kernels are pure functions of their arguments: they know no model, no session and no allocator, never fail, and give
  * exactly the bytes of the family's scalar kernel. A row belongs to the build when QRT_HAVE_<ISA> is 1; the build

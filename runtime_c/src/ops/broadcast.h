@@ -1,0 +1,32 @@
+/* broadcast.h - two operands whose shapes are stretched to one, as numpy does it: the walk that add and mul share. */
+#ifndef QRT_BROADCAST_H
+#define QRT_BROADCAST_H
+
+#include "op.h"
+
+/* The innermost axis is a run of `count` elements that lie together in both operands or, in the second, are one value
+ * (b_step 0). Where the first operand is the one that repeats, the operands are exchanged (`swapped`): both operations
+ * are commutative, so whoever calls exchanges their parameters, too. */
+typedef struct qrt_broadcast {
+  const int8_t *a, *b;
+  int8_t *output;
+  size_t count;
+  size_t b_step;
+  int32_t swapped;
+  uint32_t rank; /* of the other axes */
+  size_t extent[QRT_MAX_RANK];
+  size_t a_stride[QRT_MAX_RANK], b_stride[QRT_MAX_RANK];
+} qrt_broadcast;
+
+/* Checks both operands (int8, quantized) and the output's shape. */
+qrt_status qrt_check_broadcast(qrt_verify *v, const qrt_node *node, qrt_tensor *output);
+
+void qrt_bind_broadcast(const qrt_binder *binder, const qrt_node *node, qrt_broadcast *broadcast);
+
+/* Calls run(context, count, a, b, b_step, output) for each run. */
+void qrt_run_broadcast(const qrt_broadcast *broadcast,
+                       void (*run)(const void *context, size_t count, const int8_t *a, const int8_t *b, size_t b_step,
+                                   int8_t *output),
+                       const void *context);
+
+#endif

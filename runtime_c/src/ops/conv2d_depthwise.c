@@ -1,0 +1,85 @@
+/* conv2d_depthwise.c - convolution of each channel on its own, one output row at a time; design rule 3. */
+#include "../kernels/dwconv/dwconv.h"
+#include "conv2d.h"
+#include "pack.h"
+
+typedef struct arguments {
+  const qrt_dwconv_kernel *kernel;
+  qrt_conv2d_shape shape;
+  qrt_dwconv_shape row;
+  const int8_t *input;
+  const void *packed;
+  int8_t *output;
+  qrt_output_range range;
+} arguments;
+
+static void run(const void *pointer, void *scratch) {
+  const arguments *a = pointer;
+  const qrt_conv2d_shape *s = &a->shape;
+  size_t in_row = (size_t)(s->in_w * s->in_c), out_row = (size_t)(s->out_w * s->out_c);
+  const int8_t **rows = scratch;
+  int8_t *output = a->output;
+  for (int64_t image = 0; image < s->batch; ++image) {
+    const int8_t *input = a->input + (size_t)(image * s->in_h) * in_row;
+    for (int64_t i = 0; i < s->out_h; ++i, output += out_row) {
+      int64_t y = i * s->stride_h - s->pad_top;
+      for (int64_t r = 0; r < s->kh; ++r, y += s->dilation_h) {
+        rows[r] = y >= 0 && y < s->in_h ? input + (size_t)y * in_row : NULL;
+      }
+      a->kernel->run(&a->row, rows, a->packed, &a->range, output);
+    }
+  }
+}
+
+static const void *pack(qrt_binder *binder, const qrt_node *node, const arguments *a) {
+  qrt_tensor weight, bias, multiplier;
+  const qrt_dwconv_shape *row = &a->row;
+  if (!qrt_pack_fits(binder, row->channels, row->kh * row->kw)) {
+    return NULL;
+  }
+  void *packed = qrt_bind_memory(binder, a->kernel->packed_size(row->channels, row->kh, row->kw));
+  if (packed) {
+    qrt_node_input(node, 1, &weight);
+    qrt_node_input(node, 2, &bias);
+    qrt_node_input(node, 3, &multiplier);
+    qrt_dwconv_weights weights = {
+      .channels = row->channels,
+      .kh = row->kh,
+      .kw = row->kw,
+      .w = qrt_tensor_data(binder->model, &weight),
+      .bias = qrt_tensor_data(binder->model, &bias),
+      .multiplier = qrt_tensor_data(binder->model, &multiplier),
+    };
+    a->kernel->pack(&weights, packed);
+  }
+  return packed;
+}
+
+void qrt_prepare_depthwise(qrt_binder *binder, const qrt_node *node, const qrt_conv2d_shape *shape, qrt_step *step) {
+  qrt_tensor input, output;
+  arguments a;
+  qrt_node_input(node, 0, &input);
+  qrt_node_output(node, &output);
+  memset(&a, 0, sizeof a);
+  a.kernel = qrt_dwconv_select(binder->isa);
+  a.shape = *shape;
+  a.row = (qrt_dwconv_shape){
+    .channels = (size_t)shape->in_c,
+    .kh = (size_t)shape->kh,
+    .kw = (size_t)shape->kw,
+    .in_w = (size_t)shape->in_w,
+    .out_w = (size_t)shape->out_w,
+    .stride = (size_t)shape->stride_w,
+    .dilation = (size_t)shape->dilation_w,
+    .pad_left = (size_t)shape->pad_left,
+    .a_zero_point = input.zero_point,
+  };
+  a.input = qrt_bind_tensor(binder, &input);
+  a.output = qrt_bind_output(binder, &output);
+  a.packed = pack(binder, node, &a);
+  a.range = QRT_NODE_RANGE(node, conv2d, &output);
+  qrt_bind_scratch(binder, (uint64_t)shape->kh * sizeof(const int8_t *));
+  step->run = run;
+  step->arguments = qrt_bind_copy(binder, &a, sizeof a);
+  step->kernel = a.kernel->name;
+}

@@ -1,0 +1,139 @@
+"""The numerics contract once more, as plain loops over Python integers and numpy float32 scalars, independent of torch.
+
+Shapes are NCHW. Slow; for small tensors.
+"""
+
+import itertools
+import math
+
+import numpy as np
+
+f32 = np.float32
+
+
+def wrap(total: int) -> int:
+    """Modulo 2^32, as signed."""
+    return (total + 2**31) % 2**32 - 2**31
+
+
+def round_clamp(value: np.float32, zero_point: int, lowest: int, highest: int) -> int:
+    """clamp(rne(value) + zero_point)."""
+    if math.isnan(value):
+        return zero_point
+    if math.isinf(value):
+        return highest if value > 0 else lowest
+    return min(max(int(np.rint(f32(value))) + zero_point, lowest), highest)
+
+
+def quantize(x: np.ndarray, scale: float, zero_point: int, lowest: int, highest: int) -> np.ndarray:
+    """Rule 1."""
+    with np.errstate(all="ignore"):
+        inverse = f32(1) / f32(scale)
+        flat = [round_clamp(f32(f32(v) * inverse), zero_point, lowest, highest) for v in x.reshape(-1)]
+    return np.array(flat, np.int64).reshape(x.shape)
+
+
+def conv2d(a, w, bias, multiplier, stride, padding, dilation, groups, za, zo, lo, hi):
+    """Rule 3; padding is top, left, bottom, right."""
+    n, _, h, wd = a.shape
+    o, per_group, kh, kw = w.shape
+    top, left, bottom, right = padding
+    oh = (h + top + bottom - dilation[0] * (kh - 1) - 1) // stride[0] + 1
+    ow = (wd + left + right - dilation[1] * (kw - 1) - 1) // stride[1] + 1
+    out = np.zeros((n, o, oh, ow), np.int8)
+    for i, c, y, x in np.ndindex(*out.shape):
+        group = c // (o // groups)
+        total = int(bias[c])
+        for k, dy, dx in np.ndindex(per_group, kh, kw):
+            row = y * stride[0] - top + dy * dilation[0]
+            column = x * stride[1] - left + dx * dilation[1]
+            if 0 <= row < h and 0 <= column < wd:
+                total += (int(a[i, group * per_group + k, row, column]) - za) * int(w[c, k, dy, dx])
+        out[i, c, y, x] = round_clamp(f32(f32(np.int32(wrap(total))) * f32(multiplier[c])), zo, lo, hi)
+    return out
+
+
+def linear(a, w, bias, multiplier, za, zo, lo, hi):
+    """Rule 3 on [N, K]."""
+    out = np.zeros((a.shape[0], w.shape[0]), np.int8)
+    for i, c in np.ndindex(*out.shape):
+        total = int(bias[c]) + sum((int(p) - za) * int(q) for p, q in zip(a[i], w[c], strict=True))
+        out[i, c] = round_clamp(f32(f32(np.int32(wrap(total))) * f32(multiplier[c])), zo, lo, hi)
+    return out
+
+
+def add(a, b, ra, rb, za, zb, zo, lo, hi):
+    """Rule 4."""
+    a, b = np.broadcast_arrays(a, b)
+    out = np.zeros(a.shape, np.int8)
+    for i in np.ndindex(*a.shape):
+        left = f32(f32(int(a[i]) - za) * f32(ra))
+        right = f32(f32(int(b[i]) - zb) * f32(rb))
+        out[i] = round_clamp(f32(left + right), zo, lo, hi)
+    return out
+
+
+def mul(a, b, m, za, zb, zo, lo, hi):
+    """Rule 5."""
+    a, b = np.broadcast_arrays(a, b)
+    out = np.zeros(a.shape, np.int8)
+    for i in np.ndindex(*a.shape):
+        out[i] = round_clamp(f32(f32((int(a[i]) - za) * (int(b[i]) - zb)) * f32(m)), zo, lo, hi)
+    return out
+
+
+def pooled(extent, kernel, stride, padding, dilation, ceil_mode):
+    """PyTorch's number of windows."""
+    numerator = extent + 2 * padding - dilation * (kernel - 1) - 1
+    count = (math.ceil(numerator / stride) if ceil_mode else numerator // stride) + 1
+    if ceil_mode and (count - 1) * stride >= extent + padding:
+        count -= 1
+    return count
+
+
+def max_pool2d(a, kernel, stride, padding, dilation, ceil_mode):
+    """Rule 7."""
+    n, c, h, w = a.shape
+    size = [pooled((h, w)[i], kernel[i], stride[i], padding[i], dilation[i], ceil_mode) for i in range(2)]
+    out = np.zeros((n, c, *size), np.int8)
+    for i, ch, y, x in np.ndindex(*out.shape):
+        best = -128
+        for dy, dx in itertools.product(range(kernel[0]), range(kernel[1])):
+            row, column = y * stride[0] - padding[0] + dy * dilation[0], x * stride[1] - padding[1] + dx * dilation[1]
+            if 0 <= row < h and 0 <= column < w:
+                best = max(best, int(a[i, ch, row, column]))
+        out[i, ch, y, x] = best
+    return out
+
+
+def average(total, count, rescale, zo, lo, hi):
+    """Rule 8 for one window."""
+    return round_clamp(f32(f32(total) * f32(f32(rescale) / f32(count))), zo, lo, hi)
+
+
+def avg_pool2d(a, kernel, stride, padding, ceil_mode, count_include_pad, divisor, rescale, zi, zo, lo, hi):
+    """Rule 8, with the count as PyTorch's loops take it."""
+    n, c, h, w = a.shape
+    size = [pooled((h, w)[i], kernel[i], stride[i], padding[i], 1, ceil_mode) for i in range(2)]
+    out = np.zeros((n, c, *size), np.int8)
+    for i, ch, y, x in np.ndindex(*out.shape):
+        top, left = y * stride[0] - padding[0], x * stride[1] - padding[1]
+        bottom, right = min(top + kernel[0], h + padding[0]), min(left + kernel[1], w + padding[1])
+        with_padding = (bottom - top) * (right - left)
+        top, left, bottom, right = max(top, 0), max(left, 0), min(bottom, h), min(right, w)
+        window = a[i, ch, top:bottom, left:right].astype(np.int64)
+        count = divisor or (with_padding if count_include_pad else window.size)
+        out[i, ch, y, x] = average(int((window - zi).sum()), count, rescale, zo, lo, hi)
+    return out
+
+
+def adaptive_avg_pool2d(a, size, rescale, zi, zo, lo, hi):
+    """Rule 8 over adaptive windows."""
+    n, c, h, w = a.shape
+    out = np.zeros((n, c, *size), np.int8)
+    for i, ch, y, x in np.ndindex(*out.shape):
+        rows = slice(math.floor(y * h / size[0]), math.ceil((y + 1) * h / size[0]))
+        columns = slice(math.floor(x * w / size[1]), math.ceil((x + 1) * w / size[1]))
+        window = a[i, ch, rows, columns].astype(np.int64)
+        out[i, ch, y, x] = average(int((window - zi).sum()), window.size, rescale, zo, lo, hi)
+    return out

@@ -1,0 +1,96 @@
+"""The command line: exit codes and what a person sees."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "examples"))
+
+
+def qsdk_command(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qsdk.tools.cli", *map(str, words)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import networks
+
+    import qsdk
+    import qsdk.quantization as tq
+
+    model, shape = networks.make("digits")
+    model.fuse()
+    model.qconfig = tq.get_default_qconfig("qsdk")
+    prepared = tq.prepare(model)
+    prepared(torch.randn(shape))
+    path = tmp_path_factory.mktemp("cli") / "digits.qsdk"
+    qsdk.export(tq.convert(prepared), torch.randn(shape), path)
+    return path
+
+
+def test_inspect(file: Path) -> None:
+    result = qsdk_command("inspect", file)
+    assert result.returncode == 0, result.stderr
+    for word in ("conv2d", "arena map", "checksum good", "stem"):
+        assert word in result.stdout
+
+
+def test_run(file: Path, tmp_path: Path) -> None:
+    import qsdk
+
+    x = np.random.default_rng(0).normal(size=(1, 1, 8, 8)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    result = qsdk_command("run", file, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy")
+    assert result.returncode == 0, result.stderr
+    assert np.load(tmp_path / "y.npy").tobytes() == qsdk.reference.run(file, x)[0].tobytes()
+
+
+def test_run_refuses_a_wrong_input(file: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((1, 1, 8, 9), np.float32))
+    result = qsdk_command("run", file, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy")
+    assert result.returncode == 1 and "shape" in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "y.npy").exists()
+
+
+def test_verify_on_every_target(file: Path) -> None:
+    result = qsdk_command("verify", file, "--target", "all")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("identical") == 5
+
+
+@pytest.mark.parametrize("where", ["weight", "vector"])
+def test_verify_fails_after_one_flipped_byte(file: Path, tmp_path: Path, where: str) -> None:
+    from qsdk.export.serialize import deserialize
+
+    data = bytearray(file.read_bytes())
+    if where == "weight":
+        data[-100] ^= 1
+    else:
+        crc = deserialize(bytes(data)).test_vectors[0].output_crc[0].to_bytes(4, "little")
+        data[bytes(data).index(crc)] ^= 1
+    bad = tmp_path / "bad.qsdk"
+    bad.write_bytes(data)
+    result = qsdk_command("verify", bad)
+    assert result.returncode == 1 and "FAILED" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["inspect", "run", "verify"])
+def test_damaged_file(command: str, file: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.qsdk"
+    bad.write_bytes(file.read_bytes()[:1000])
+    more = ["--input", bad, "--output", tmp_path / "y.npy"] if command == "run" else []
+    result = qsdk_command(command, bad, *more)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+
+
+def test_usage_error_is_2() -> None:
+    assert qsdk_command("inspect").returncode == 2
+    assert qsdk_command("--help").returncode == 0
