@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 SCONS := .venv/bin/scons -Q -j2
 TARGETS := host aarch64 armv7hf
 
-.PHONY: help setup build demo test test-quick check check-sanitize fuzz bench lint gen gen-check size clean
+.PHONY: help setup build demo test test-quick check fuzz bench lint gen gen-check size clean
 
 help:            ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -27,7 +27,7 @@ test-quick: build   ## the Python tests that take seconds
 	@$(PYTHON) -m pytest -n 2 -m "not slow" tests
 
 check: build     ## every SIMD kernel against scalar, on this host and on both ARM targets
-	@$(PYTHON) scripts/check.py
+	@for t in $(TARGETS); do $(SCONS) target=$$t run_check || exit 1; done
 
 fuzz: build      ## damaged files under ASan and UBSan: every truncation, 20,000 random changes
 	@$(SCONS) target=host sanitize=address,undefined

@@ -138,7 +138,11 @@ _ROWS = (
         reference=_qsdk.max_pool2d.default,
         function=qF.max_pool2d,
         modules=(nn.MaxPool2d,),
-        functions={torch.max_pool2d: qF.max_pool2d, F.max_pool2d: qF.max_pool2d},
+        functions={
+            torch.max_pool2d: qF.max_pool2d,
+            F.max_pool2d: qF.max_pool2d,
+            F.max_pool2d_with_indices: qF.max_pool2d,
+        },
         qparams="shared",
         layout="nhwc",
     ),

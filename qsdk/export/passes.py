@@ -107,6 +107,17 @@ def fold_clamps(program: Program) -> Program:
     return renumber(replace(program, operators=tuple(operators)))
 
 
+def copy_returned_inputs(program: Program) -> Program:
+    """A model that returns its input, or one tensor twice, gets a reshape for it: an output has a writer of its own."""
+    tensors, operators, outputs = list(program.tensors), list(program.operators), list(program.outputs)
+    for position, index in enumerate(outputs):
+        if index in program.inputs or index in outputs[:position]:
+            tensors.append(replace(tensors[index], name=""))
+            operators.append(Operation("reshape", (index,), (len(tensors) - 1,), {}, tensors[index].name))
+            outputs[position] = len(tensors) - 1
+    return renumber(replace(program, tensors=tuple(tensors), operators=tuple(operators), outputs=tuple(outputs)))
+
+
 def quantized_io(program: Program) -> Program:
     """Take the quantize operators off the inputs and the dequantize operators off the outputs: int8 in, int8 out."""
     readers: dict[int, list[Operation]] = {}
@@ -249,7 +260,7 @@ class _PermuteSinker:
         return True
 
 
-PASSES: tuple[Callable[[Program], Program], ...] = (canonicalize, sink_permutes, merge_reshapes, fold_clamps)
+PASSES: tuple[Callable[[Program], Program], ...] = (canonicalize, sink_permutes, merge_reshapes, fold_clamps, copy_returned_inputs)
 
 
 def run(program: Program) -> Program:

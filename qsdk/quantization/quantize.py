@@ -180,7 +180,9 @@ def swap_module(mod: nn.Module, mapping: dict[Any, Any], custom_module_class_map
 
 
 def _convert(module: nn.Module, mapping: dict[Any, Any], custom: dict[Any, Any], swapped: dict[int, nn.Module]) -> None:
-    for name, child in list(module.named_children()):
+    for name, child in module._modules.items():
+        if child is None:
+            continue
         if id(child) not in swapped:
             whole = isinstance(child, nni._FusedModule) or type(child) in custom or type(child) in mapping
             if not whole or getattr(child, "qconfig", None) is None:

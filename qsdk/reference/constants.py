@@ -3,6 +3,7 @@
 Nothing here knows layers; a problem is a ValueError that names the channel, and the caller adds the layer.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -43,8 +44,12 @@ def product_multiplier(input_scale: float, other_scale: float, output_scale: flo
 
 def quantize_value(value: float, scale: float, zero_point: int, lowest: int, highest: int) -> int:
     """Rule 1 for one number: where a clamp of the real value lies in the quantized range."""
-    scaled = torch.tensor(f32(value), dtype=torch.float32) * torch.tensor(inverse_scale(scale), dtype=torch.float32)
-    return int(round_clamp(scaled, zero_point, lowest, highest))
+    scaled = f32(f32(value) * inverse_scale(scale))
+    if math.isnan(scaled):
+        return zero_point
+    if math.isinf(scaled):
+        return highest if scaled > 0 else lowest
+    return min(max(round(scaled) + zero_point, lowest), highest)
 
 
 def lookup_table(

@@ -70,7 +70,7 @@ static qrt_status verify_seeded(const qrt_verify *v, uint32_t index, const test_
     uint32_t seeded = qrt_flat_element(fb, vector->seeded, i);
     float minimum = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, minimum));
     float step = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, step));
-    if (!(minimum >= -0x1p60f && minimum <= 0x1p60f && step >= 0 && step <= 0x1p60f)) {
+    if (!(minimum >= -0x1p100f && minimum <= 0x1p100f && step >= 0 && step <= 0x1p100f)) {
       return QRT_FAIL(v->error, QRT_ERROR_FIELD, "test_vectors[%u].seeded[%u]: minimum or step out of range", index, i);
     }
   }
