@@ -31,7 +31,7 @@ import qsdk
 import qsdk.quantization as tq
 from qsdk.runtime.artifacts import EMULATORS, command
 
-console = Console()
+console = Console(width=110)
 
 
 @dataclass
@@ -85,7 +85,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=20)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     train_images, test_images, train_labels, test_labels = data(options.seed)
 
     model = DigitsCNN()

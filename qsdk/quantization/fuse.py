@@ -52,14 +52,16 @@ def fuse_known_modules(mod_list: Sequence[nn.Module], additional: dict[Any, Fuse
         raise QuantizationError(f"cannot fuse [{', '.join(t.__name__ for t in types)}]; known fusions: {known}")
     if len({mod.training for mod in mod_list}) != 1:
         raise QuantizationError("modules to fuse are partly in training mode; call eval() or train() on the model")
+    # Hooks leave before fusing, because folding copies the convolution, which would then call them as well.
+    pre_hooks, hooks = list(mod_list[0]._forward_pre_hooks.values()), list(mod_list[-1]._forward_hooks.values())
+    mod_list[0]._forward_pre_hooks.clear()
+    mod_list[-1]._forward_hooks.clear()
     fused = fuser(*mod_list)
     fused.train(mod_list[0].training)
-    for pre_hook in mod_list[0]._forward_pre_hooks.values():
+    for pre_hook in pre_hooks:
         fused.register_forward_pre_hook(pre_hook)
-    mod_list[0]._forward_pre_hooks.clear()
-    for hook in mod_list[-1]._forward_hooks.values():
+    for hook in hooks:
         fused.register_forward_hook(hook)
-    mod_list[-1]._forward_hooks.clear()
     rest: list[nn.Module] = [nn.Identity() for _ in mod_list[1:]]
     for identity in rest:
         identity.training = mod_list[0].training

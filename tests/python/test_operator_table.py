@@ -48,8 +48,9 @@ def test_rows_name_their_reference():
         (F.relu, "clamp"), (F.relu6, "clamp"), (nn.Hardtanh(-1, 1), "clamp"), (nn.ReLU6(), "clamp"),
         (nn.MaxPool2d(2), "max_pool2d"), (nn.AvgPool2d(2), "avg_pool2d"),
         (nn.AdaptiveAvgPool2d(1), "adaptive_avg_pool2d"), (lambda q: q.mean((2, 3)), "mean"), (nn.Flatten(), "reshape"),
-        (lambda q: q.view(2, -1), "reshape"), (lambda q: q.clone(), "reshape"), (lambda q: q.transpose(1, 2), "permute"),
-        (lambda q: qF.add(q, q, 0.1, 3), "add"), (lambda q: qF.mul(q, q, 0.1, 3), "mul"), (lambda q: torch.cat([q, q]), "cat"),
+        (lambda q: q.view(2, -1), "reshape"), (lambda q: q.clone(), "reshape"),
+        (lambda q: q.transpose(1, 2), "permute"), (lambda q: qF.add(q, q, 0.1, 3), "add"),
+        (lambda q: qF.mul(q, q, 0.1, 3), "mul"), (lambda q: torch.cat([q, q]), "cat"),
         (lambda q: qF.lookup_table(q, torch.sigmoid, QParams(1 / 256, 0, quint8)), "lookup_table"),
     ],
 )  # fmt: skip

@@ -122,17 +122,29 @@ def test_dtypes_of_torch_are_accepted():
 def test_shape_functions_agree_with_torch():
     q = example()
     reference = q.int_repr()
-    pairs = [
-        (lambda t: t.view(6, 20), None), (lambda t: t.reshape([2, -1]), None), (lambda t: torch.reshape(t, (-1,)), None),
-        (lambda t: t.flatten(1), None), (lambda t: torch.flatten(t, 1, 2), None), (lambda t: t.permute(0, 2, 3, 1), None),
-        (lambda t: torch.permute(t, (3, 2, 1, 0)), None), (lambda t: t.transpose(-1, 1), None),
-        (lambda t: torch.transpose(t, 0, 1), None), (lambda t: t.unsqueeze(-1), None), (lambda t: t.unsqueeze(0), None),
-        (lambda t: torch.unsqueeze(t, 2).squeeze(2), None), (lambda t: t.unsqueeze(0).squeeze(), None),
-        (lambda t: t.unflatten(3, (5, 1)), None), (lambda t: nn.Flatten()(t), None), (lambda t: t.contiguous(), None),
-        (lambda t: t.clone(), None), (lambda t: t.detach(), None), (lambda t: t.to("cpu"), None),
-        (lambda t: F.dropout(t, 0.5, False), None), (lambda t: nn.Identity()(t), None),
-    ]  # fmt: skip
-    for function, _ in pairs:
+    functions = [
+        lambda t: t.view(6, 20),
+        lambda t: t.reshape([2, -1]),
+        lambda t: torch.reshape(t, (-1,)),
+        lambda t: t.flatten(1),
+        lambda t: torch.flatten(t, 1, 2),
+        lambda t: t.permute(0, 2, 3, 1),
+        lambda t: torch.permute(t, (3, 2, 1, 0)),
+        lambda t: t.transpose(-1, 1),
+        lambda t: torch.transpose(t, 0, 1),
+        lambda t: t.unsqueeze(-1),
+        lambda t: t.unsqueeze(0).squeeze(),
+        lambda t: torch.unsqueeze(t, 2).squeeze(2),
+        lambda t: t.unflatten(3, (5, 1)),
+        lambda t: t.contiguous(),
+        lambda t: t.clone(),
+        lambda t: t.detach(),
+        lambda t: t.to("cpu"),
+        lambda t: F.dropout(t, 0.5, False),
+        nn.Flatten(),
+        nn.Identity(),
+    ]
+    for function in functions:
         result = function(q)
         assert isinstance(result, QTensor) and result.qparams == q.qparams
         assert torch.equal(result.int_repr(), function(reference))
@@ -145,7 +157,9 @@ def test_functions_with_shared_parameters(dtype):
     x, z = q.dequantize(), q.q_zero_point()
     assert torch.equal(F.relu(q).dequantize(), F.relu(x)) and torch.equal(torch.relu(q).dequantize(), F.relu(x))
     assert torch.equal(nn.ReLU()(q).dequantize(), F.relu(x)) and torch.equal(q.relu().dequantize(), F.relu(x))
-    assert torch.equal(nn.ReLU6()(q).dequantize(), F.relu6(x).clamp(max=(127 - z) * q.q_scale() if dtype is qint8 else 6))
+    assert torch.equal(
+        nn.ReLU6()(q).dequantize(), F.relu6(x).clamp(max=(127 - z) * q.q_scale() if dtype is qint8 else 6)
+    )
     for low, high in [(-1.0, 1.0), (-0.5, 0.3), (None, 0.2), (0.1, None), (0.5, -0.5)]:
         clamped = torch.clamp(q, low, high)
         low_q, high_q = (
@@ -197,7 +211,9 @@ def test_everything_else_names_dequant_stub():
     q = example()
     layer = nn.Conv2d(3, 2, 1)
     layer._qualified_name = "body.head"
-    with pytest.raises(QuantizationError, match=r"conv2d got a quantized tensor \(in layer 'body.head', Conv2d\).*DeQuantStub"):
+    with pytest.raises(
+        QuantizationError, match=r"conv2d got a quantized tensor \(in layer 'body.head', Conv2d\).*DeQuantStub"
+    ):
         layer(q)
     for function in (lambda: torch.softmax(q, 1), lambda: F.linear(q, torch.ones(2, 5)), lambda: torch.exp(q)):
         with pytest.raises(QuantizationError, match="DeQuantStub"):
@@ -216,7 +232,7 @@ def test_wrong_operands_are_explained():
         (lambda: qt.quantize(q, q.qparams), "quantized already"),
         (lambda: qt.quantize(torch.ones(2, dtype=torch.int32), q.qparams), "float tensor"),
         (lambda: F.relu(qt.quantize_per_tensor(torch.ones(2), 1.0, 0, qint32)), "qint8 and quint8"),
-        (lambda: qt.quantize_per_channel(torch.ones(2, 3), torch.ones(2), torch.tensor([0, 0]), 1, qint8), "do not fit"),
+        (lambda: qt.quantize_per_channel(torch.ones(2, 3), torch.ones(2), [0, 0], 1, qint8), "do not fit"),
         (lambda: q.q_per_channel_axis(), "per tensor"), (lambda: QTensor(torch.zeros(2), q.qparams), "storage"),
     ]:  # fmt: skip
         with pytest.raises(QsdkError, match=message):
@@ -225,7 +241,9 @@ def test_wrong_operands_are_explained():
         F.max_pool2d(q, 2, return_indices=True)
 
 
-@pytest.mark.parametrize("make", [example, lambda: qt.quantize_per_channel(torch.randn(2, 3), [0.1, 0.2], [0, 0], 0, qint8)])
+@pytest.mark.parametrize(
+    "make", [example, lambda: qt.quantize_per_channel(torch.randn(2, 3), [0.1, 0.2], [0, 0], 0, qint8)]
+)
 def test_copies(make):
     q = make()
     buffer = io.BytesIO()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from qsdk.errors import QsdkError, QuantizationError
 from qsdk.nn.quantized.functional import bind_constants
-from qsdk.qtensor import QParams, QTensor, qint8, quint8, to_qdtype, to_qscheme
+from qsdk.qtensor import QParams, QTensor, qint8, quantize, quint8, to_qdtype, to_qscheme
 
 
 def place_of(module: nn.Module) -> str:
@@ -24,6 +24,8 @@ def observed_qparams(observer: Any, place: str) -> QParams:
     Raises:
         QuantizationError: it has seen no data, or data that is not finite; starts with `place`.
     """
+    if observer is None or isinstance(observer, nn.Identity):
+        raise QuantizationError(f"{place} has no observer; call prepare on the float model before convert")
     calibrated = getattr(observer, "calibrated", None)
     if calibrated is None:
         low = getattr(observer, "min_val", None)
@@ -75,8 +77,6 @@ def quantized_weight(module: nn.Module, weight: Tensor, place: str) -> tuple[Ten
 
 def quantize_weight(weight: Tensor, qparams: QParams) -> QTensor:
     """Rule 1 on a weight tensor; layers keep one scale per output channel even where all are equal."""
-    from qsdk.qtensor import quantize
-
     return quantize(weight.detach().to(torch.float32), qparams)
 
 

@@ -24,7 +24,9 @@ def filled(layer, scale=0.05, zero_point=100):
     weight = torch.randn(layer.qweight.shape) * 0.2
     outputs = weight.shape[0]
     scales = torch.linspace(0.002, 0.004, outputs)
-    layer.set_weight_bias(quantize_per_channel(weight, scales, torch.zeros(outputs, dtype=torch.int64), 0, qint8), torch.randn(outputs))
+    layer.set_weight_bias(
+        quantize_per_channel(weight, scales, torch.zeros(outputs, dtype=torch.int64), 0, qint8), torch.randn(outputs)
+    )
     layer.scale, layer.zero_point = scale, zero_point
     return layer
 
@@ -37,6 +39,7 @@ GEOMETRIES = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 @pytest.mark.parametrize("kind", [nnq.Conv2d, nniq.ConvReLU2d])
 def test_conv2d_is_the_float_convolution_of_the_dequantized_values(geometry, kind):
@@ -90,7 +93,8 @@ def test_a_nearly_dead_channel_still_gives_its_bias():
     layer = nnq.Linear(4, 2)
     scales = torch.tensor([2.0**-40, 0.01])
     layer.set_weight_bias(
-        quantize_per_channel(torch.full((2, 4), 2.0**-36), scales, torch.tensor([0, 0]), 0, qint8), torch.tensor([3.0, 3.0])
+        quantize_per_channel(torch.full((2, 4), 2.0**-36), scales, torch.tensor([0, 0]), 0, qint8),
+        torch.tensor([3.0, 3.0]),
     )
     layer.scale = 0.05
     assert layer(quantized_input((5, 4))).dequantize()[:, 0].sub(3).abs().max() < 0.026
@@ -103,11 +107,9 @@ def test_constants_out_of_range_name_the_layer():
         layer(quantized_input((1, 4)))
 
 
-@pytest.mark.parametrize("engine", ["fbgemm", "qnnpack", "x86", "onednn"])
+@pytest.mark.parametrize("engine", [e for e in torch.backends.quantized.supported_engines if e != "none"])
 @pytest.mark.parametrize("kind", ["conv", "depthwise", "linear"])
 def test_pytorch_s_int8_kernels_differ_by_one_step_at_most(engine, kind, record_property, capsys):
-    if engine not in torch.backends.quantized.supported_engines:
-        pytest.skip(f"this build of PyTorch has no engine {engine}")
     groups = 16 if kind == "depthwise" else 1
     layer = filled(nnq.Linear(64, 32) if kind == "linear" else nnq.Conv2d(16, 16, 3, 1, 1, groups=groups), 0.06, 50)
     q = quantized_input((64, 64) if kind == "linear" else (4, 16, 12, 12), high=127)  # no saturation without VNNI

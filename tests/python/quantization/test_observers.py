@@ -24,7 +24,10 @@ DTYPES = st.sampled_from([torch.qint8, torch.quint8])
 
 
 def compare(name, batches, **kwargs):
-    if kwargs["qscheme"] in (torch.per_tensor_symmetric, torch.per_channel_symmetric) and kwargs["dtype"] == torch.quint8:
+    if (
+        kwargs["qscheme"] in (torch.per_tensor_symmetric, torch.per_channel_symmetric)
+        and kwargs["dtype"] == torch.quint8
+    ):
         kwargs["reduce_range"] = False  # both libraries refuse it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -64,7 +67,13 @@ def test_degenerate_data(batch):
 
 
 def test_eps_is_the_lowest_scale():
-    compare("MinMaxObserver", [np.full((3, 4), 1e-9, np.float32)], dtype=torch.qint8, qscheme=torch.per_tensor_affine, eps=2**-12)
+    compare(
+        "MinMaxObserver",
+        [np.full((3, 4), 1e-9, np.float32)],
+        dtype=torch.qint8,
+        qscheme=torch.per_tensor_affine,
+        eps=2**-12,
+    )
 
 
 @pytest.mark.parametrize("name", ["MinMaxObserver", "MovingAverageMinMaxObserver", "PerChannelMinMaxObserver"])
