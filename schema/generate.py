@@ -200,7 +200,9 @@ def wrap(items: list[str], indent: str, width: int = 120) -> list[str]:
 
 def c_header(schema: Schema) -> str:
     out = [
-        f"/* schema.h - the tables of qsdk.fbs as data, for flat.c. {MADE_BY} */",
+        "/* schema.h - the tables of qsdk.fbs as data, for flat.c.",
+        f" * {MADE_BY} */",
+        "/* clang-format off */",
         "#ifndef QRT_SCHEMA_H",
         "#define QRT_SCHEMA_H",
         "",
@@ -271,7 +273,7 @@ def c_field(schema: Schema, field: Field) -> str:
 
 
 def c_source(schema: Schema) -> str:
-    out = [f"/* schema.c - see schema.h. {MADE_BY} */", '#include "schema.h"', ""]
+    out = [f"/* schema.c - see schema.h. {MADE_BY} */", "/* clang-format off */", '#include "schema.h"', ""]
     for name, fields in schema.tables.items():
         if fields:
             out += [f"const qrt_fb_field qrt_fb_{name}_fields[] = {{"]
@@ -321,9 +323,9 @@ def python_tables(schema: Schema) -> str:
         "class Field(NamedTuple):",
         '    """One field of a table.',
         "",
-        "    kind: bool, ubyte, int, uint, ulong, float, string, vector, table or union. element: of a vector, the scalar's",
-        "    kind or the name of the struct or table; of a table or union, its name; else empty. slot: of a union, that of",
-        "    its value; the type byte has the slot before.",
+        "    kind: bool, ubyte, int, uint, ulong, float, string, vector, table or union. element: of a vector, the",
+        "    scalar's kind or the name of the struct or table; of a table or union, its name; else empty. slot: of a",
+        "    union, that of its value; the type byte has the slot before.",
         '    """',
         "",
         "    name: str",

@@ -24,7 +24,9 @@ HOSTED = {"hosted.o", "trace.o"}
 
 
 def objects(target: str) -> list[Path]:
-    return sorted(p for p in (Path("build") / target).rglob("*.o") if "runtime_c/src" in p.as_posix() or "src" in p.parts)
+    return sorted(
+        p for p in (Path("build") / target).rglob("*.o") if "runtime_c/src" in p.as_posix() or "src" in p.parts
+    )
 
 
 def sizes(target: str) -> Table:
@@ -33,7 +35,9 @@ def sizes(target: str) -> Table:
         table.add_column(heading, justify="left" if heading == "object" else "right")
     total = [0, 0]
     for path in objects(target):
-        lines = subprocess.run([TOOLS[target] + "size", "-A", str(path)], capture_output=True, text=True, check=True).stdout
+        lines = subprocess.run(
+            [TOOLS[target] + "size", "-A", str(path)], capture_output=True, text=True, check=True
+        ).stdout
         text = data = 0
         for line in lines.splitlines():
             words = line.split()
@@ -51,7 +55,9 @@ def foreign_symbols(target: str) -> list[str]:
     for path in objects(target):
         if path.name in HOSTED:
             continue
-        lines = subprocess.run([TOOLS[target] + "nm", "-u", str(path)], capture_output=True, text=True, check=True).stdout
+        lines = subprocess.run(
+            [TOOLS[target] + "nm", "-u", str(path)], capture_output=True, text=True, check=True
+        ).stdout
         for symbol in (line.split()[-1] for line in lines.splitlines() if line.strip()):
             if symbol not in ALLOWED and not symbol.startswith(ALLOWED_PREFIXES):
                 wrong.append(f"{path.name}: {symbol}")

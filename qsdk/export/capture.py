@@ -36,7 +36,7 @@ def capture(model: nn.Module, example_inputs: Sequence[torch.Tensor]) -> fx.Grap
         return fx.GraphModule(model, _Tracer().trace(model))
     except Exception as fx_error:  # user code can raise anything while it is traced
         try:
-            return torch.export.export(model, tuple(example_inputs), strict=False).module()  # type: ignore[return-value]
+            return torch.export.export(model, tuple(example_inputs), strict=False).module()
         except Exception as export_error:
             raise CaptureError(
                 f"torch.fx cannot trace the model ({_first_line(fx_error)}), and neither can torch.export "

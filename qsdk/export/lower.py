@@ -30,7 +30,13 @@ from qsdk.qtensor import QTensor
 TO_NHWC = (0, 2, 3, 1)
 TO_NCHW = (0, 3, 1, 2)
 
-_DTYPES = {torch.float32: "float32", torch.int8: "int8", torch.int32: "int32", torch.uint8: "uint8", torch.int64: "int64"}
+_DTYPES = {
+    torch.float32: "float32",
+    torch.int8: "int8",
+    torch.int32: "int32",
+    torch.uint8: "uint8",
+    torch.int64: "int64",
+}
 _ALIASES = {"aten::detach", "aten::alias", "aten::clone", "aten::contiguous", "aten::_to_copy", "aten::lift_fresh"}
 _VIEWS = {"aten::view", "aten::_unsafe_view", "aten::reshape", "aten::unsqueeze", "aten::squeeze"}
 

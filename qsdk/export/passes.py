@@ -12,7 +12,17 @@ from typing import Any
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
 
 _ELEMENTWISE = {"clamp", "lookup_table", "add", "mul", "quantize_per_tensor"}
-_CLAMPING = {"conv2d", "linear", "add", "mul", "avg_pool2d", "adaptive_avg_pool2d", "mean", "clamp", "quantize_per_tensor"}
+_CLAMPING = {
+    "conv2d",
+    "linear",
+    "add",
+    "mul",
+    "avg_pool2d",
+    "adaptive_avg_pool2d",
+    "mean",
+    "clamp",
+    "quantize_per_tensor",
+}
 
 
 def canonicalize(program: Program) -> Program:
@@ -173,9 +183,7 @@ class _PermuteSinker:
             if handler is None or not handler(op):
                 self._emit(replace(op, inputs=tuple(self._materialize(i) for i in op.inputs)))
         outputs = tuple(self._materialize(i) for i in self.old.outputs)
-        program = replace(
-            self.old, tensors=tuple(self.tensors), operators=tuple(self.operators), outputs=outputs
-        )
+        program = replace(self.old, tensors=tuple(self.tensors), operators=tuple(self.operators), outputs=outputs)
         return _drop_dead(program)
 
     def _seen(self, index: int) -> tuple[int, tuple[int, ...]]:
@@ -222,9 +230,7 @@ class _PermuteSinker:
 
     def _elementwise(self, op: Operation) -> bool:
         rank = len(self.tensors[op.outputs[0]].shape)
-        activations = [
-            i for i in op.inputs if not self.tensors[i].is_constant and self.tensors[i].elements > 1
-        ]
+        activations = [i for i in op.inputs if not self.tensors[i].is_constant and self.tensors[i].elements > 1]
         seen = {self._seen(i)[1] for i in activations}
         others = [i for i in op.inputs if i not in activations]
         in_order = op.kind != "lookup_table" and any(self.tensors[i].elements > 1 for i in others)
@@ -260,7 +266,13 @@ class _PermuteSinker:
         return True
 
 
-PASSES: tuple[Callable[[Program], Program], ...] = (canonicalize, sink_permutes, merge_reshapes, fold_clamps, copy_returned_inputs)
+PASSES: tuple[Callable[[Program], Program], ...] = (
+    canonicalize,
+    sink_permutes,
+    merge_reshapes,
+    fold_clamps,
+    copy_returned_inputs,
+)
 
 
 def run(program: Program) -> Program:

@@ -51,9 +51,7 @@ def plan(program: Program) -> Program:
         live = {i for i in alive if last[i] > position or i in op.outputs}
         alive = {i for i in alive if last[i] > position}
         operators.append(replace(op, live=tuple(sorted(live, key=lambda i: tensors[i].offset))))
-    return replace(
-        program, tensors=tuple(tensors), operators=tuple(operators), arena_size=total, peak_live=peak
-    )
+    return replace(program, tensors=tuple(tensors), operators=tuple(operators), arena_size=total, peak_live=peak)
 
 
 def _blocks(program: Program, last: dict[int, int]) -> list[_Block]:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 class Field(NamedTuple):
     """One field of a table.
 
-    kind: bool, ubyte, int, uint, ulong, float, string, vector, table or union. element: of a vector, the scalar's
-    kind or the name of the struct or table; of a table or union, its name; else empty. slot: of a union, that of
-    its value; the type byte has the slot before.
+    kind: bool, ubyte, int, uint, ulong, float, string, vector, table or union. element: of a vector, the
+    scalar's kind or the name of the struct or table; of a table or union, its name; else empty. slot: of a
+    union, that of its value; the type byte has the slot before.
     """
 
     name: str

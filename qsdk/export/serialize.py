@@ -27,6 +27,17 @@ NUMERICS_VERSION = 1
 ALIGNMENT = 64
 MAX_RANK = 8
 _PLACEHOLDER = 0xFFFFFFFF
+# What options may be; padding is capped so that no file can make the reference pad its way through the memory.
+_BOUNDS = {
+    "stride": (1, 1 << 20),
+    "dilation": (1, 1 << 20),
+    "kernel_size": (1, 1 << 20),
+    "output_size": (1, 1 << 20),
+    "groups": (1, 1 << 20),
+    "padding": (0, 1 << 10),
+    "output_min": (-128, 127),
+    "output_max": (-128, 127),
+}
 _SIZES = {"bool": 1, "ubyte": 1, "int": 4, "uint": 4, "ulong": 8, "float": 4}
 _PREPEND = {
     "bool": "PrependBool", "ubyte": "PrependUint8", "int": "PrependInt32",
@@ -113,7 +124,9 @@ def write(data: bytes, path: str | os.PathLike[str]) -> None:
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent or ".")
     except OSError as error:
-        raise FileFormatError(f"cannot write {target}: {error.strerror}; is {target.parent} a writable folder?") from error
+        raise FileFormatError(
+            f"cannot write {target}: {error.strerror}; is {target.parent} a writable folder?"
+        ) from error
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
@@ -318,6 +331,10 @@ def _operator(fields: dict[str, Any], path: str, tensors: tuple[TensorInfo, ...]
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in operation["fields"].items()}
     if operation["kind"] == "custom":
         raise FileFormatError(f"{path}: custom operators are not supported by this qsdk")
+    for name, value in options.items():
+        low, high = _BOUNDS.get(name, (-math.inf, math.inf))
+        if any(not low <= v <= high for v in (value if isinstance(value, tuple) else (value,))):
+            raise FileFormatError(f"{path}.operation.{name}: {value} is out of [{low}, {high}]")
     return Operation(
         kind=operation["kind"],
         inputs=tuple(_index(i, tensors, f"{path}.inputs") for i in fields["inputs"]),

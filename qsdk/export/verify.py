@@ -123,7 +123,7 @@ class _Reader:
         if element in _SCALARS:
             dtype = np.dtype(_NUMPY[element])
             length = self._length(position, dtype.itemsize, 0, path)
-            return np.frombuffer(self.data, dtype, length, position + 4).tolist()  # type: ignore[no-any-return]
+            return np.frombuffer(self.data, dtype, length, position + 4).tolist()
         if element in STRUCTS:
             layout = "<" + "".join(_SCALARS[kind] for _, kind in STRUCTS[element])
             size = struct.calcsize(layout)

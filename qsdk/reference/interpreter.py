@@ -20,9 +20,18 @@ from qsdk.ops import OPERATORS
 
 _TO_NCHW = (0, 3, 1, 2)
 _TO_NHWC = (0, 2, 3, 1)
+_TORCH = {
+    "float32": torch.float32,
+    "int8": torch.int8,
+    "int32": torch.int32,
+    "uint8": torch.uint8,
+    "int64": torch.int64,
+}
 
 
-def run(source: Program | str | os.PathLike[str] | bytes, *inputs: Any, taps: list[np.ndarray] | None = None) -> list[np.ndarray]:
+def run(
+    source: Program | str | os.PathLike[str] | bytes, *inputs: Any, taps: list[np.ndarray] | None = None
+) -> list[np.ndarray]:
     """Run a program, or a .qsdk file given by path or bytes, on the reference operators.
 
     Args:
@@ -32,18 +41,35 @@ def run(source: Program | str | os.PathLike[str] | bytes, *inputs: Any, taps: li
     Raises:
         QsdkError: an input has the wrong shape or dtype, or the program contradicts itself.
     """
-    program = source if isinstance(source, Program) else deserialize(load(source))
+    if isinstance(source, Program):
+        program = source
+    else:
+        program = deserialize(load(source))
+        check_shapes(program)
     values: dict[int, torch.Tensor] = {
         i: torch.from_numpy(np.array(t.data)) for i, t in enumerate(program.tensors) if t.data is not None
     }
-    for index, array in zip(program.inputs, check_inputs([program.tensors[i] for i in program.inputs], inputs), strict=True):
+    for index, array in zip(
+        program.inputs, check_inputs([program.tensors[i] for i in program.inputs], inputs), strict=True
+    ):
         values[index] = torch.from_numpy(array.copy())
     for position, op in enumerate(program.operators):
-        result = _run_operator(program, op, values, f"operators[{position}] ({op.kind}, layer '{op.name}')")
+        result = _run_operator(program, op, values, _where(position, op))
         values[op.outputs[0]] = result
         if taps is not None:
             taps.append(result.numpy())
     return [values[i].numpy() for i in program.outputs]
+
+
+def check_shapes(program: Program) -> None:
+    """Recompute every output's shape without computing anything, and compare it with the file's.
+
+    Raises:
+        FileFormatError: an operator's operands, options and output contradict each other; names the operator.
+    """
+    values = {i: torch.empty(t.shape, dtype=_TORCH[t.dtype], device="meta") for i, t in enumerate(program.tensors)}
+    for position, op in enumerate(program.operators):
+        _run_operator(program, op, values, _where(position, op))
 
 
 def check_inputs(expected: Sequence[TensorInfo], inputs: Sequence[Any]) -> list[np.ndarray]:
@@ -54,13 +80,19 @@ def check_inputs(expected: Sequence[TensorInfo], inputs: Sequence[Any]) -> list[
     for position, (tensor, value) in enumerate(zip(expected, inputs, strict=True)):
         array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
         if array.dtype != np.dtype(tensor.dtype):
-            raise QsdkError(f"input {position} ('{tensor.name}') has dtype {array.dtype}, the model takes {tensor.dtype}")
+            raise QsdkError(
+                f"input {position} ('{tensor.name}') has dtype {array.dtype}, the model takes {tensor.dtype}"
+            )
         if array.shape != tensor.shape:
             raise QsdkError(
                 f"input {position} ('{tensor.name}') has shape {list(array.shape)}, the model takes {list(tensor.shape)}"
             )
         arrays.append(np.ascontiguousarray(array))
     return arrays
+
+
+def _where(position: int, op: Operation) -> str:
+    return f"operators[{position}] ({op.kind}, layer '{op.name}')"
 
 
 def arguments(program: Program, op: Operation, values: dict[int, torch.Tensor], where: str) -> dict[str, Any]:
@@ -113,6 +145,8 @@ def _run_operator(program: Program, op: Operation, values: dict[int, torch.Tenso
         raise FileFormatError(f"{where}: {error}") from error
     if row.layout == "nhwc":
         result = result.permute(_TO_NHWC)
-    if tuple(result.shape) != output.shape:
-        raise FileFormatError(f"{where}: makes {list(result.shape)}, the file says {list(output.shape)}")
+    if tuple(result.shape) != output.shape or result.dtype != _TORCH[output.dtype]:
+        raise FileFormatError(
+            f"{where}: makes {result.dtype} {list(result.shape)}, the file says {output.dtype} {list(output.shape)}"
+        )
     return result.contiguous()

@@ -19,7 +19,7 @@ except ImportError as error:  # pragma: no cover
 __all__ = ["Session", "available_isas", "runner_path"]
 
 _ALIGNMENT: int = lib.QRT_ALIGNMENT
-_DTYPES = {
+_DTYPES: dict[int, np.dtype[Any]] = {
     lib.QRT_FLOAT32: np.dtype(np.float32),
     lib.QRT_INT8: np.dtype(np.int8),
     lib.QRT_UINT8: np.dtype(np.uint8),
@@ -50,7 +50,7 @@ def _check(status: int, error: Any) -> None:
 
 def available_isas() -> list[str]:
     """Instruction sets that this build and this CPU share, best first; the last is 'scalar'."""
-    names = []
+    names: list[str] = []
     while (name := lib.qrt_isa_name(len(names))) != ffi.NULL:
         names.append(_text(name))
     return names
@@ -58,6 +58,7 @@ def available_isas() -> list[str]:
 
 def _aligned(size: int) -> np.ndarray:
     """`size` bytes at an address that is a multiple of 64."""
+    size = max(size, 1)  # an empty slice has no address to speak of
     block = np.zeros(size + _ALIGNMENT, np.uint8)
     start = -block.ctypes.data % _ALIGNMENT
     return block[start : start + size]
@@ -75,12 +76,10 @@ class Session:
         FileFormatError: the file is damaged or of another version; the message names the field.
     """
 
-    def __init__(
-        self, source: str | os.PathLike[str] | bytes, threads: int = 1, isa: str | None = None
-    ) -> None:
+    def __init__(self, source: str | os.PathLike[str] | bytes, threads: int = 1, isa: str | None = None) -> None:
         data = _read(source)
         self._file = _aligned(len(data))
-        self._file[:] = np.frombuffer(data, np.uint8)
+        self._file[: len(data)] = np.frombuffer(data, np.uint8)
         self._model = ffi.new("qrt_model *")
         self._error = ffi.new("qrt_error *")
         self._call(lib.qrt_model_open, self._model, ffi.from_buffer(self._file), len(data))
@@ -93,13 +92,13 @@ class Session:
         self.scratch_size: int = size[0]
         self._arena = _aligned(self.arena_size)
         handle = ffi.new("qrt_session **")
-        self._call(
-            lib.qrt_session_open, handle, self._model, config, ffi.from_buffer(self._arena), self.arena_size
-        )
+        self._call(lib.qrt_session_open, handle, self._model, config, ffi.from_buffer(self._arena), self.arena_size)
         self._session = handle[0]
         self.inputs = self._describe(lib.qrt_model_input_count, lib.qrt_model_input)
         self.outputs = self._describe(lib.qrt_model_output_count, lib.qrt_model_output)
-        self._output_views = [self._view(lib.qrt_session_output(self._session, i), t) for i, t in enumerate(self.outputs)]
+        self._output_views = [
+            self._view(lib.qrt_session_output(self._session, i), t) for i, t in enumerate(self.outputs)
+        ]
 
     def _call(self, function: Any, *arguments: Any) -> None:
         _check(function(*arguments, self._error), self._error)
@@ -110,7 +109,9 @@ class Session:
         for index in range(count(self._model)):
             self._call(describe, self._model, index, info)
             shape = tuple(info.shape[i] for i in range(info.rank))
-            specs.append(TensorSpec(_text(info.name), _DTYPES[info.dtype], shape, info.size, info.scale, info.zero_point))
+            specs.append(
+                TensorSpec(_text(info.name), _DTYPES[info.dtype], shape, info.size, info.scale, info.zero_point)
+            )
         return specs
 
     @staticmethod

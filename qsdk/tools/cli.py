@@ -39,7 +39,8 @@ def inspect(file: File, width: Annotated[int, typer.Option(help="columns of the 
     program = deserialize(data)
     weights = sum(t.size for t in program.tensors if t.is_constant)
     ratio = program.arena_size / max(1, program.peak_live)
-    console.print(f"[bold]{file}[/bold]  {len(data):,} bytes, checksum {'good' if checksum_ok(data) else '[red]BAD[/red]'}")
+    console.print(f"[bold]{file}[/bold]", soft_wrap=True)
+    console.print(f"{len(data):,} bytes, checksum {'good' if checksum_ok(data) else '[red]BAD[/red]'}")
     console.print(
         f"weights {weights:,}   arena {program.arena_size:,} ({ratio:.3f} x peak live)   "
         f"operators {len(program.operators)}   test vectors {len(program.test_vectors)}"
@@ -69,7 +70,13 @@ def _operator_table(program: Program, kernels: list[str]) -> Table:
         out = program.tensors[op.outputs[0]]
         qparams = f"{out.scale[0]:.6g}, {out.zero_point[0]}" if out.scale else ""
         table.add_row(
-            str(position), op.kind, op.name, f"{out.dtype}{list(out.shape)}", qparams, f"{out.size:,}", kernels[position]
+            str(position),
+            op.kind,
+            op.name,
+            f"{out.dtype}{list(out.shape)}",
+            qparams,
+            f"{out.size:,}",
+            kernels[position],
         )
     return table
 
@@ -78,7 +85,7 @@ def _arena_map(program: Program, width: int) -> str:
     """One line per operator; a column is arena_size / width bytes: '#' its output, '=' live, '.' free."""
     lines = [f"arena map: one line per operator, {max(1, program.arena_size // width):,} bytes per column"]
     last = last_uses(program)
-    begin = {i: -1 for i in program.inputs} | {op.outputs[0]: p for p, op in enumerate(program.operators)}
+    begin = dict.fromkeys(program.inputs, -1) | {op.outputs[0]: p for p, op in enumerate(program.operators)}
     for position, op in enumerate(program.operators):
         row = ["."] * width
         for index, start in begin.items():
@@ -129,7 +136,9 @@ def verify(
             good = result.returncode == 0
             failed |= not good
             console.print(f"{where}: {'[green]identical[/green]' if good else '[red]FAILED[/red]'}", highlight=False)
-            console.print((result.stdout if good else result.stderr or result.stdout).strip(), markup=False, highlight=False)
+            console.print(
+                (result.stdout if good else result.stderr or result.stdout).strip(), markup=False, highlight=False
+            )
     if failed:
         raise typer.Exit(1)
 

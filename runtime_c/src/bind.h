@@ -12,7 +12,7 @@
 typedef struct qrt_step {
   void (*run)(const void *arguments, void *scratch);
   const void *arguments;
-  const char *kernel;  /* for people; "" without one */
+  const char *kernel; /* for people; "" without one */
   const uint8_t *output;
   size_t output_size;
 } qrt_step;

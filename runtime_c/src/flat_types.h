@@ -31,10 +31,10 @@ typedef struct qrt_fb_field {
   uint8_t kind;
   uint8_t element; /* kind of a vector's elements */
   uint8_t required;
-  uint8_t slot; /* in the vtable; a union's tag has the slot before */
-  uint16_t link; /* index of the table, struct or union */
-  int32_t number;  /* default of every scalar but float */
-  float real;      /* default of a float */
+  uint8_t slot;   /* in the vtable; a union's tag has the slot before */
+  uint16_t link;  /* index of the table, struct or union */
+  int32_t number; /* default of every scalar but float */
+  float real;     /* default of a float */
 } qrt_fb_field;
 
 typedef struct qrt_fb_table {

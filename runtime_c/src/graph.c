@@ -10,8 +10,8 @@ typedef struct walk {
   uint32_t first_output; /* activations below are graph inputs */
   uint32_t live;         /* position of the last operator's list of live tensors, and its length */
   uint32_t live_count;
-  int started;           /* an operator has run: the list is valid; before, all graph inputs are live */
-  uint64_t end;          /* of the last tensor in the arena */
+  int started;  /* an operator has run: the list is valid; before, all graph inputs are live */
+  uint64_t end; /* of the last tensor in the arena */
 } walk;
 
 static int is_activation(const qrt_model *model, uint32_t tensor) {

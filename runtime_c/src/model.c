@@ -27,8 +27,7 @@ static qrt_status open_frame(qrt_model *model, const uint8_t *file, size_t size,
   uint32_t version = qrt_flat_uint(file, root, QRT_FIELD(Model, version));
   uint32_t numerics = qrt_flat_uint(file, root, QRT_FIELD(Model, numerics));
   if (version != QRT_FORMAT_VERSION) {
-    return QRT_FAIL(error, QRT_ERROR_VERSION, "version: format %u; this runtime reads %d", version,
-                    QRT_FORMAT_VERSION);
+    return QRT_FAIL(error, QRT_ERROR_VERSION, "version: format %u; this runtime reads %d", version, QRT_FORMAT_VERSION);
   }
   if (numerics != QRT_NUMERICS_VERSION) {
     return QRT_FAIL(error, QRT_ERROR_VERSION, "numerics: contract %u; this runtime computes %d", numerics,
@@ -53,8 +52,8 @@ static qrt_status open_frame(qrt_model *model, const uint8_t *file, size_t size,
 static qrt_status limit_count(qrt_error *error, const qrt_fb_field *field, uint32_t count, uint32_t least,
                               uint32_t most) {
   if (count < least || count > most) {
-    return QRT_FAIL(error, count > most ? QRT_ERROR_LIMIT : QRT_ERROR_FIELD, "%s: %u of them; this runtime takes %u..%u",
-                    field->name, count, least, most);
+    return QRT_FAIL(error, count > most ? QRT_ERROR_LIMIT : QRT_ERROR_FIELD,
+                    "%s: %u of them; this runtime takes %u..%u", field->name, count, least, most);
   }
   return QRT_OK;
 }
@@ -64,11 +63,11 @@ static qrt_status open_vectors(qrt_model *model, qrt_error *error) {
     const qrt_fb_field *field;
     uint32_t *position, *count, least, most;
   } vectors[] = {
-    {QRT_FIELD(Model, tensors), &model->tensors, &model->tensor_count, 1, QRT_LIMIT_TENSORS},
-    {QRT_FIELD(Model, operators), &model->operators, &model->operator_count, 1, QRT_LIMIT_OPERATORS},
-    {QRT_FIELD(Model, inputs), &model->inputs, &model->input_count, 0, QRT_LIMIT_IO},
-    {QRT_FIELD(Model, outputs), &model->outputs, &model->output_count, 1, QRT_LIMIT_IO},
-    {QRT_FIELD(Model, buffers), &model->buffers, &model->buffer_count, 0, UINT32_MAX},
+      {QRT_FIELD(Model, tensors), &model->tensors, &model->tensor_count, 1, QRT_LIMIT_TENSORS},
+      {QRT_FIELD(Model, operators), &model->operators, &model->operator_count, 1, QRT_LIMIT_OPERATORS},
+      {QRT_FIELD(Model, inputs), &model->inputs, &model->input_count, 0, QRT_LIMIT_IO},
+      {QRT_FIELD(Model, outputs), &model->outputs, &model->output_count, 1, QRT_LIMIT_IO},
+      {QRT_FIELD(Model, buffers), &model->buffers, &model->buffer_count, 0, UINT32_MAX},
   };
   for (size_t i = 0; i < sizeof vectors / sizeof *vectors; ++i) {
     *vectors[i].position = qrt_flat_vector(model->file, model->root, vectors[i].field, vectors[i].count);

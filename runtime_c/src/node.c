@@ -41,8 +41,8 @@ qrt_status qrt_expect_constant(qrt_verify *v, const qrt_node *node, uint32_t i, 
 
 qrt_status qrt_expect_rank(qrt_verify *v, const qrt_node *node, uint32_t i, const qrt_tensor *tensor, uint32_t rank) {
   if (tensor->rank != rank) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[%u] is tensors[%u], rank %u instead of %u", i,
-                         tensor->index, tensor->rank, rank);
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[%u] is tensors[%u], rank %u instead of %u", i, tensor->index,
+                         tensor->rank, rank);
   }
   return QRT_OK;
 }
@@ -129,8 +129,8 @@ qrt_status qrt_expect_same_qparams(qrt_verify *v, const qrt_node *node, const qr
   memcpy(&a_bits, &a->scale, sizeof a_bits);
   memcpy(&b_bits, &b->scale, sizeof b_bits);
   if (a->scale_count != b->scale_count || a_bits != b_bits || a->zero_point != b->zero_point) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "tensors[%u] and tensors[%u] must have the same scale and zero point",
-                         a->index, b->index);
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD,
+                         "tensors[%u] and tensors[%u] must have the same scale and zero point", a->index, b->index);
   }
   return QRT_OK;
 }

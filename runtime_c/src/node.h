@@ -9,11 +9,11 @@
 
 typedef struct qrt_node {
   const qrt_model *model;
-  uint32_t index;    /* in Model.operators */
-  uint32_t code;     /* QRT_FB_Operation_... */
-  uint32_t table;    /* position of the Operator */
-  uint32_t options;  /* position of the operation's table */
-  uint32_t inputs;   /* positions of the first elements */
+  uint32_t index;   /* in Model.operators */
+  uint32_t code;    /* QRT_FB_Operation_... */
+  uint32_t table;   /* position of the Operator */
+  uint32_t options; /* position of the operation's table */
+  uint32_t inputs;  /* positions of the first elements */
   uint32_t outputs;
   uint32_t input_count;
   uint32_t output_count;
@@ -49,7 +49,7 @@ void qrt_node_ints(const qrt_node *node, const qrt_fb_field *field, uint32_t cou
 
 /* ---- checks ---- */
 
-#define QRT_NODE_FAIL(v, node, status, ...)                                                                   \
+#define QRT_NODE_FAIL(v, node, status, ...)                                                     \
   (QRT_FAIL((v)->error, status, "operators[%u] %s: ", (node)->index, qrt_node_operation(node)), \
    QRT_APPEND((v)->error, status, __VA_ARGS__))
 

@@ -1,4 +1,5 @@
 /* schema.c - see schema.h. Made by schema/generate.py from schema/qsdk.fbs; edit those. */
+/* clang-format off */
 #include "schema.h"
 
 const qrt_fb_field qrt_fb_Model_fields[] = {

@@ -1,4 +1,6 @@
-/* schema.h - the tables of qsdk.fbs as data, for flat.c. Made by schema/generate.py from schema/qsdk.fbs; edit those. */
+/* schema.h - the tables of qsdk.fbs as data, for flat.c.
+ * Made by schema/generate.py from schema/qsdk.fbs; edit those. */
+/* clang-format off */
 #ifndef QRT_SCHEMA_H
 #define QRT_SCHEMA_H
 

@@ -34,7 +34,8 @@ static qrt_status read_config(const qrt_config *config, settings *s, qrt_error *
 #endif
   s->isa = qrt_isa_mask(isa);
   if (!s->isa) {
-    return QRT_FAIL(error, QRT_ERROR_ISA, "instruction set '%s' is unknown, or not in this CPU or build", isa ? isa : "");
+    return QRT_FAIL(error, QRT_ERROR_ISA, "instruction set '%s' is unknown, or not in this CPU or build",
+                    isa ? isa : "");
   }
   return QRT_OK;
 }
@@ -129,8 +130,7 @@ qrt_status qrt_session_open(qrt_session **session, const qrt_model *model, const
     return QRT_FAIL(error, QRT_ERROR_ALIGNMENT, "the arena's address is not a multiple of %d", QRT_ALIGNMENT);
   }
   if (arena_size < binder.used) {
-    return QRT_FAIL(error, QRT_ERROR_ARENA, "the arena has %zu bytes, %zu are needed", arena_size,
-                    (size_t)binder.used);
+    return QRT_FAIL(error, QRT_ERROR_ARENA, "the arena has %zu bytes, %zu are needed", arena_size, (size_t)binder.used);
   }
   memset(&binder, 0, sizeof binder);
   binder.model = model;

@@ -1,4 +1,5 @@
-/* tensor.h - a tensor of the file as a struct. Reading trusts the file; verify.h's qrt_verify_tensors is the distrust. */
+/* tensor.h - a tensor of the file as a struct. Reading trusts the file; verify.h's qrt_verify_tensors is the distrust.
+ */
 #ifndef QRT_TENSOR_H
 #define QRT_TENSOR_H
 

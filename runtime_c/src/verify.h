@@ -13,7 +13,7 @@
 /* Caps of this runtime: far above real models, low enough that no pass gets slow. */
 #define QRT_LIMIT_TENSORS   65536u
 #define QRT_LIMIT_OPERATORS 65536u
-#define QRT_LIMIT_IO        64u /* graph inputs, graph outputs, operands of one operator */
+#define QRT_LIMIT_IO        64u       /* graph inputs, graph outputs, operands of one operator */
 #define QRT_LIMIT_OPTION    (1 << 20) /* strides, dilations, kernel sizes, paddings, groups */
 #define QRT_LIMIT_WINDOW    (1 << 23) /* elements under one pooling window: its sum stays in int32 */
 

@@ -15,6 +15,7 @@ static const char *npy_descr(qrt_dtype dtype) {
 /* Copies the text of the header, without the parts before and after, to a string. Returns where the data begins; 0 if
  * this is no .npy file. */
 static size_t npy_header(const uint8_t *bytes, size_t size, char *header, size_t header_size) {
+  header[0] = '\0';
   if (size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0 || (bytes[6] != 1 && bytes[6] != 2)) {
     return 0;
   }
@@ -82,7 +83,8 @@ static const uint8_t *npy_data(const uint8_t *bytes, size_t size, const qrt_tens
 /* Writes the header for `samples` tensors, one after the other along the first axis. */
 static void npy_write_header(FILE *stream, const qrt_tensor_info *info, size_t samples) {
   char header[512];
-  int at = snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (", npy_descr(info->dtype));
+  int at =
+      snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (", npy_descr(info->dtype));
   for (uint32_t i = 0; i < info->rank; ++i) {
     unsigned long long extent = (unsigned long long)(unsigned)info->shape[i] * (i ? 1 : samples);
     at += snprintf(header + at, sizeof header - (size_t)at, "%llu,%s", extent, i + 1 < info->rank ? " " : "");

@@ -13,15 +13,15 @@
 #define MAX_IO 64
 
 static const char usage[] =
-  "qrt_run FILE [--input F]... [--output F]...   runs FILE once; tensors are .npy files, or raw bytes\n"
-  "  --repeat N     runs N times and prints how long a run took\n"
-  "  --isa NAME     uses nothing above this instruction set\n"
-  "  --verify       checksum of the file, then its test vectors, bit for bit\n"
-  "  --trace        prints a line per operator: index, operation, kernel, CRC-32 of the output\n"
-  "  --info         prints inputs, outputs, operators and memory; runs nothing\n"
-  "qrt_run --batch LIST [--isa NAME]   one run per line: FILE INPUT[,INPUT]... OUTPUT[,OUTPUT]...\n"
-  "An input file may hold several samples; they are run one by one, and the outputs joined.\n"
-  "Exit status: 0 success, 1 failure, 2 wrong usage.\n";
+    "qrt_run FILE [--input F]... [--output F]...   runs FILE once; tensors are .npy files, or raw bytes\n"
+    "  --repeat N     runs N times and prints how long a run took\n"
+    "  --isa NAME     uses nothing above this instruction set\n"
+    "  --verify       checksum of the file, then its test vectors, bit for bit\n"
+    "  --trace        prints a line per operator: index, operation, kernel, CRC-32 of the output\n"
+    "  --info         prints inputs, outputs, operators and memory; runs nothing\n"
+    "qrt_run --batch LIST [--isa NAME]   one run per line: FILE INPUT[,INPUT]... OUTPUT[,OUTPUT]...\n"
+    "An input file may hold several samples; they are run one by one, and the outputs joined.\n"
+    "Exit status: 0 success, 1 failure, 2 wrong usage.\n";
 
 typedef struct options {
   const char *file, *isa, *batch;
@@ -57,8 +57,8 @@ static int complain_status(const char *what, qrt_status status, const qrt_error 
 
 static void *allocate(size_t size) {
   return size > SIZE_MAX - QRT_ALIGNMENT
-           ? NULL
-           : aligned_alloc(QRT_ALIGNMENT, (size + QRT_ALIGNMENT) / QRT_ALIGNMENT * QRT_ALIGNMENT);
+             ? NULL
+             : aligned_alloc(QRT_ALIGNMENT, (size + QRT_ALIGNMENT) / QRT_ALIGNMENT * QRT_ALIGNMENT);
 }
 
 static int read_file(const char *path, blob *b) {
@@ -304,8 +304,9 @@ static void print_tensor(const char *what, uint32_t i, const qrt_tensor_info *in
   printf(" %s\n", info->name);
 }
 
-static int print_info(const program *p) {
+static int print_info(const program *p, const options *o) {
   qrt_tensor_info info;
+  qrt_config config = {.size = sizeof config, .isa = o->isa};
   size_t scratch = 0;
   for (uint32_t i = 0; qrt_model_input(&p->model, i, &info, NULL) == QRT_OK; ++i) {
     print_tensor("input", i, &info);
@@ -313,9 +314,9 @@ static int print_info(const program *p) {
   for (uint32_t i = 0; qrt_model_output(&p->model, i, &info, NULL) == QRT_OK; ++i) {
     print_tensor("output", i, &info);
   }
-  qrt_scratch_size(&p->model, NULL, &scratch, NULL);
-  printf("operators %" PRIu32 ", file %zu bytes, arena %zu bytes\n", qrt_model_operator_count(&p->model),
-         p->file.size, p->arena_size);
+  qrt_scratch_size(&p->model, &config, &scratch, NULL);
+  printf("operators %" PRIu32 ", file %zu bytes, arena %zu bytes, of which scratch %zu\n",
+         qrt_model_operator_count(&p->model), p->file.size, p->arena_size, scratch);
   for (uint32_t i = 0; i < qrt_model_operator_count(&p->model); ++i) {
     const char *kernel = qrt_session_kernel(p->session, i);
     printf("operator %" PRIu32 ": %s\n", i, *kernel ? kernel : "-");
@@ -345,7 +346,7 @@ static int run_one(const options *o) {
   program p;
   int failed = program_open(&p, o->file, o);
   if (!failed && o->info) {
-    failed = print_info(&p);
+    failed = print_info(&p, o);
   } else if (!failed) {
     if (o->verify) {
       failed = verify(&p, o->file);
@@ -386,8 +387,8 @@ static int run_line(const options *o, char *line, unsigned number) {
   }
   uint32_t input_count = split(line + (words[1] - line), ",", inputs);
   uint32_t output_count = split(line + (words[2] - line), ",", outputs);
-  int failed = program_open(&p, words[0], o) ||
-               run_samples(&p, o, words[0], inputs, input_count, outputs, output_count);
+  int failed =
+      program_open(&p, words[0], o) || run_samples(&p, o, words[0], inputs, input_count, outputs, output_count);
   program_close(&p);
   return failed;
 }

@@ -52,7 +52,9 @@ def _run_emulated(target: str, cpu: str, jobs: Sequence[Job], folder: Path) -> d
         lines.append(f"{stem}.qsdk {','.join(inputs)} {','.join(outputs)}")
     listing = folder / "jobs.txt"
     listing.write_text("\n".join(lines) + "\n")
-    result = subprocess.run([*command(target, cpu), "--batch", str(listing)], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [*command(target, cpu), "--batch", str(listing)], capture_output=True, text=True, check=False
+    )
     if result.returncode:
         raise AssertionError(f"{target} {cpu}: qrt_run failed: {result.stderr or result.stdout}")
     results = {}

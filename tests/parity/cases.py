@@ -39,7 +39,10 @@ class Case:
         generator = self.generator
         program = self.program()
         tensors = [program.tensors[i] for i in program.inputs]
-        return [[_fill(generator, t, how) for t in tensors] for how in ("random", "random", "min", "max", "alternating", "zero")]
+        return [
+            [_fill(generator, t, how) for t in tensors]
+            for how in ("random", "random", "min", "max", "alternating", "zero")
+        ]
 
 
 def _fill(generator: np.random.Generator, tensor: TensorInfo, how: str) -> np.ndarray:
@@ -196,11 +199,19 @@ def _binary(kind: str) -> Callable[..., Program]:
 
 def _max_pool2d(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
     n, h, w, c, kernel, stride, padding, dilation, ceil_mode = row
-    options = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
+    options = {
+        "kernel_size": kernel,
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+        "ceil_mode": ceil_mode,
+    }
     return single("max_pool2d", [Quantized((n, h, w, c), 0.1, _zero_point(generator, regime))], None, options)
 
 
-def _averaging(kind: str, fields: Callable[[tuple], tuple[tuple[int, ...], dict[str, object]]]) -> Callable[..., Program]:  # type: ignore[type-arg]
+def _averaging(
+    kind: str, fields: Callable[[tuple], tuple[tuple[int, ...], dict[str, object]]]
+) -> Callable[..., Program]:  # type: ignore[type-arg]
     def make(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
         shape, options = fields(row)
         zero_point = _zero_point(generator, regime)
@@ -239,7 +250,11 @@ def _quantize(generator: np.random.Generator, regime: str, size: int) -> Program
 
 
 def _dequantize(generator: np.random.Generator, regime: str, size: int) -> Program:
-    scale = float(generator.choice([2.0**-60, 2.0**60])) if regime == "extreme" else float(np.float32(generator.uniform(0.1, 3)))
+    scale = (
+        float(generator.choice([2.0**-60, 2.0**60]))
+        if regime == "extreme"
+        else float(np.float32(generator.uniform(0.1, 3)))
+    )
     return single("dequantize", [Quantized((size,), scale, _zero_point(generator, regime))], None, {}, (size,))
 
 
@@ -275,7 +290,12 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("mul", _binary("mul"), BROADCASTS, REGIMES),
     ("max_pool2d", _max_pool2d, MAX_POOL2D, ("random",)),
     ("avg_pool2d", _averaging("avg_pool2d", _avg_fields), AVG_POOL2D, REGIMES),
-    ("adaptive_avg_pool2d", _averaging("adaptive_avg_pool2d", lambda r: (r[:4], {"output_size": r[4]})), ADAPTIVE, REGIMES),
+    (
+        "adaptive_avg_pool2d",
+        _averaging("adaptive_avg_pool2d", lambda r: (r[:4], {"output_size": r[4]})),
+        ADAPTIVE,
+        REGIMES,
+    ),
     ("mean", _averaging("mean", lambda r: (r[0], {"dim": r[1], "keepdim": r[2]})), MEANS, REGIMES),
     ("quantize_per_tensor", _quantize, SIZES, REGIMES),
     ("dequantize", _dequantize, SIZES, ("random", "extreme")),

@@ -54,9 +54,7 @@ def test_every_operator_has_cases() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_operators(
-    backend: str, jobs: list[Job], expected: dict[str, list[list[bytes]]], tmp_path: Path
-) -> None:
+def test_operators(backend: str, jobs: list[Job], expected: dict[str, list[list[bytes]]], tmp_path: Path) -> None:
     results = run_jobs(backend, jobs, tmp_path)
     wrong = [name for name, outputs in expected.items() if results[name] != outputs]
     assert not wrong, f"{len(wrong)} of {len(expected)} cases differ on {backend}: {wrong[:20]}"

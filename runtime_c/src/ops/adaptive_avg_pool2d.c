@@ -51,12 +51,12 @@ static void run(const void *pointer, void *scratch) {
       for (size_t x = 0; x < a->out_w; ++x, output += a->channels) {
         size_t left = begin(x, a->out_w, a->in_w), columns = end(x, a->out_w, a->in_w) - left;
         qrt_pool_window window = {
-          .a = input + top * in_row + left * a->channels,
-          .rows = rows,
-          .columns = columns,
-          .row_stride = in_row,
-          .column_stride = a->channels,
-          .channels = a->channels,
+            .a = input + top * in_row + left * a->channels,
+            .rows = rows,
+            .columns = columns,
+            .row_stride = in_row,
+            .column_stride = a->channels,
+            .channels = a->channels,
         };
         a->kernel->avg(&window, a->zero_point, a->rescale / (float)(uint32_t)(rows * columns), &a->range, output);
       }
@@ -69,18 +69,18 @@ void qrt_prepare_adaptive_avg_pool2d(qrt_binder *binder, const qrt_node *node, q
   qrt_node_input(node, 0, &input);
   qrt_node_output(node, &output);
   arguments a = {
-    .kernel = qrt_pool_select(binder->isa),
-    .batch = (size_t)input.shape[0],
-    .in_h = (size_t)input.shape[1],
-    .in_w = (size_t)input.shape[2],
-    .channels = (size_t)input.shape[3],
-    .out_h = (size_t)output.shape[1],
-    .out_w = (size_t)output.shape[2],
-    .input = qrt_bind_tensor(binder, &input),
-    .output = qrt_bind_output(binder, &output),
-    .zero_point = input.zero_point,
-    .rescale = QRT_NODE_FLOAT(node, adaptive_avg_pool2d, rescale),
-    .range = QRT_NODE_RANGE(node, adaptive_avg_pool2d, &output),
+      .kernel = qrt_pool_select(binder->isa),
+      .batch = (size_t)input.shape[0],
+      .in_h = (size_t)input.shape[1],
+      .in_w = (size_t)input.shape[2],
+      .channels = (size_t)input.shape[3],
+      .out_h = (size_t)output.shape[1],
+      .out_w = (size_t)output.shape[2],
+      .input = qrt_bind_tensor(binder, &input),
+      .output = qrt_bind_output(binder, &output),
+      .zero_point = input.zero_point,
+      .rescale = QRT_NODE_FLOAT(node, adaptive_avg_pool2d, rescale),
+      .range = QRT_NODE_RANGE(node, adaptive_avg_pool2d, &output),
   };
   step->run = run;
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);

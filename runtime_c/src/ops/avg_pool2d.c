@@ -14,8 +14,8 @@ typedef struct arguments {
 } arguments;
 
 static const qrt_pool2d_fields fields = {
-  QRT_FIELD(avg_pool2d, kernel_size), QRT_FIELD(avg_pool2d, stride),    QRT_FIELD(avg_pool2d, padding),
-  NULL,                               QRT_FIELD(avg_pool2d, ceil_mode),
+    QRT_FIELD(avg_pool2d, kernel_size), QRT_FIELD(avg_pool2d, stride), QRT_FIELD(avg_pool2d, padding), NULL,
+    QRT_FIELD(avg_pool2d, ceil_mode),
 };
 
 qrt_status qrt_check_avg_pool2d(qrt_verify *v, const qrt_node *node) {
@@ -51,12 +51,12 @@ static void run(const void *pointer, void *scratch) {
       for (int64_t x = 0; x < s->w.out; ++x, output += s->channels) {
         qrt_pool2d_span columns = qrt_pool2d_window(&s->w, x);
         qrt_pool_window window = {
-          .a = input + (size_t)rows.first * in_row + (size_t)columns.first * s->channels,
-          .rows = (size_t)rows.taps,
-          .columns = (size_t)columns.taps,
-          .row_stride = in_row,
-          .column_stride = s->channels,
-          .channels = s->channels,
+            .a = input + (size_t)rows.first * in_row + (size_t)columns.first * s->channels,
+            .rows = (size_t)rows.taps,
+            .columns = (size_t)columns.taps,
+            .row_stride = in_row,
+            .column_stride = s->channels,
+            .channels = s->channels,
         };
         a->kernel->avg(&window, a->zero_point, a->rescale / divisor(a, &rows, &columns), &a->range, output);
       }

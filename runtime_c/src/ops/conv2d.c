@@ -52,10 +52,10 @@ qrt_status qrt_check_conv2d(qrt_verify *v, const qrt_node *node) {
     return QRT_NODE_FAIL(v, node, QRT_ERROR_LIMIT, "kernel of %d by %d", weight.shape[1], weight.shape[2]);
   }
   int32_t shape[4] = {
-    input.shape[0],
-    output_extent(input.shape[1], padding[0] + padding[2], weight.shape[1], stride[0], dilation[0]),
-    output_extent(input.shape[2], padding[1] + padding[3], weight.shape[2], stride[1], dilation[1]),
-    weight.shape[0],
+      input.shape[0],
+      output_extent(input.shape[1], padding[0] + padding[2], weight.shape[1], stride[0], dilation[0]),
+      output_extent(input.shape[2], padding[1] + padding[3], weight.shape[2], stride[1], dilation[1]),
+      weight.shape[0],
   };
   QRT_TRY(qrt_expect_output(v, node, QRT_FB_DType_int8, 4, shape, &output));
   return qrt_expect_range(v, node, QRT_FIELD(conv2d, output_min), QRT_FIELD(conv2d, output_max));
@@ -149,22 +149,22 @@ static void read_shape(const qrt_node *node, const qrt_tensor *input, const qrt_
   qrt_node_ints(node, QRT_FIELD(conv2d, padding), 4, padding);
   qrt_node_ints(node, QRT_FIELD(conv2d, dilation), 2, dilation);
   *s = (qrt_conv2d_shape){
-    .batch = input->shape[0],
-    .in_h = input->shape[1],
-    .in_w = input->shape[2],
-    .in_c = input->shape[3],
-    .out_h = output->shape[1],
-    .out_w = output->shape[2],
-    .out_c = output->shape[3],
-    .kh = weight->shape[1],
-    .kw = weight->shape[2],
-    .groups = QRT_NODE_INT(node, conv2d, groups),
-    .stride_h = stride[0],
-    .stride_w = stride[1],
-    .dilation_h = dilation[0],
-    .dilation_w = dilation[1],
-    .pad_top = padding[0],
-    .pad_left = padding[1],
+      .batch = input->shape[0],
+      .in_h = input->shape[1],
+      .in_w = input->shape[2],
+      .in_c = input->shape[3],
+      .out_h = output->shape[1],
+      .out_w = output->shape[2],
+      .out_c = output->shape[3],
+      .kh = weight->shape[1],
+      .kw = weight->shape[2],
+      .groups = QRT_NODE_INT(node, conv2d, groups),
+      .stride_h = stride[0],
+      .stride_w = stride[1],
+      .dilation_h = dilation[0],
+      .dilation_w = dilation[1],
+      .pad_top = padding[0],
+      .pad_left = padding[1],
   };
   *padded = padding[0] || padding[1] || padding[2] || padding[3];
 }

@@ -43,12 +43,12 @@ static const void *pack(qrt_binder *binder, const qrt_node *node, const argument
     qrt_node_input(node, 2, &bias);
     qrt_node_input(node, 3, &multiplier);
     qrt_dwconv_weights weights = {
-      .channels = row->channels,
-      .kh = row->kh,
-      .kw = row->kw,
-      .w = qrt_tensor_data(binder->model, &weight),
-      .bias = qrt_tensor_data(binder->model, &bias),
-      .multiplier = qrt_tensor_data(binder->model, &multiplier),
+        .channels = row->channels,
+        .kh = row->kh,
+        .kw = row->kw,
+        .w = qrt_tensor_data(binder->model, &weight),
+        .bias = qrt_tensor_data(binder->model, &bias),
+        .multiplier = qrt_tensor_data(binder->model, &multiplier),
     };
     a->kernel->pack(&weights, packed);
   }
@@ -64,15 +64,15 @@ void qrt_prepare_depthwise(qrt_binder *binder, const qrt_node *node, const qrt_c
   a.kernel = qrt_dwconv_select(binder->isa);
   a.shape = *shape;
   a.row = (qrt_dwconv_shape){
-    .channels = (size_t)shape->in_c,
-    .kh = (size_t)shape->kh,
-    .kw = (size_t)shape->kw,
-    .in_w = (size_t)shape->in_w,
-    .out_w = (size_t)shape->out_w,
-    .stride = (size_t)shape->stride_w,
-    .dilation = (size_t)shape->dilation_w,
-    .pad_left = (size_t)shape->pad_left,
-    .a_zero_point = input.zero_point,
+      .channels = (size_t)shape->in_c,
+      .kh = (size_t)shape->kh,
+      .kw = (size_t)shape->kw,
+      .in_w = (size_t)shape->in_w,
+      .out_w = (size_t)shape->out_w,
+      .stride = (size_t)shape->stride_w,
+      .dilation = (size_t)shape->dilation_w,
+      .pad_left = (size_t)shape->pad_left,
+      .a_zero_point = input.zero_point,
   };
   a.input = qrt_bind_tensor(binder, &input);
   a.output = qrt_bind_output(binder, &output);

@@ -9,8 +9,8 @@ typedef struct arguments {
 } arguments;
 
 static const qrt_pool2d_fields fields = {
-  QRT_FIELD(max_pool2d, kernel_size), QRT_FIELD(max_pool2d, stride),    QRT_FIELD(max_pool2d, padding),
-  QRT_FIELD(max_pool2d, dilation),    QRT_FIELD(max_pool2d, ceil_mode),
+    QRT_FIELD(max_pool2d, kernel_size), QRT_FIELD(max_pool2d, stride),    QRT_FIELD(max_pool2d, padding),
+    QRT_FIELD(max_pool2d, dilation),    QRT_FIELD(max_pool2d, ceil_mode),
 };
 
 qrt_status qrt_check_max_pool2d(qrt_verify *v, const qrt_node *node) {
@@ -32,12 +32,12 @@ static void run(const void *pointer, void *scratch) {
       for (int64_t x = 0; x < s->w.out; ++x, output += s->channels) {
         qrt_pool2d_span columns = qrt_pool2d_window(&s->w, x);
         qrt_pool_window window = {
-          .a = input + (size_t)rows.first * in_row + (size_t)columns.first * s->channels,
-          .rows = (size_t)rows.taps,
-          .columns = (size_t)columns.taps,
-          .row_stride = (size_t)s->h.dilation * in_row,
-          .column_stride = (size_t)s->w.dilation * s->channels,
-          .channels = s->channels,
+            .a = input + (size_t)rows.first * in_row + (size_t)columns.first * s->channels,
+            .rows = (size_t)rows.taps,
+            .columns = (size_t)columns.taps,
+            .row_stride = (size_t)s->h.dilation * in_row,
+            .column_stride = (size_t)s->w.dilation * s->channels,
+            .channels = s->channels,
         };
         a->kernel->max(&window, output);
       }

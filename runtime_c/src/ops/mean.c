@@ -62,12 +62,12 @@ static void run(const void *pointer, void *scratch) {
   (void)scratch;
   for (size_t i = 0; i < a->outer; ++i) {
     qrt_pool_window window = {
-      .a = a->input + i * a->count * a->inner,
-      .rows = 1,
-      .columns = a->count,
-      .row_stride = a->count * a->inner,
-      .column_stride = a->inner,
-      .channels = a->inner,
+        .a = a->input + i * a->count * a->inner,
+        .rows = 1,
+        .columns = a->count,
+        .row_stride = a->count * a->inner,
+        .column_stride = a->inner,
+        .channels = a->inner,
     };
     a->kernel->avg(&window, a->zero_point, multiplier, &a->range, a->output + i * a->inner);
   }

@@ -21,11 +21,11 @@ typedef struct qrt_op {
 } qrt_op;
 
 /* The rounding and clamping that output_min and output_max of an operation ask for. */
-#define QRT_NODE_RANGE(node, table, output)                                                        \
+#define QRT_NODE_RANGE(node, table, output)                                        \
   ((qrt_output_range){(output)->zero_point, QRT_NODE_INT(node, table, output_min), \
                       QRT_NODE_INT(node, table, output_max)})
 
-#define QRT_OPERATOR(name, least, most, in_place)                    \
+#define QRT_OPERATOR(name, least, most, in_place)                   \
   qrt_status qrt_check_##name(qrt_verify *v, const qrt_node *node); \
   void qrt_prepare_##name(qrt_binder *binder, const qrt_node *node, qrt_step *step);
 #include "ops.inc"

@@ -29,12 +29,12 @@ const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_ge
   qrt_node_input(node, 3, &multiplier);
   for (size_t g = 0; g < groups; ++g) {
     qrt_gemm_weights weights = {
-      .n = n,
-      .k = k,
-      .w = (const int8_t *)qrt_tensor_data(binder->model, &weight) + g * n * k,
-      .bias = (const int32_t *)qrt_tensor_data(binder->model, &bias) + g * n,
-      .multiplier = (const float *)qrt_tensor_data(binder->model, &multiplier) + g * n,
-      .a_zero_point = input.zero_point,
+        .n = n,
+        .k = k,
+        .w = (const int8_t *)qrt_tensor_data(binder->model, &weight) + g * n * k,
+        .bias = (const int32_t *)qrt_tensor_data(binder->model, &bias) + g * n,
+        .multiplier = (const float *)qrt_tensor_data(binder->model, &multiplier) + g * n,
+        .a_zero_point = input.zero_point,
     };
     kernel->pack(&weights, packed + g * *stride);
   }

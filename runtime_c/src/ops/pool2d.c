@@ -1,7 +1,8 @@
 /* pool2d.c - see pool2d.h. */
 #include "pool2d.h"
 
-/* PyTorch's pooling_output_shape: in ceil_mode, the last window must begin inside the input or the padding before it. */
+/* PyTorch's pooling_output_shape: in ceil_mode, the last window must begin inside the input or the padding before it.
+ */
 static int64_t output_extent(const qrt_pool2d_axis *axis, int ceil_mode) {
   int64_t room = axis->in + 2 * axis->padding - axis->dilation * (axis->kernel - 1) - 1;
   room += ceil_mode ? axis->stride - 1 : 0;

@@ -57,16 +57,31 @@ PROGRAMS = {
     "mean of permuted": program(
         [activation(2, 3, 4, 5)],
         ("permute", (0,), (2, 5, 3, 4), NCHW),
-        ("mean", (1,), (2, 5), {"dim": (2, -1), "keepdim": False, "rescale": 1.0, "output_min": -128, "output_max": 127}),
+        (
+            "mean",
+            (1,),
+            (2, 5),
+            {"dim": (2, -1), "keepdim": False, "rescale": 1.0, "output_min": -128, "output_max": 127},
+        ),
     ),
     "mean that keeps its axes": program(
         [activation(2, 3, 4, 5)],
         ("permute", (0,), (2, 5, 3, 4), NCHW),
-        ("mean", (1,), (2, 1, 3, 4), {"dim": (1,), "keepdim": True, "rescale": 1.0, "output_min": -128, "output_max": 127}),
+        (
+            "mean",
+            (1,),
+            (2, 1, 3, 4),
+            {"dim": (1,), "keepdim": True, "rescale": 1.0, "output_min": -128, "output_max": 127},
+        ),
     ),
     "mean over apart axes": program(
         [activation(2, 3, 4)],
-        ("mean", (0,), (1, 3, 1), {"dim": (0, 2), "keepdim": True, "rescale": 1.0, "output_min": -128, "output_max": 127}),
+        (
+            "mean",
+            (0,),
+            (1, 3, 1),
+            {"dim": (0, 2), "keepdim": True, "rescale": 1.0, "output_min": -128, "output_max": 127},
+        ),
     ),
     "flatten of permuted": program(
         [activation(2, 3, 4, 5)], ("permute", (0,), (2, 5, 3, 4), NCHW), ("reshape", (1,), (2, 60), {})
