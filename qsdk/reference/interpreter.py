@@ -85,7 +85,8 @@ def check_inputs(expected: Sequence[TensorInfo], inputs: Sequence[Any]) -> list[
             )
         if array.shape != tensor.shape:
             raise QsdkError(
-                f"input {position} ('{tensor.name}') has shape {list(array.shape)}, the model takes {list(tensor.shape)}"
+                f"input {position} ('{tensor.name}') has shape {list(array.shape)}, "
+                f"the model takes {list(tensor.shape)}"
             )
         arrays.append(np.ascontiguousarray(array))
     return arrays

@@ -196,7 +196,8 @@ class TensorSpec:
         self.zero_point = zero_point
 
     def __repr__(self) -> str:
-        return f"TensorSpec({self.name!r}, {self.dtype}, {list(self.shape)}, scale={self.scale}, zero_point={self.zero_point})"
+        qparams = f"scale={self.scale}, zero_point={self.zero_point}"
+        return f"TensorSpec({self.name!r}, {self.dtype}, {list(self.shape)}, {qparams})"
 
 
 def _read(source: str | os.PathLike[str] | bytes) -> bytes:
