@@ -3,7 +3,6 @@
 #include "isa.h"
 
 #include <stddef.h>
-#include <string.h>
 
 #include "qrt.h"
 
@@ -54,11 +53,17 @@ uint32_t qrt_isa_available(void) {
   return cpu_isas() & built_isas();
 }
 
+/* strcmp(a, b) == 0; the core takes nothing from libc but memory functions. */
+static int same(const char *a, const char *b) {
+  while (*a && *a == *b) a++, b++;
+  return *a == *b;
+}
+
 uint32_t qrt_isa_mask(const char *name) {
   const uint32_t available = qrt_isa_available();
   if (name == NULL) return available;
   for (size_t i = 0; i < QRT_ISA_COUNT; i++) {
-    if (strcmp(name, rows[i].name) == 0 && (rows[i].isa & available))
+    if (same(name, rows[i].name) && (rows[i].isa & available))
       return (rows[i].isa | rows[i].implies) & available;
   }
   return 0;

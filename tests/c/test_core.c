@@ -471,7 +471,7 @@ static void damage_tensors(patient *p) {
   INT(position(p, q, QRT_FIELD(Tensor, dynamic_axis)), 0, ERROR_UNSUPPORTED, "dynamic_axis");
   INT(shape, 0, ERROR_FIELD, "shape[0]");
   INT(shape, -1, ERROR_FIELD, "shape[0]: extent -1");
-  INT(shape, INT32_MAX, ERROR_FIELD, NULL);
+  INT(shape, 1 << 20, ERROR_FIELD, NULL);
   INT(shape - 4, 9, ERROR_LIMIT, "rank 9");
   INT(shape - 4, 3, ERROR_FIELD, NULL);
   for (size_t i = 0; i < sizeof bad_scales / sizeof *bad_scales; ++i) {
@@ -492,7 +492,7 @@ static void damage_tensors(patient *p) {
   INT(position(p, w, QRT_FIELD(Tensor, buffer)), 99, ERROR_FIELD, "buffer: index 99");
   uint32_t w_shape = vector(p, w, QRT_FIELD(Tensor, shape)) + 4;
   INT(w_shape, 9, ERROR_FIELD, "buffer");
-  INT(w_shape, INT32_MAX, ERROR_FIELD, NULL);
+  INT(w_shape, 1 << 20, ERROR_FIELD, NULL);
   BYTE(position(p, w, QRT_FIELD(Tensor, dtype)), QRT_FB_DType_float32, ERROR_FIELD, NULL);
   uint32_t buffer = p->model.buffers;
   LONG(buffer + QRT_FB_Buffer_offset, 4, ERROR_FIELD, "buffers[0].offset");

@@ -33,9 +33,9 @@ static float divisor(const arguments *a, const qrt_pool2d_span *rows, const qrt_
     return (float)a->divisor_override;
   }
   if (a->count_include_pad) {
-    return (float)((rows->end - rows->begin) * (columns->end - columns->begin));
+    return (float)(int32_t)((rows->end - rows->begin) * (columns->end - columns->begin)); /* at most 2^23 */
   }
-  return (float)(rows->taps * columns->taps);
+  return (float)(int32_t)(rows->taps * columns->taps);
 }
 
 static void run(const void *pointer, void *scratch) {
