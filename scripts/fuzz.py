@@ -1,5 +1,8 @@
-"""Feeds damaged files to the runtime built with ASan and UBSan: every truncation and 20,000 random changes of
-digits.qsdk, every golden file likewise. Any crash or sanitizer report is a failure."""
+"""Feeds damaged files to the runtime built with ASan and UBSan. Any crash, hang or sanitizer report is a failure.
+
+Of digits.qsdk, of a file with every operator, and of each golden file: every truncation and 20,000 random single-byte
+changes.
+"""
 
 import subprocess
 import sys
@@ -34,7 +37,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "digits.qsdk"
         digits(fresh)
-        for file in (fresh, *sorted((ROOT / "tests" / "golden").glob("*.qsdk"))):
+        subprocess.run([sys.executable, str(ROOT / "tests" / "c" / "fixture.py"), folder], check=True)
+        for file in (fresh, Path(folder) / "every_operator.qsdk", *sorted((ROOT / "tests" / "golden").glob("*.qsdk"))):
             command = [str(MUTATE), str(file), "--truncations", "--random", "20000", "--seed", "1"]
             print(f"== {file.name}: every truncation, 20,000 random single-byte changes", flush=True)
             failed |= subprocess.run(command, check=False).returncode != 0

@@ -2,8 +2,8 @@
  *
  *   verify     qrt_model_open     checks every byte that will ever be used; nothing is trusted afterwards by accident
  *   size       qrt_arena_size     how much memory a session needs, exactly
- *   bind       qrt_session_open   builds a session in the caller's memory: kernels chosen, weights packed, plan laid out
- *   run        qrt_session_run    cannot fail for any reason that lies in the file
+ *   bind       qrt_session_open   builds a session in the caller's memory: kernels chosen, weights packed, plan laid
+ * out run        qrt_session_run    cannot fail for any reason that lies in the file
  *
  * The runtime never allocates, never prints and never keeps state outside the objects declared here. One qrt_model may
  * be shared by any number of threads; a session belongs to one thread at a time. The file's memory must outlive the
@@ -20,13 +20,13 @@
 extern "C" {
 #endif
 
-#define QRT_VERSION_MAJOR 0
-#define QRT_VERSION_MINOR 1
-#define QRT_FORMAT_VERSION 1   /* Model.version that this runtime reads */
+#define QRT_VERSION_MAJOR    0
+#define QRT_VERSION_MINOR    1
+#define QRT_FORMAT_VERSION   1 /* Model.version that this runtime reads */
 #define QRT_NUMERICS_VERSION 1 /* Model.numerics that this runtime computes */
 
-#define QRT_ALIGNMENT 64 /* of the file in memory, of the arena, and of every buffer and tensor */
-#define QRT_MAX_RANK 8
+#define QRT_ALIGNMENT    64 /* of the file in memory, of the arena, and of every buffer and tensor */
+#define QRT_MAX_RANK     8
 #define QRT_MESSAGE_SIZE 192
 
 typedef enum qrt_status {
@@ -104,11 +104,11 @@ typedef struct qrt_session qrt_session;
 
 /* What an operator just did; see qrt_config.on_operator. */
 typedef struct qrt_event {
-  uint32_t index;         /* position in the file */
-  const char *operation;  /* "conv2d" */
-  const char *name;       /* the layer's name, "" when stripped */
-  const char *kernel;     /* "qs8__avx2_4x16", or "" when the operator has no kernel (it moves bytes) */
-  const void *output;     /* its first output, as it lies in the arena */
+  uint32_t index;        /* position in the file */
+  const char *operation; /* "conv2d" */
+  const char *name;      /* the layer's name, "" when stripped */
+  const char *kernel;    /* "qs8__avx2_4x16", or "" when the operator has no kernel (it moves bytes) */
+  const void *output;    /* its first output, as it lies in the arena */
   size_t output_size;
 } qrt_event;
 
@@ -135,8 +135,7 @@ qrt_status qrt_session_open(qrt_session **session, const qrt_model *model, const
 
 /* Copies `size` bytes in. The size must be the tensor's (QRT_ERROR_SIZE). A run uses its inputs up: set them before
  * each run whose answer matters. */
-qrt_status qrt_session_set_input(qrt_session *session, uint32_t index, const void *data, size_t size,
-                                 qrt_error *error);
+qrt_status qrt_session_set_input(qrt_session *session, uint32_t index, const void *data, size_t size, qrt_error *error);
 
 /* The tensor's own memory in the arena: write an input here instead of copying it; read an output until the next
  * run. NULL for an index out of range. */
@@ -161,7 +160,8 @@ const char *qrt_isa_name(uint32_t index);
 uint32_t qrt_crc32(uint32_t crc, const void *data, size_t size);
 
 /* Runs the test vectors in the file and compares every output, in the caller's session. _UNSUPPORTED when the file has
- * none, _MISMATCH (naming vector and output) on the first difference. `count` (may be NULL) gets the number that ran. */
+ * none, _MISMATCH (naming vector and output) on the first difference. `count` (may be NULL) gets the number that ran.
+ */
 qrt_status qrt_session_self_test(qrt_session *session, uint32_t *count, qrt_error *error);
 
 #ifdef __cplusplus

@@ -63,8 +63,7 @@ uint32_t qrt_isa_mask(const char *name) {
   const uint32_t available = qrt_isa_available();
   if (name == NULL) return available;
   for (size_t i = 0; i < QRT_ISA_COUNT; i++) {
-    if (same(name, rows[i].name) && (rows[i].isa & available))
-      return (rows[i].isa | rows[i].implies) & available;
+    if (same(name, rows[i].name) && (rows[i].isa & available)) return (rows[i].isa | rows[i].implies) & available;
   }
   return 0;
 }

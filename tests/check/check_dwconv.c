@@ -49,7 +49,9 @@ static void compare_once(const qrt_dwconv_kernel *kernel, size_t channels, size_
 
 static void dwconv_compare(size_t index) {
   const qrt_dwconv_kernel *kernel = &qrt_dwconv_kernels[index];
-  static const struct { size_t kh, kw; } windows[] = {{1, 1}, {1, 3}, {2, 2}, {3, 3}, {3, 1}, {5, 5}, {4, 2}, {7, 7}};
+  static const struct {
+    size_t kh, kw;
+  } windows[] = {{1, 1}, {1, 3}, {2, 2}, {3, 3}, {3, 1}, {5, 5}, {4, 2}, {7, 7}};
   for (size_t i = 0; i < CHECK_SIZES; i++) {
     for (size_t window = 0; window < sizeof windows / sizeof windows[0]; window++) {
       const int trials = windows[window].kh == 3 ? 300 : 80;

@@ -26,15 +26,15 @@ void qrt_gemm_qs8__avx2_4x16_pack(const qrt_gemm_weights *weights, void *packed)
   } while (0)
 
 /* One step of kr = 2 in depth for all four rows; `pair` is 0..3 within the eight values loaded. */
-#define STEP(pair)                                                \
-  do {                                                            \
-    const __m256i w0 = _mm256_load_si256((const __m256i *)w);     \
-    const __m256i w1 = _mm256_load_si256((const __m256i *)w + 1); \
-    w += NR * KR;                                                 \
-    MULTIPLY_ADD(acc0, _mm256_shuffle_epi32(row0, (pair)*0x55));  \
-    MULTIPLY_ADD(acc1, _mm256_shuffle_epi32(row1, (pair)*0x55));  \
-    MULTIPLY_ADD(acc2, _mm256_shuffle_epi32(row2, (pair)*0x55));  \
-    MULTIPLY_ADD(acc3, _mm256_shuffle_epi32(row3, (pair)*0x55));  \
+#define STEP(pair)                                                 \
+  do {                                                             \
+    const __m256i w0 = _mm256_load_si256((const __m256i *)w);      \
+    const __m256i w1 = _mm256_load_si256((const __m256i *)w + 1);  \
+    w += NR * KR;                                                  \
+    MULTIPLY_ADD(acc0, _mm256_shuffle_epi32(row0, (pair) * 0x55)); \
+    MULTIPLY_ADD(acc1, _mm256_shuffle_epi32(row1, (pair) * 0x55)); \
+    MULTIPLY_ADD(acc2, _mm256_shuffle_epi32(row2, (pair) * 0x55)); \
+    MULTIPLY_ADD(acc3, _mm256_shuffle_epi32(row3, (pair) * 0x55)); \
   } while (0)
 
 /* Eight int8 as int16, in both halves. */
