@@ -11,12 +11,8 @@ import torch
 from torch import nn
 
 from qsdk.errors import QsdkError
-from qsdk.export import passes
-from qsdk.export.capture import capture
-from qsdk.export.lower import lower
-from qsdk.export.plan import plan
+from qsdk.export import capture, lower, passes, plan, serialize
 from qsdk.export.program import Program, TestVector
-from qsdk.export.serialize import serialize, write
 from qsdk.export.vectors import crc, seeded_inputs, seeded_ranges
 from qsdk.reference.interpreter import run
 from qsdk.version import __version__
@@ -95,7 +91,7 @@ def export(
     from qsdk import runtime  # the runtime reads what export wrote before anyone else does
 
     sizes = {isa: runtime.Session(data, isa=isa).arena_size for isa in runtime.available_isas()}
-    write(data, path)
+    serialize.write(data, path)
     ratio = program.arena_size / max(1, program.peak_live)
     warnings = (f"the arena is {ratio:.2f} times the peak of live bytes",) if ratio > 1.01 else ()
     return ExportReport(
@@ -129,17 +125,17 @@ def to_bytes(
     if not isinstance(model, nn.Module):
         raise QsdkError(f"model is a {type(model).__name__}; export takes a converted torch.nn.Module")
     examples = (example_inputs,) if isinstance(example_inputs, torch.Tensor) else tuple(example_inputs)
-    program = lower(capture(model, examples), examples, layout)
+    program = lower.lower(capture.capture(model, examples), examples, layout)
     program = replace(finish(program, quantized_io), name=name)
     program = replace(program, test_vectors=_make_vectors(program, test_vectors, examples, layout))
-    return program, serialize(program, strip_names, producer=f"qsdk {__version__}")
+    return program, serialize.serialize(program, strip_names, producer=f"qsdk {__version__}")
 
 
 def finish(program: Program, quantized_io: bool = False) -> Program:
     """All passes and the plan: what stands between lower() and serialize()."""
     if quantized_io:
         program = passes.quantized_io(passes.run(program))
-    return plan(passes.run(program))
+    return plan.plan(passes.run(program))
 
 
 def _make_vectors(

@@ -8,7 +8,6 @@ any of them in place. shared.qsdk: a small file whose tables refer to the same l
 
 from __future__ import annotations
 
-import importlib
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +17,13 @@ from unittest import mock
 import flatbuffers
 import numpy as np
 
+from qsdk.export import serialize
 from qsdk.export.plan import plan
 from qsdk.export.program import Operation, Program, SeededInput, TensorInfo, TestVector
 from qsdk.export.schema_tables import IDENTIFIER, ROOT, TABLES, UNIONS
 from qsdk.export.vectors import crc, seeded_inputs
 from qsdk.reference.interpreter import run
 
-serialize = importlib.import_module("qsdk.export.serialize")  # the package has a function of that name
 RANGE = {"output_min": -128, "output_max": 127}
 
 

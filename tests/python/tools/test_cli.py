@@ -94,3 +94,32 @@ def test_damaged_file(command: str, file: Path, tmp_path: Path) -> None:
 def test_usage_error_is_2() -> None:
     assert qsdk_command("inspect").returncode == 2
     assert qsdk_command("--help").returncode == 0
+
+
+def test_traces_of_all_targets_are_equal(file: Path, tmp_path: Path) -> None:
+    """QRT_TRACE=1 prints node, operator, kernel and CRC; without the kernel's name all targets print the same."""
+    import os
+
+    from qsdk.runtime.artifacts import EMULATORS, command
+
+    x = np.random.default_rng(1).normal(size=(1, 1, 8, 8)).astype(np.float32)
+    (tmp_path / "x.bin").write_bytes(x.tobytes())
+    traces = set()
+    for target, cpus in EMULATORS.items():
+        for cpu in cpus:
+            words = [
+                *command(target, cpu),
+                str(file),
+                "--input",
+                str(tmp_path / "x.bin"),
+                "--output",
+                str(tmp_path / "y"),
+            ]
+            result = subprocess.run(
+                words, capture_output=True, text=True, check=True, env=os.environ | {"QRT_TRACE": "1"}
+            )
+            lines = [line.split() for line in (result.stderr + result.stdout).splitlines()]
+            lines = [words for words in lines if words and words[0].isdigit()]
+            traces.add(tuple((words[0], words[1], words[-1]) for words in lines))
+    assert len(traces) == 1
+    assert len(traces.pop()) == 17
