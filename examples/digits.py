@@ -134,7 +134,7 @@ def main() -> int:
     for target, cpus in EMULATORS.items():
         for cpu in cpus:
             if target != "host":
-                add(target, cpu, emulated(target, cpu, file, images))
+                add(target.removesuffix("hf"), cpu, emulated(target, cpu, file, images))
 
     table = Table(title=f"digits, {len(images)} held-out images")
     for heading in ("backend", "CPU", "accuracy", "identical", "file", "arena", "µs"):

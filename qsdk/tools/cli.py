@@ -6,6 +6,7 @@ Exit codes: 0 success; 1 the file is bad, an input does not fit, or an answer di
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)
 errors = Console(stderr=True)
 
 File = Annotated[Path, typer.Argument(help="a .qsdk file")]
