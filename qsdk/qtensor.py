@@ -1,231 +1,62 @@
-"""Quantized tensors: their dtypes, their parameters, and the wrapper that eager models pass between modules.
+"""Quantized tensors: the wrapper that eager models pass between modules. Its parameters live in qparams.py.
 
-A QTensor holds integers as devices hold them. Devices know int8 only, so quint8 values are stored minus 128, zero point
-and range too; what users see (int_repr, q_zero_point) is in their own dtype. What can be computed on QTensors stands in
-the operator table, qsdk/ops.py; this file only looks functions up there.
+A QTensor holds integers as devices hold them; what users see (int_repr, q_zero_point) is in their own dtype. What can
+be computed on QTensors stands in the operator table, qsdk/ops.py; this file only looks functions up there.
 """
 
 from __future__ import annotations
 
-import enum
+import functools
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
 from qsdk.errors import QuantizationError
+from qsdk.qparams import (
+    QDType,
+    QParams,
+    QScheme,
+    per_channel_affine,
+    per_channel_affine_float_qparams,
+    per_channel_symmetric,
+    per_tensor_affine,
+    per_tensor_symmetric,
+    qint8,
+    qint32,
+    quint8,
+    to_qdtype,
+    to_qscheme,
+)
 from qsdk.reference import ops as _reference_ops  # noqa: F401  (defines torch.ops.qsdk)
-from qsdk.reference.constants import SCALE_MAX, SCALE_MIN, inverse_scale
-from qsdk.reference.rounding import f32, round_clamp_int32
+from qsdk.reference.constants import inverse_scale
+from qsdk.reference.rounding import round_clamp_int32
 
-
-class QDType(enum.Enum):
-    """Integer types of quantized values. torch's dtypes of the same names are accepted wherever one is expected."""
-
-    qint8 = "qint8"
-    quint8 = "quint8"
-    qint32 = "qint32"
-
-    @property
-    def min(self) -> int:
-        """Lowest value of the type."""
-        return {"qint8": -128, "quint8": 0, "qint32": -(2**31)}[self.value]
-
-    @property
-    def max(self) -> int:
-        """Highest value of the type."""
-        return {"qint8": 127, "quint8": 255, "qint32": 2**31 - 1}[self.value]
-
-    @property
-    def device_offset(self) -> int:
-        """What is subtracted from a value to get the value that devices store."""
-        return 128 if self is QDType.quint8 else 0
-
-    @property
-    def storage_dtype(self) -> torch.dtype:
-        """torch dtype of the device storage."""
-        return torch.int32 if self is QDType.qint32 else torch.int8
-
-    @property
-    def repr_dtype(self) -> torch.dtype:
-        """torch dtype of int_repr()."""
-        return {"qint8": torch.int8, "quint8": torch.uint8, "qint32": torch.int32}[self.value]
-
-    def __repr__(self) -> str:
-        return f"qsdk.{self.value}"
-
-
-class QScheme(enum.Enum):
-    """How scales and zero points are chosen. torch's qschemes of the same names are accepted."""
-
-    per_tensor_affine = "per_tensor_affine"
-    per_tensor_symmetric = "per_tensor_symmetric"
-    per_channel_affine = "per_channel_affine"
-    per_channel_symmetric = "per_channel_symmetric"
-    per_channel_affine_float_qparams = "per_channel_affine_float_qparams"
-
-    @property
-    def per_channel(self) -> bool:
-        """One scale per index of an axis, not one for the tensor."""
-        return self.value.startswith("per_channel")
-
-    @property
-    def symmetric(self) -> bool:
-        """The zero point is the middle of the range."""
-        return self.value.endswith("symmetric")
-
-    def __repr__(self) -> str:
-        return f"qsdk.{self.value}"
-
-
-qint8 = QDType.qint8
-quint8 = QDType.quint8
-qint32 = QDType.qint32
-per_tensor_affine = QScheme.per_tensor_affine
-per_tensor_symmetric = QScheme.per_tensor_symmetric
-per_channel_affine = QScheme.per_channel_affine
-per_channel_symmetric = QScheme.per_channel_symmetric
-per_channel_affine_float_qparams = QScheme.per_channel_affine_float_qparams
-
-_TORCH_DTYPES = {
-    torch.qint8: qint8,
-    torch.int8: qint8,
-    torch.quint8: quint8,
-    torch.uint8: quint8,
-    torch.qint32: qint32,
-    torch.int32: qint32,
-}
-
-
-def to_qdtype(dtype: Any) -> QDType:
-    """The QDType that `dtype` (ours, torch's, or a name) stands for."""
-    if isinstance(dtype, QDType):
-        return dtype
-    if isinstance(dtype, str) and dtype in QDType.__members__:
-        return QDType[dtype]
-    if isinstance(dtype, torch.dtype) and dtype in _TORCH_DTYPES:
-        return _TORCH_DTYPES[dtype]
-    raise QuantizationError(f"dtype {dtype} is not supported; use qsdk.qint8, qsdk.quint8 or qsdk.qint32")
-
-
-def to_qscheme(qscheme: Any) -> QScheme:
-    """The QScheme that `qscheme` (ours, torch's, or a name) stands for."""
-    if isinstance(qscheme, QScheme):
-        return qscheme
-    name = str(qscheme).removeprefix("torch.")
-    if name in QScheme.__members__:
-        return QScheme[name]
-    raise QuantizationError(f"qscheme {qscheme} is not supported; use one of {', '.join(QScheme.__members__)}")
-
-
-@dataclass(frozen=True, eq=False)
-class QParams:
-    """real = scale * (q - zero_point), with quant_min <= q <= quant_max.
-
-    Attributes:
-        scale: a float that holds a binary32 value, or a float32 tensor [C] per channel
-        zero_point: an int in the user's dtype, or an int64 tensor [C] per channel
-        dtype: the user's dtype
-        quant_min, quant_max: range in the user's dtype; the whole dtype unless given. Narrower ones (reduce_range,
-            4 bits) clamp every operator's output exactly as fake quantization does
-        ch_axis: the axis that the scales run over; None per tensor
-    """
-
-    scale: Any
-    zero_point: Any
-    dtype: QDType = qint8
-    quant_min: int | None = None
-    quant_max: int | None = None
-    ch_axis: int | None = None
-
-    def __post_init__(self) -> None:
-        set_field = object.__setattr__
-        dtype = to_qdtype(self.dtype)
-        low = dtype.min if self.quant_min is None else int(self.quant_min)
-        high = dtype.max if self.quant_max is None else int(self.quant_max)
-        if not dtype.min <= low < high <= dtype.max:
-            raise QuantizationError(f"quant_min {low} and quant_max {high} are not a range within {dtype!r}")
-        set_field(self, "dtype", dtype)
-        set_field(self, "quant_min", low)
-        set_field(self, "quant_max", high)
-        if self.ch_axis is None:
-            self._check_per_tensor(dtype, low, high)
-        else:
-            self._check_per_channel(low, high)
-
-    def _check_per_tensor(self, dtype: QDType, low: int, high: int) -> None:
-        scale, zero_point = f32(float(self.scale)), int(self.zero_point)
-        if not SCALE_MIN <= scale <= SCALE_MAX:
-            raise QuantizationError(f"scale {scale} is not within [2^-60, 2^60]; check the calibration data")
-        if not low <= zero_point <= high:
-            raise QuantizationError(f"zero_point {zero_point} is outside the range {low}..{high} of {dtype!r}")
-        object.__setattr__(self, "scale", scale)
-        object.__setattr__(self, "zero_point", zero_point)
-
-    def _check_per_channel(self, low: int, high: int) -> None:
-        scale = torch.as_tensor(self.scale).detach().to(torch.float32).reshape(-1).clone()
-        zero_point = torch.as_tensor(self.zero_point).detach().reshape(-1).clone()
-        if zero_point.is_floating_point():
-            raise QuantizationError("float zero points are not supported yet; use an integer qscheme")
-        zero_point = zero_point.to(torch.int64)
-        if scale.shape != zero_point.shape:
-            raise QuantizationError(f"{scale.numel()} scales, but {zero_point.numel()} zero points")
-        outside = ~((scale >= SCALE_MIN) & (scale <= SCALE_MAX))
-        if bool(outside.any()):
-            channel = int(outside.nonzero()[0, 0])
-            raise QuantizationError(
-                f"scale {float(scale[channel])} of channel {channel} is not within [2^-60, 2^60]; check the weights"
-            )
-        if bool(((zero_point < low) | (zero_point > high)).any()):
-            raise QuantizationError(f"zero points {zero_point.tolist()} leave the range {low}..{high}")
-        object.__setattr__(self, "scale", scale)
-        object.__setattr__(self, "zero_point", zero_point)
-
-    @property
-    def per_channel(self) -> bool:
-        """One scale per index of ch_axis."""
-        return self.ch_axis is not None
-
-    @property
-    def qscheme(self) -> QScheme:
-        """per_channel_affine or per_tensor_affine, as torch reports it for tensors."""
-        return per_channel_affine if self.per_channel else per_tensor_affine
-
-    @property
-    def device_zero_point(self) -> Any:
-        """The zero point of the device storage."""
-        return self.zero_point - self.dtype.device_offset
-
-    @property
-    def device_min(self) -> int:
-        """quant_min in terms of the device storage."""
-        return self._bound(self.quant_min) - self.dtype.device_offset
-
-    @property
-    def device_max(self) -> int:
-        """quant_max in terms of the device storage."""
-        return self._bound(self.quant_max) - self.dtype.device_offset
-
-    @staticmethod
-    def _bound(value: int | None) -> int:
-        assert value is not None  # __post_init__ filled it in
-        return value
-
-    def _key(self) -> tuple[Any, ...]:
-        scale, zero_point = self.scale, self.zero_point
-        if self.per_channel:
-            scale, zero_point = tuple(scale.tolist()), tuple(zero_point.tolist())
-        return scale, zero_point, self.dtype, self.quant_min, self.quant_max, self.ch_axis
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, QParams) and self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
+__all__ = [
+    "QDType",
+    "QParams",
+    "QScheme",
+    "QTensor",
+    "calling_module",
+    "dequantize",
+    "implementation_of",
+    "per_channel_affine",
+    "per_channel_affine_float_qparams",
+    "per_channel_symmetric",
+    "per_tensor_affine",
+    "per_tensor_symmetric",
+    "qint32",
+    "qint8",
+    "quantize",
+    "quantize_per_channel",
+    "quantize_per_tensor",
+    "quint8",
+    "register_implementation",
+    "to_qdtype",
+    "to_qscheme",
+]
 
 # torch function or method -> its implementation on QTensors. qsdk/ops.py fills it from the operator table.
 _IMPLEMENTATIONS: dict[Any, Callable[..., Any]] = {}
@@ -465,6 +296,10 @@ class QTensor:
         """On the CPU."""
         return self.to("cpu")
 
+    def cuda(self, device: Any = "cuda") -> QTensor:
+        """On a CUDA device."""
+        return self.to(device)
+
     # Arithmetic with shared parameters
 
     def mean(self, dim: Any = None, keepdim: bool = False) -> QTensor:
@@ -516,9 +351,81 @@ class QTensor:
     __rmatmul__ = __matmul__
 
     def __getitem__(self, index: Any) -> QTensor:
-        raise QuantizationError(
-            f"indexing a quantized tensor{calling_module()} is not supported yet; insert a DeQuantStub before it"
-        )
+        """As torch.Tensor's, with storage of its own; per channel with integers, slices and an ellipsis only."""
+        qparams = self.qparams
+        if qparams.per_channel:
+            items = self._per_axis(index)
+            axis = self.q_per_channel_axis() % self.dim()
+            scale, zero_point = qparams.scale[items[axis]], qparams.zero_point[items[axis]]
+            new_axis = None if isinstance(items[axis], int) else axis - sum(isinstance(i, int) for i in items[:axis])
+            qparams = QParams(scale, zero_point, qparams.dtype, qparams.quant_min, qparams.quant_max, new_axis)
+        return QTensor(self.storage[index].clone(memory_format=torch.contiguous_format), qparams)
+
+    def _per_axis(self, index: Any) -> list[Any]:
+        """One integer or slice for each axis."""
+        items = list(index) if isinstance(index, tuple) else [index]
+        if not all(isinstance(item, (int, slice)) or item is Ellipsis for item in items):
+            raise QuantizationError(
+                f"index {index} of a tensor that is quantized per channel{calling_module()}; use integers and slices, "
+                "or dequantize() first"
+            )
+        if Ellipsis not in items:
+            items.append(Ellipsis)
+        place = items.index(Ellipsis)
+        missing = self.dim() - (len(items) - 1)
+        if missing < 0:
+            raise QuantizationError(f"index {index} has more axes than a tensor of shape {list(self.shape)}")
+        return items[:place] + [slice(None)] * missing + items[place + 1 :]
+
+    def select(self, dim: int, index: int) -> QTensor:
+        """The part at `index` of one axis, without that axis."""
+        return self[(slice(None),) * (dim % self.dim()) + (index,)]
+
+    def narrow(self, dim: int, start: int, length: int) -> QTensor:
+        """The part from `start` of one axis."""
+        return self[(slice(None),) * (dim % self.dim()) + (slice(start, start + length),)]
+
+    def split(self, split_size: Any, dim: int = 0) -> tuple[QTensor, ...]:
+        """Parts of the given size, or sizes, of one axis."""
+        extent = self.shape[dim]
+        sizes = [split_size] * -(-extent // split_size) if isinstance(split_size, int) else list(split_size)
+        starts = [sum(sizes[:position]) for position in range(len(sizes))]
+        return tuple(self.narrow(dim, start, size) for start, size in zip(starts, sizes, strict=True))
+
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[QTensor, ...]:
+        """At most `chunks` parts of equal size, but for the last."""
+        return self.split(-(-self.shape[dim] // chunks), dim)
+
+    # Comparison: of the real values, element by element, with quantized tensors, float tensors and numbers
+
+    def __eq__(self, other: object) -> Any:
+        return _compare(torch.eq, self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return _compare(torch.ne, self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return _compare(torch.lt, self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _compare(torch.le, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _compare(torch.gt, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _compare(torch.ge, self, other)
+
+    __hash__ = object.__hash__
+
+    def equal(self, other: Any) -> bool:
+        """Whether both are quantized alike and have the same integers, as torch.equal."""
+        return isinstance(other, QTensor) and self.qparams == other.qparams and torch.equal(self.storage, other.storage)
+
+    def __reduce__(self) -> Any:
+        # Plain values, which torch.load(weights_only=True) accepts.
+        q = self.qparams
+        return _rebuild, (self.storage, q.scale, q.zero_point, q.dtype.value, q.quant_min, q.quant_max, q.ch_axis)
 
     def __repr__(self) -> str:
         per = f", ch_axis={self.qparams.ch_axis}" if self.qparams.per_channel else ""
@@ -526,6 +433,40 @@ class QTensor:
             f"QTensor({self.dequantize()}, dtype={self.dtype!r}, scale={self.qparams.scale}, "
             f"zero_point={self.qparams.zero_point}{per})"
         )
+
+
+def _rebuild(
+    storage: Tensor, scale: Any, zero_point: Any, dtype: str, quant_min: int, quant_max: int, ch_axis: int | None
+) -> QTensor:
+    return QTensor(storage, QParams(scale, zero_point, QDType[dtype], quant_min, quant_max, ch_axis))
+
+
+torch.serialization.add_safe_globals([_rebuild])
+
+
+def _real(value: Any) -> Any:
+    return dequantize(value) if isinstance(value, QTensor) else value
+
+
+def _compare(function: Callable[..., Any], left: Any, right: Any) -> Any:
+    """A bool tensor; NotImplemented for what is no tensor and no number."""
+    if not all(isinstance(v, (QTensor, Tensor, int, float)) for v in (left, right)):
+        return NotImplemented
+    return function(_real(left), _real(right))
+
+
+def _equal(left: Any, right: Any) -> bool:
+    return isinstance(left, QTensor) and left.equal(right)
+
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    for _function in (getattr(torch, _name), getattr(torch.Tensor, _name), getattr(torch.Tensor, f"__{_name}__")):
+        register_implementation([_function], functools.partial(_compare, getattr(torch, _name)))
+register_implementation([torch.equal, torch.Tensor.equal], _equal)
+register_implementation([torch.select], QTensor.select)
+register_implementation([torch.narrow], QTensor.narrow)
+register_implementation([torch.split], QTensor.split)
+register_implementation([torch.chunk], QTensor.chunk)
 
 
 def quantize(input: Tensor, qparams: QParams) -> QTensor:

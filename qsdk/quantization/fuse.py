@@ -6,8 +6,10 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
+import torch.fx
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from qsdk.errors import QuantizationError
 from qsdk.nn import intrinsic as nni
@@ -31,11 +33,23 @@ def _fuse_conv_bn_relu(conv: nn.Module, norm: nn.Module, relu: nn.Module) -> nn.
     return nni.ConvBnReLU2d(conv, norm, relu) if conv.training else nni.ConvReLU2d(fused, relu)
 
 
+def _fuse_linear_bn(linear: nn.Module, norm: nn.Module) -> nn.Module:
+    assert isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
+    if norm.num_features != linear.out_features:
+        raise QuantizationError(f"BatchNorm1d of {norm.num_features} features after {linear.out_features} features")
+    if linear.training:
+        return nni.LinearBn1d(linear, norm)
+    if norm.running_mean is None:
+        raise QuantizationError("BatchNorm1d without running statistics cannot be folded; use track_running_stats=True")
+    return fuse_linear_bn_eval(linear, norm)
+
+
 _FUSERS: dict[tuple[type[nn.Module], ...], Fuser] = {
     (nn.Conv2d, nn.BatchNorm2d): _fuse_conv_bn,
     (nn.Conv2d, nn.BatchNorm2d, nn.ReLU): _fuse_conv_bn_relu,
     (nn.Conv2d, nn.ReLU): nni.ConvReLU2d,
     (nn.Linear, nn.ReLU): nni.LinearReLU,
+    (nn.Linear, nn.BatchNorm1d): _fuse_linear_bn,
 }
 
 
@@ -70,12 +84,58 @@ def fuse_known_modules(mod_list: Sequence[nn.Module], additional: dict[Any, Fuse
     return [fused, *rest]
 
 
-def _fuse_group(model: nn.Module, names: Sequence[str], fuser: Callable[..., list[nn.Module]], custom: Any) -> None:
+def _trace(model: nn.Module) -> torch.fx.Graph | None:
+    """The calls that forward makes, or None if it cannot be traced; known fusions need none of the others' modules."""
+    parts = tuple({kind for key in _FUSERS for kind in key})
+
+    class Tracer(torch.fx.Tracer):
+        def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+            return isinstance(m, (*parts, nni._FusedModule)) or super().is_leaf_module(m, module_qualified_name)
+
+    try:
+        graph = Tracer().trace(model)
+    except Exception:  # a forward that depends on values is not traced; any code of the user's runs here
+        return None
+    for node in list(graph.nodes):
+        if node.op == "call_module" and isinstance(model.get_submodule(str(node.target)), nn.Identity):
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+    return graph
+
+
+def _check_adjacent(graph: torch.fx.Graph, model: nn.Module, names: Sequence[str]) -> None:
+    """Refuse modules that do not follow one another in forward, or whose result is used elsewhere as well."""
+    calls: dict[int, list[torch.fx.Node]] = {}
+    for node in graph.nodes:
+        if node.op == "call_module":
+            calls.setdefault(id(model.get_submodule(str(node.target))), []).append(node)
+    nodes = [calls.get(id(model.get_submodule(name)), []) for name in names]
+    if not any(nodes):
+        return  # forward does not use them, or calls them in a way that is not seen
+    for name, found in zip(names, nodes, strict=True):
+        if len(found) != 1:
+            raise QuantizationError(f"forward calls '{name}' {len(found)} times; a fused module has to run once")
+    for first, second, one, other in zip(names, names[1:], nodes, nodes[1:], strict=False):
+        if other[0].args[:1] != (one[0],):
+            raise QuantizationError(f"'{second}' does not follow '{first}' in forward")
+        if len(one[0].users) != 1:
+            raise QuantizationError(f"forward uses the result of '{first}' elsewhere too, not only in '{second}'")
+
+
+def _fuse_group(
+    model: nn.Module,
+    names: Sequence[str],
+    fuser: Callable[..., list[nn.Module]],
+    custom: Any,
+    graph: torch.fx.Graph | None,
+) -> None:
     try:
         modules = [model.get_submodule(name) for name in names]
     except AttributeError as error:
         raise QuantizationError(f"fuse_modules {list(names)}: {error}") from None
     try:
+        if graph is not None and tuple(type(module) for module in modules) in _FUSERS:
+            _check_adjacent(graph, model, names)
         replaced = fuser(modules, (custom or {}).get("additional_fuser_method_mapping"))
     except QuantizationError as error:
         raise QuantizationError(f"fuse_modules {list(names)}: {error}") from None
@@ -91,10 +151,10 @@ def fuse_modules(
     fuser_func: Callable[..., list[nn.Module]] = fuse_known_modules,
     fuse_custom_config_dict: dict[str, Any] | None = None,
 ) -> nn.Module:
-    """Fuse [Conv, BatchNorm], [Conv, BatchNorm, ReLU], [Conv, ReLU] and [Linear, ReLU].
+    """Fuse [Conv, BatchNorm], [Conv, BatchNorm, ReLU], [Conv, ReLU], [Linear, ReLU] and [Linear, BatchNorm].
 
     The first module of each group becomes the fused one, the others Identity. In eval mode batch norm is folded into
-    the convolution; in training mode both are kept in one module for quantization-aware training.
+    the layer before it; in training mode both are kept in one module for quantization-aware training.
 
     Args:
         model: the float model
@@ -104,12 +164,14 @@ def fuse_modules(
         fuse_custom_config_dict: 'additional_fuser_method_mapping': {types: function of the modules}
 
     Raises:
-        QuantizationError: no module of that path, or no such fusion; names the group.
+        QuantizationError: no module of that path, no such fusion, or the modules do not follow one another in forward
+            (checked where forward can be traced); names the group.
     """
     if not inplace:
         model = copy.deepcopy(model)
     groups = [modules_to_fuse] if all(isinstance(item, str) for item in modules_to_fuse) else modules_to_fuse
+    graph = _trace(model) if fuser_func is fuse_known_modules else None
     for group in groups:
         if group:
-            _fuse_group(model, group, fuser_func, fuse_custom_config_dict)
+            _fuse_group(model, group, fuser_func, fuse_custom_config_dict, graph)
     return model

@@ -5,324 +5,77 @@ Scale and zero point are those that torch.ao.quantization's observers of the sam
 
 from __future__ import annotations
 
-import warnings
-from abc import ABCMeta, abstractmethod
-from functools import partial
-from typing import Any
-
-import torch
-from torch import Tensor, nn
-
-from qsdk.errors import QuantizationError
-from qsdk.qtensor import QDType, QScheme, per_channel_affine_float_qparams, qint8, quint8, to_qdtype, to_qscheme
-
-
-class PartialObserver:
-    """A constructor with some arguments given already; what with_args returns."""
-
-    def __init__(self, constructor: Any, callable_args: dict[str, Any] | None = None) -> None:
-        self.p = constructor
-        self.callable_args = callable_args or {}
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for name, make in self.callable_args.items():
-            if name not in kwargs:
-                kwargs[name] = make()
-        return self.p(*args, **kwargs)
-
-    def __repr__(self) -> str:
-        return repr(self.p) + repr(self.callable_args)
-
-    def with_args(self, **kwargs: Any) -> PartialObserver:
-        """The same with more arguments given."""
-        return PartialObserver(partial(self.p, **kwargs), dict(self.callable_args))
-
-    def with_callable_args(self, **kwargs: Any) -> PartialObserver:
-        """The same with more arguments that are made by a call at construction time."""
-        return PartialObserver(self.p, {**self.callable_args, **kwargs})
-
-
-class ObserverBase(nn.Module, metaclass=ABCMeta):
-    """Base of observers. forward looks at a tensor and returns it; calculate_qparams gives (scale, zero_point).
-
-    Args:
-        dtype: qint8, quint8 or qint32, ours or torch's
-    """
-
-    dtype: Any
-
-    def __init__(self, dtype: Any = quint8) -> None:
-        super().__init__()
-        self.dtype = dtype
-
-    @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
-        """Look at x and return it."""
-
-    @abstractmethod
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
-        """Scale float32 and zero point int64, one element each, or [C] per channel."""
-
-    @classmethod
-    def with_args(cls, **kwargs: Any) -> PartialObserver:
-        """A constructor of this class with arguments given: MinMaxObserver.with_args(dtype=qint8)."""
-        return PartialObserver(partial(cls, **kwargs))
-
-    @classmethod
-    def with_callable_args(cls, **kwargs: Any) -> PartialObserver:
-        """As with_args, each value being called at construction time."""
-        return PartialObserver(cls, kwargs)
-
-
-def _quant_range(
-    dtype: QDType, quant_min: int | None, quant_max: int | None, reduce_range: bool
-) -> tuple[int, int, bool]:
-    """Lowest and highest value, and whether the caller chose them."""
-    if quant_min is not None and quant_max is not None:
-        if not quant_min <= 0 <= quant_max or quant_min == quant_max:
-            raise QuantizationError(f"quant_min {quant_min} and quant_max {quant_max} have to include 0 and differ")
-        if quant_max - quant_min > dtype.max - dtype.min:
-            raise QuantizationError(f"quant_min {quant_min} to quant_max {quant_max} is wider than {dtype!r}")
-        return (quant_min // 2, quant_max // 2, True) if reduce_range else (quant_min, quant_max, True)
-    if dtype is qint8:
-        return (-64, 63, False) if reduce_range else (-128, 127, False)
-    if dtype is quint8:
-        return (0, 127, False) if reduce_range else (0, 255, False)
-    return dtype.min, dtype.max, False
-
-
-class UniformQuantizationObserverBase(ObserverBase):
-    """Base of observers that keep a minimum and a maximum, in the buffers min_val and max_val.
-
-        affine:     scale = (max(max_val, 0) - min(min_val, 0)) / (quant_max - quant_min)
-                    zero_point = clamp(quant_min - rne(min(min_val, 0) / scale), quant_min, quant_max)
-        symmetric:  scale = max(-min_val, max_val, 0) / ((quant_max - quant_min) / 2)
-                    zero_point = 0, for quint8 128 or the lower middle of a chosen range
-
-    The scale is at least eps.
-
-    Args:
-        dtype: of the quantized values
-        qscheme: per tensor or per channel, affine or symmetric
-        reduce_range: use one bit less
-        quant_min, quant_max: a narrower range than dtype's
-        eps: lowest scale
-    """
-
-    eps: Tensor
-    min_val: Tensor
-    max_val: Tensor
-    quant_min: int
-    quant_max: int
-
-    def __init__(
-        self,
-        dtype: Any = quint8,
-        qscheme: Any = QScheme.per_tensor_affine,
-        reduce_range: bool = False,
-        quant_min: int | None = None,
-        quant_max: int | None = None,
-        factory_kwargs: dict[str, Any] | None = None,
-        eps: float = torch.finfo(torch.float32).eps,
-    ) -> None:
-        super().__init__(to_qdtype(dtype))
-        self.qscheme = to_qscheme(qscheme)
-        self.reduce_range = reduce_range
-        self.quant_min, self.quant_max, self.has_customized_qrange = _quant_range(
-            self.dtype, quant_min, quant_max, reduce_range
-        )
-        if self.qscheme.symmetric and reduce_range and self.dtype is quint8:
-            raise QuantizationError("reduce_range is not possible for symmetric quint8; use qint8 or quant_max")
-        self.register_buffer("eps", torch.tensor([eps], **(factory_kwargs or {})))
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether it has seen data."""
-        return self.min_val.numel() > 0 and not bool((self.min_val > self.max_val).any())
-
-    def _keep(self, min_val: Tensor, max_val: Tensor) -> None:
-        if not bool(torch.isfinite(min_val).all() & torch.isfinite(max_val).all()):
-            name = self.__dict__.get("_qualified_name")
-            place = f"layer '{name}'" if name else type(self).__name__
-            raise QuantizationError(
-                f"{place} got calibration data with NaN or infinite values; remove them from the calibration inputs"
-            )
-        if self.min_val.shape != min_val.shape:
-            self.min_val.resize_(min_val.shape)
-            self.max_val.resize_(max_val.shape)
-        self.min_val.copy_(min_val)
-        self.max_val.copy_(max_val)
-
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
-        """Scale float32 and zero point int64, from what it has seen."""
-        if not self.calibrated:
-            warnings.warn("must run observer before calling calculate_qparams. Returning default values.", stacklevel=2)
-            return torch.tensor([1.0], device=self.eps.device), torch.tensor([0], device=self.eps.device)
-        low = torch.clamp(self.min_val, max=0.0)
-        high = torch.clamp(self.max_val, min=0.0)
-        quant_min, quant_max = self.quant_min, self.quant_max
-        if self.qscheme is per_channel_affine_float_qparams:
-            scale = (self.max_val - self.min_val) / float(quant_max - quant_min)
-            scale = torch.where(scale > self.eps, scale, torch.ones_like(scale))
-            return scale.reshape(-1), (-1 * self.min_val / scale).reshape(-1)
-        if self.qscheme.symmetric:
-            scale = torch.maximum(-low, high) / (float(quant_max - quant_min) / 2)
-            scale = torch.maximum(scale, self.eps)
-            middle = 0
-            if self.dtype is quint8:
-                middle = (quant_min + quant_max) // 2 if self.has_customized_qrange else 128
-            zero_point = torch.full_like(scale, middle, dtype=torch.int64)
-        else:
-            scale = (high - low) / float(quant_max - quant_min)
-            scale = torch.maximum(scale, self.eps)
-            zero_point = quant_min - torch.round(low / scale).to(torch.int64)
-            zero_point = zero_point.clamp(quant_min, quant_max)
-        return scale.reshape(-1), zero_point.reshape(-1)
-
-    def extra_repr(self) -> str:
-        """What it has seen."""
-        return f"min_val={self.min_val}, max_val={self.max_val}"
-
-
-class MinMaxObserver(UniformQuantizationObserverBase):
-    """Minimum and maximum over everything seen, per tensor."""
-
-    def __init__(
-        self,
-        dtype: Any = quint8,
-        qscheme: Any = QScheme.per_tensor_affine,
-        reduce_range: bool = False,
-        quant_min: int | None = None,
-        quant_max: int | None = None,
-        factory_kwargs: dict[str, Any] | None = None,
-        eps: float = torch.finfo(torch.float32).eps,
-    ) -> None:
-        if to_qscheme(qscheme).per_channel:
-            raise QuantizationError(f"{type(self).__name__} is per tensor; {qscheme} needs PerChannelMinMaxObserver")
-        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps)
-        kwargs = factory_kwargs or {}
-        self.register_buffer("min_val", torch.tensor(float("inf"), **kwargs))
-        self.register_buffer("max_val", torch.tensor(float("-inf"), **kwargs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Look at a tensor of any shape."""
-        if x.numel() > 0:
-            low, high = torch.aminmax(x.detach().to(self.min_val.dtype))
-            self._keep(*self._merged(low, high))
-        return x
-
-    def _merged(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.minimum(low, self.min_val), torch.maximum(high, self.max_val)
-
-    def reset_min_max_vals(self) -> None:
-        """Forget everything seen."""
-        self.min_val.fill_(float("inf"))
-        self.max_val.fill_(float("-inf"))
-
-
-class MovingAverageMinMaxObserver(MinMaxObserver):
-    """Moving averages of each tensor's minimum and maximum: value + averaging_constant * (new - value)."""
-
-    def __init__(
-        self,
-        averaging_constant: float = 0.01,
-        dtype: Any = quint8,
-        qscheme: Any = QScheme.per_tensor_affine,
-        reduce_range: bool = False,
-        quant_min: int | None = None,
-        quant_max: int | None = None,
-        factory_kwargs: dict[str, Any] | None = None,
-        eps: float = torch.finfo(torch.float32).eps,
-    ) -> None:
-        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps)
-        self.averaging_constant = averaging_constant
-
-    def _merged(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        if not self.calibrated:
-            return low, high
-        return (
-            self.min_val + self.averaging_constant * (low - self.min_val),
-            self.max_val + self.averaging_constant * (high - self.max_val),
-        )
-
-
-class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
-    """Minimum and maximum over everything seen, for each index of ch_axis."""
-
-    def __init__(
-        self,
-        ch_axis: int = 0,
-        dtype: Any = quint8,
-        qscheme: Any = QScheme.per_channel_affine,
-        reduce_range: bool = False,
-        quant_min: int | None = None,
-        quant_max: int | None = None,
-        factory_kwargs: dict[str, Any] | None = None,
-        eps: float = torch.finfo(torch.float32).eps,
-    ) -> None:
-        if not to_qscheme(qscheme).per_channel:
-            raise QuantizationError(f"{type(self).__name__} is per channel; {qscheme} needs MinMaxObserver")
-        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps)
-        self.ch_axis = ch_axis
-        kwargs = factory_kwargs or {}
-        self.register_buffer("min_val", torch.tensor([], **kwargs))
-        self.register_buffer("max_val", torch.tensor([], **kwargs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Look at a tensor whose axis ch_axis is the channel."""
-        if x.numel() > 0:
-            y = x.detach().to(self.min_val.dtype).transpose(0, self.ch_axis).flatten(1)
-            if x.dim() == 1:
-                y = y.reshape(-1, 1)
-            low, high = torch.aminmax(y, dim=1)
-            if self.min_val.numel() > 0:
-                low, high = self._merged(low, high)
-            self._keep(low, high)
-        return x
-
-    def _merged(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.minimum(low, self.min_val), torch.maximum(high, self.max_val)
-
-    def reset_min_max_vals(self) -> None:
-        """Forget everything seen."""
-        self.min_val.resize_(0)
-        self.max_val.resize_(0)
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
-        for name, buffer in (("min_val", self.min_val), ("max_val", self.max_val)):
-            value = state_dict.get(prefix + name)
-            if value is not None:
-                buffer.resize_(value.shape)
-        super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):
-    """Moving averages of each tensor's minimum and maximum, for each index of ch_axis."""
-
-    def __init__(
-        self,
-        averaging_constant: float = 0.01,
-        ch_axis: int = 0,
-        dtype: Any = quint8,
-        qscheme: Any = QScheme.per_channel_affine,
-        reduce_range: bool = False,
-        quant_min: int | None = None,
-        quant_max: int | None = None,
-        factory_kwargs: dict[str, Any] | None = None,
-        eps: float = torch.finfo(torch.float32).eps,
-    ) -> None:
-        super().__init__(ch_axis, dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps)
-        self.averaging_constant = averaging_constant
-
-    def _merged(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        return (
-            self.min_val + self.averaging_constant * (low - self.min_val),
-            self.max_val + self.averaging_constant * (high - self.max_val),
-        )
-
+from qsdk.qtensor import QScheme, qint8, quint8
+from qsdk.quantization.observer_base import ObserverBase, PartialObserver, UniformQuantizationObserverBase
+from qsdk.quantization.observer_histogram import HistogramObserver
+from qsdk.quantization.observer_min_max import (
+    MinMaxObserver,
+    MovingAverageMinMaxObserver,
+    MovingAveragePerChannelMinMaxObserver,
+    PerChannelMinMaxObserver,
+)
+from qsdk.quantization.observer_passive import (
+    FixedQParamsObserver,
+    NoopObserver,
+    PlaceholderObserver,
+    RecordingObserver,
+    ReuseInputObserver,
+)
 
 default_observer = MinMaxObserver.with_args(quant_min=0, quant_max=127)
+default_histogram_observer = HistogramObserver.with_args(quant_min=0, quant_max=127)
+default_placeholder_observer = PlaceholderObserver
+default_debug_observer = RecordingObserver
+default_reuse_input_observer = ReuseInputObserver
 default_weight_observer = MinMaxObserver.with_args(dtype=qint8, qscheme=QScheme.per_tensor_symmetric)
 default_per_channel_weight_observer = PerChannelMinMaxObserver.with_args(
     dtype=qint8, qscheme=QScheme.per_channel_symmetric
 )
+# Without -128 and with a larger lowest scale, for libraries whose kernels need that.
+weight_observer_range_neg_127_to_127 = default_weight_observer.with_args(quant_min=-127, quant_max=127, eps=2**-12)
+per_channel_weight_observer_range_neg_127_to_127 = default_per_channel_weight_observer.with_args(
+    quant_min=-127, quant_max=127, eps=2**-12
+)
+default_dynamic_quant_observer = PlaceholderObserver.with_args(
+    dtype=quint8, quant_min=0, quant_max=255, is_dynamic=True
+)
+default_float_qparams_observer = PerChannelMinMaxObserver.with_args(
+    dtype=quint8, qscheme=QScheme.per_channel_affine_float_qparams, ch_axis=0
+)
+default_float_qparams_observer_4bit = default_float_qparams_observer.with_args(quant_min=0, quant_max=15)
+default_fixed_qparams_range_neg1to1_observer = FixedQParamsObserver.with_args(scale=2.0 / 256.0, zero_point=128)
+default_fixed_qparams_range_0to1_observer = FixedQParamsObserver.with_args(scale=1.0 / 256.0, zero_point=0)
+default_symmetric_fixed_qparams_observer = default_fixed_qparams_range_neg1to1_observer
+default_affine_fixed_qparams_observer = default_fixed_qparams_range_0to1_observer
+
+__all__ = [
+    "FixedQParamsObserver",
+    "HistogramObserver",
+    "MinMaxObserver",
+    "MovingAverageMinMaxObserver",
+    "MovingAveragePerChannelMinMaxObserver",
+    "NoopObserver",
+    "ObserverBase",
+    "PartialObserver",
+    "PerChannelMinMaxObserver",
+    "PlaceholderObserver",
+    "RecordingObserver",
+    "ReuseInputObserver",
+    "UniformQuantizationObserverBase",
+    "default_affine_fixed_qparams_observer",
+    "default_debug_observer",
+    "default_dynamic_quant_observer",
+    "default_fixed_qparams_range_0to1_observer",
+    "default_fixed_qparams_range_neg1to1_observer",
+    "default_float_qparams_observer",
+    "default_float_qparams_observer_4bit",
+    "default_histogram_observer",
+    "default_observer",
+    "default_per_channel_weight_observer",
+    "default_placeholder_observer",
+    "default_reuse_input_observer",
+    "default_symmetric_fixed_qparams_observer",
+    "default_weight_observer",
+    "per_channel_weight_observer_range_neg_127_to_127",
+    "weight_observer_range_neg_127_to_127",
+]

@@ -1,19 +1,44 @@
-"""QConfig: which observers watch a layer's output and its weight."""
+"""QConfig: which observers, or fake quantize modules, watch a layer's output and its weight."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 from typing_extensions import Self
 
 from qsdk.errors import QuantizationError
-from qsdk.qtensor import qint8
+from qsdk.qtensor import qint8, quint8
+from qsdk.quantization.fake_quantize import (
+    FakeQuantize,
+    FusedMovingAvgObsFakeQuantize,
+    default_fake_quant,
+    default_fused_act_fake_quant,
+    default_fused_per_channel_wt_fake_quant,
+    default_fused_wt_fake_quant,
+    default_per_channel_weight_fake_quant,
+    default_weight_fake_quant,
+    fused_per_channel_wt_fake_quant_range_neg_127_to_127,
+    fused_wt_fake_quant_range_neg_127_to_127,
+)
 from qsdk.quantization.observer import (
+    HistogramObserver,
     MinMaxObserver,
+    MovingAverageMinMaxObserver,
+    NoopObserver,
+    PlaceholderObserver,
+    default_debug_observer,
+    default_dynamic_quant_observer,
+    default_float_qparams_observer,
+    default_float_qparams_observer_4bit,
     default_observer,
     default_per_channel_weight_observer,
+    default_placeholder_observer,
+    default_reuse_input_observer,
     default_weight_observer,
+    per_channel_weight_observer_range_neg_127_to_127,
+    weight_observer_range_neg_127_to_127,
 )
 
 
@@ -22,45 +47,157 @@ class _QConfigFields(NamedTuple):
     weight: Any
 
 
-Q = TypeVar("Q", bound="QConfig")
-
-
 class QConfig(_QConfigFields):
     """Constructors of the observers for a layer's output and its weight.
 
     Args:
-        activation, weight: observer classes, or with_args of them; not instances, because each layer gets its own
+        activation, weight: observer or fake quantize classes, or with_args of them; not instances, because each layer
+            gets its own
     """
 
     __slots__ = ()
 
     def __new__(cls, activation: Any, weight: Any) -> Self:
         if isinstance(activation, nn.Module) or isinstance(weight, nn.Module):
-            raise QuantizationError("QConfig takes observer classes, not instances; pass MyObserver.with_args(...)")
+            raise QuantizationError(
+                f"{cls.__name__} takes observer classes, not instances; pass MyObserver.with_args(...)"
+            )
         return super().__new__(cls, activation, weight)
 
 
+class QConfigDynamic(QConfig):
+    """QConfig for dynamic quantization, which observes weights only. QConfig itself does as well."""
+
+    __slots__ = ()
+
+    def __new__(cls, activation: Any = nn.Identity, weight: Any = nn.Identity) -> Self:
+        return super().__new__(cls, activation, weight)
+
+
+# Static quantization
 default_qconfig = QConfig(default_observer, default_weight_observer)
 default_per_channel_qconfig = QConfig(default_observer, default_per_channel_weight_observer)
+default_debug_qconfig = QConfig(default_debug_observer, default_weight_observer)
+default_reuse_input_qconfig = QConfig(default_reuse_input_observer, NoopObserver)
+default_quint8_weight_qconfig = QConfig(HistogramObserver, MinMaxObserver)
+_SYMMETRIC_QNNPACK_ACTIVATION = HistogramObserver.with_args(dtype=qint8, reduce_range=False, eps=2**-12)
+default_symmetric_qnnpack_qconfig = QConfig(_SYMMETRIC_QNNPACK_ACTIVATION, weight_observer_range_neg_127_to_127)
+default_per_channel_symmetric_qnnpack_qconfig = QConfig(
+    _SYMMETRIC_QNNPACK_ACTIVATION, per_channel_weight_observer_range_neg_127_to_127
+)
 
-# torch.ao's settings for these backends, with MinMaxObserver in place of its HistogramObserver.
+# Dynamic and weight-only quantization
+default_dynamic_qconfig = QConfig(default_dynamic_quant_observer, default_weight_observer)
+per_channel_dynamic_qconfig = QConfig(default_dynamic_quant_observer, default_per_channel_weight_observer)
+float16_dynamic_qconfig = QConfig(
+    PlaceholderObserver.with_args(dtype=torch.float16, is_dynamic=True),
+    PlaceholderObserver.with_args(dtype=torch.float16),
+)
+float16_static_qconfig = QConfig(
+    PlaceholderObserver.with_args(dtype=torch.float16), PlaceholderObserver.with_args(dtype=torch.float16)
+)
+float_qparams_weight_only_qconfig = QConfig(default_placeholder_observer, default_float_qparams_observer)
+float_qparams_weight_only_qconfig_4bit = QConfig(default_placeholder_observer, default_float_qparams_observer_4bit)
+default_weight_only_qconfig = QConfig(nn.Identity, default_weight_fake_quant)
+
+# Quantization-aware training
+default_qat_qconfig = QConfig(default_fake_quant, default_weight_fake_quant)
+default_qat_qconfig_v2 = QConfig(default_fused_act_fake_quant, default_fused_wt_fake_quant)
+default_activation_only_qconfig = QConfig(default_fake_quant, nn.Identity)
+_SYMMETRIC_QNNPACK_FAKE_QUANT = FusedMovingAvgObsFakeQuantize.with_args(
+    observer=MovingAverageMinMaxObserver, quant_min=-128, quant_max=127, dtype=qint8, eps=2**-12
+)
+default_symmetric_qnnpack_qat_qconfig = QConfig(_SYMMETRIC_QNNPACK_FAKE_QUANT, fused_wt_fake_quant_range_neg_127_to_127)
+default_per_channel_symmetric_qnnpack_qat_qconfig = QConfig(
+    _SYMMETRIC_QNNPACK_FAKE_QUANT, fused_per_channel_wt_fake_quant_range_neg_127_to_127
+)
+
+_REDUCED = HistogramObserver.with_args(reduce_range=True)
+_FULL = HistogramObserver.with_args(reduce_range=False)
 _DEFAULTS = {
-    "fbgemm": QConfig(MinMaxObserver.with_args(reduce_range=True), default_per_channel_weight_observer),
-    "x86": QConfig(MinMaxObserver.with_args(reduce_range=True), default_per_channel_weight_observer),
-    "qnnpack": QConfig(MinMaxObserver.with_args(reduce_range=False), default_weight_observer),
-    "qsdk": QConfig(MinMaxObserver.with_args(dtype=qint8), default_per_channel_weight_observer),
+    "qsdk": QConfig(HistogramObserver.with_args(dtype=qint8), default_per_channel_weight_observer),
+    "fbgemm": QConfig(_REDUCED, default_per_channel_weight_observer),
+    "x86": QConfig(_REDUCED, default_per_channel_weight_observer),
+    "onednn": QConfig(_FULL, default_per_channel_weight_observer),
+    "qnnpack": QConfig(_FULL, default_weight_observer),
 }
 
 
-def get_default_qconfig(backend: str = "qsdk") -> QConfig:
-    """The recommended settings of a backend.
+def get_default_qconfig(backend: str = "qsdk", version: int = 0) -> QConfig:
+    """The recommended settings of a backend, for static quantization.
 
     'qsdk' uses all 8 bits of activations and per-channel weights; take it unless results have to match another library.
-    'fbgemm' and 'x86' leave one bit of activations unused, 'qnnpack' has per-tensor weights.
+    'fbgemm' and 'x86' leave one bit of activations unused (which no kernel of qsdk needs), 'qnnpack' has per-tensor
+    weights.
 
     Raises:
-        QuantizationError: no such backend.
+        QuantizationError: no such backend or version.
     """
+    _check_backend(backend)
+    if version != 0:
+        raise QuantizationError(f"get_default_qconfig has version 0, not {version}")
+    return _DEFAULTS[backend]
+
+
+def get_default_qat_qconfig(backend: str = "qsdk", version: int | None = 1) -> QConfig:
+    """The recommended settings of a backend, for quantization-aware training.
+
+    Ranges as get_default_qconfig's; activations by moving averages, since a histogram takes too long in training.
+
+    Args:
+        backend: 'qsdk', 'fbgemm', 'x86', 'onednn' or 'qnnpack'
+        version: 1 uses FusedMovingAvgObsFakeQuantize, 0 and None FakeQuantize
+
+    Raises:
+        QuantizationError: no such backend or version.
+    """
+    _check_backend(backend)
+    if version not in (None, 0, 1):
+        raise QuantizationError(f"get_default_qat_qconfig has versions 0 and 1, not {version}")
+    signed = backend == "qsdk"
+    kind = FusedMovingAvgObsFakeQuantize if version == 1 else FakeQuantize
+    activation = kind.with_args(
+        observer=MovingAverageMinMaxObserver,
+        quant_min=-128 if signed else 0,
+        quant_max=127 if signed else 255,
+        dtype=qint8 if signed else quint8,
+        reduce_range=backend in ("fbgemm", "x86"),
+    )
+    per_channel = backend != "qnnpack"
+    if version == 1:
+        return QConfig(
+            activation, default_fused_per_channel_wt_fake_quant if per_channel else default_fused_wt_fake_quant
+        )
+    return QConfig(activation, default_per_channel_weight_fake_quant if per_channel else default_weight_fake_quant)
+
+
+def _check_backend(backend: str) -> None:
     if backend not in _DEFAULTS:
         raise QuantizationError(f"no default qconfig for backend '{backend}'; use one of {', '.join(_DEFAULTS)}")
-    return _DEFAULTS[backend]
+
+
+__all__ = [
+    "QConfig",
+    "QConfigDynamic",
+    "default_activation_only_qconfig",
+    "default_debug_qconfig",
+    "default_dynamic_qconfig",
+    "default_per_channel_qconfig",
+    "default_per_channel_symmetric_qnnpack_qat_qconfig",
+    "default_per_channel_symmetric_qnnpack_qconfig",
+    "default_qat_qconfig",
+    "default_qat_qconfig_v2",
+    "default_qconfig",
+    "default_quint8_weight_qconfig",
+    "default_reuse_input_qconfig",
+    "default_symmetric_qnnpack_qat_qconfig",
+    "default_symmetric_qnnpack_qconfig",
+    "default_weight_only_qconfig",
+    "float16_dynamic_qconfig",
+    "float16_static_qconfig",
+    "float_qparams_weight_only_qconfig",
+    "float_qparams_weight_only_qconfig_4bit",
+    "get_default_qat_qconfig",
+    "get_default_qconfig",
+    "per_channel_dynamic_qconfig",
+]

@@ -7,12 +7,16 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 from qsdk.errors import QuantizationError
 from qsdk.nn import intrinsic as nni
+from qsdk.nn import qat as nnqat
 from qsdk.nn import quantized as nnq
+from qsdk.nn.intrinsic import qat as nniqat
 from qsdk.nn.intrinsic import quantized as nniq
+from qsdk.quantization.observer_base import ObserverBase
 from qsdk.quantization.stubs import DeQuantStub, QuantStub, QuantWrapper
 
 _STATIC_MAPPING: dict[type[nn.Module], type[nn.Module]] = {
@@ -26,6 +30,24 @@ _STATIC_MAPPING: dict[type[nn.Module], type[nn.Module]] = {
     nni.ConvBn2d: nnq.Conv2d,
     nni.ConvBnReLU2d: nniq.ConvReLU2d,
     nni.LinearReLU: nniq.LinearReLU,
+    nni.LinearBn1d: nnq.Linear,
+    nnqat.Conv2d: nnq.Conv2d,
+    nnqat.Linear: nnq.Linear,
+    nniqat.ConvReLU2d: nniq.ConvReLU2d,
+    nniqat.ConvBn2d: nnq.Conv2d,
+    nniqat.ConvBnReLU2d: nniq.ConvReLU2d,
+    nniqat.LinearReLU: nniq.LinearReLU,
+    nniqat.LinearBn1d: nnq.Linear,
+}
+
+_QAT_MAPPING: dict[type[nn.Module], type[nn.Module]] = {
+    nn.Conv2d: nnqat.Conv2d,
+    nn.Linear: nnqat.Linear,
+    nni.ConvReLU2d: nniqat.ConvReLU2d,
+    nni.ConvBn2d: nniqat.ConvBn2d,
+    nni.ConvBnReLU2d: nniqat.ConvBnReLU2d,
+    nni.LinearReLU: nniqat.LinearReLU,
+    nni.LinearBn1d: nniqat.LinearBn1d,
 }
 
 # Swapped, but their outputs keep their input's parameters or are float.
@@ -35,6 +57,11 @@ _NOT_OBSERVED = (DeQuantStub, nn.ReLU6)
 def get_default_static_quant_module_mappings() -> dict[type[nn.Module], type[nn.Module]]:
     """Float module -> quantized module, for static quantization; a copy to extend and pass as `mapping`."""
     return dict(_STATIC_MAPPING)
+
+
+def get_default_qat_module_mappings() -> dict[type[nn.Module], type[nn.Module]]:
+    """Float module -> module with a fake quantized weight; a copy to extend and pass to prepare_qat."""
+    return dict(_QAT_MAPPING)
 
 
 def get_default_qconfig_propagation_list() -> set[type[nn.Module]]:
@@ -77,11 +104,15 @@ def _name_modules(model: nn.Module) -> None:
         module._qualified_name = name
 
 
-def _insert_observer(module: nn.Module, name: str) -> None:
+def _device(model: nn.Module) -> Any:
+    """Where modules without parameters, such as stubs, get their observers."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+def _insert_observer(module: nn.Module, name: str, device: Any) -> None:
     observer: Any = module.qconfig.activation()  # type: ignore[operator, union-attr]
     parameter = next(iter(module.parameters()), None)
-    if parameter is not None:
-        observer.to(parameter.device)
+    observer.to(device if parameter is None else parameter.device)
     observer.train(module.training)
     observer._qualified_name = name
     if isinstance(module, nnq.FloatFunctional):
@@ -91,7 +122,7 @@ def _insert_observer(module: nn.Module, name: str) -> None:
     module.register_forward_hook(_observe_output, prepend=True)
 
 
-def _add_observers(module: nn.Module, observed: set[type[nn.Module]], name: str, seen: set[int]) -> None:
+def _add_observers(module: nn.Module, observed: set[type[nn.Module]], name: str, seen: set[int], device: Any) -> None:
     if id(module) in seen:
         return
     seen.add(id(module))
@@ -99,12 +130,12 @@ def _add_observers(module: nn.Module, observed: set[type[nn.Module]], name: str,
     if type(module) in observed and qconfig is not None:
         if "activation_post_process" in module._modules and not isinstance(module, nnq.FloatFunctional):
             raise QuantizationError(f"layer '{name}' has an observer already; prepare the float model only once")
-        _insert_observer(module, name)
+        _insert_observer(module, name, device)
         return  # a fused module is observed as one
     if isinstance(module, nni._FusedModule):
         return
     for child_name, child in module.named_children():
-        _add_observers(child, observed, f"{name}.{child_name}" if name else child_name, seen)
+        _add_observers(child, observed, f"{name}.{child_name}" if name else child_name, seen, device)
 
 
 def prepare(
@@ -141,7 +172,47 @@ def prepare(
     observed |= set(observer_non_leaf_module_list or ()) | set(custom.values())
     _swap_custom(model, custom)
     _name_modules(model)
-    _add_observers(model, observed, "", set())
+    _add_observers(model, observed, "", set(), _device(model))
+    return model
+
+
+def prepare_qat(model: nn.Module, mapping: dict[Any, Any] | None = None, inplace: bool = False) -> nn.Module:
+    """Prepare for quantization-aware training: fake quantize every weight and every output that will be quantized.
+
+    Train the result, call eval() on it and convert it.
+
+    Args:
+        model: float model in training mode, fused in training mode; its `qconfig` attribute holds for all submodules
+            without one of their own
+        mapping: float module -> module with a fake quantized weight; the default one if None
+        inplace: change the model itself
+
+    Raises:
+        QuantizationError: the model is in eval mode, prepared already, or has a qconfig with observers in place of fake
+            quantize modules; names the layer.
+    """
+    if not model.training:
+        raise QuantizationError("prepare_qat: the model is in eval mode; call model.train() first, before fusing")
+    if not inplace:
+        model = copy.deepcopy(model)
+    propagate_qconfig_(model)
+    if not any(getattr(module, "qconfig", None) for module in model.modules()):
+        warnings.warn(
+            "prepare_qat: no module has a qconfig; set model.qconfig = get_default_qat_qconfig()", stacklevel=2
+        )
+    _name_modules(model)
+    _convert(model, get_default_qat_module_mappings() if mapping is None else mapping, {}, {})
+    _name_modules(model)
+    observed = get_default_qconfig_propagation_list() | set((mapping or {}).values())
+    _add_observers(model, observed, "", set(), _device(model))
+    for name, module in model.named_modules():
+        for attribute in ("weight_fake_quant", "activation_post_process"):
+            watcher = module._modules.get(attribute)
+            if isinstance(watcher, ObserverBase) and not hasattr(module, "fake_quant_enabled"):
+                raise QuantizationError(
+                    f"prepare_qat: the qconfig of layer '{name}' has a {type(watcher).__name__}, which does not fake "
+                    "quantize; use get_default_qat_qconfig() or FakeQuantize.with_args(observer=...)"
+                )
     return model
 
 
@@ -260,13 +331,33 @@ def quantize(
     return convert(model, mapping, inplace=True)
 
 
+def quantize_qat(
+    model: nn.Module,
+    run_fn: Callable[..., Any],
+    run_args: Any,
+    mapping: dict[Any, Any] | None = None,
+    inplace: bool = False,
+) -> nn.Module:
+    """Quantization-aware training in one call: prepare_qat, run_fn(model, *run_args) to train, convert."""
+    if not inplace:
+        model = copy.deepcopy(model)
+    model.train()
+    prepare_qat(model, inplace=True)
+    run_fn(model, *run_args)
+    model.eval()
+    return convert(model, mapping, inplace=True)
+
+
 __all__ = [
     "add_quant_dequant",
     "convert",
+    "get_default_qat_module_mappings",
     "get_default_qconfig_propagation_list",
     "get_default_static_quant_module_mappings",
     "prepare",
+    "prepare_qat",
     "propagate_qconfig_",
     "quantize",
+    "quantize_qat",
     "swap_module",
 ]

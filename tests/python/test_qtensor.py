@@ -218,8 +218,6 @@ def test_everything_else_names_dequant_stub():
     for function in (lambda: torch.softmax(q, 1), lambda: F.linear(q, torch.ones(2, 5)), lambda: torch.exp(q)):
         with pytest.raises(QuantizationError, match="DeQuantStub"):
             function()
-    with pytest.raises(QuantizationError, match="DeQuantStub"):
-        q[0]
     with pytest.raises(QuantizationError, match="dequantize"):
         q.to(torch.float16)
 
@@ -249,7 +247,58 @@ def test_copies(make):
     buffer = io.BytesIO()
     torch.save(q, buffer)
     buffer.seek(0)
-    for other in (copy.deepcopy(q), pickle.loads(pickle.dumps(q)), torch.load(buffer, weights_only=False), q.clone()):
+    loaded = torch.load(buffer, weights_only=False)
+    buffer.seek(0)
+    safe = torch.load(buffer, weights_only=True)
+    for other in (copy.deepcopy(q), pickle.loads(pickle.dumps(q)), loaded, safe, q.clone()):
         assert torch.equal(other.storage, q.storage) and other.qparams == q.qparams
         assert other.storage.data_ptr() != q.storage.data_ptr()
     assert "QTensor" in repr(q)
+
+
+INDICES = [0, -1, slice(1, 3), (slice(None), 1), (Ellipsis, 2), (1, Ellipsis, slice(0, 4, 2)), (0, 1, 2, 3), Ellipsis]
+
+
+@pytest.mark.parametrize("index", [*INDICES, None, (slice(None), [0, 2]), torch.tensor([1, 0])])
+@pytest.mark.parametrize("dtype", [qint8, quint8])
+def test_slicing(index, dtype):
+    q = example(dtype)
+    part = q[index]
+    assert torch.equal(part.int_repr(), q.int_repr()[index]) and part.qparams == q.qparams
+    assert part.storage.is_contiguous() and part.storage.data_ptr() != q.storage.data_ptr()
+
+
+@pytest.mark.parametrize("index", INDICES)
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_slicing_per_channel(index, axis):
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 4, 5)
+    count = x.shape[axis]
+    q = qt.quantize_per_channel(x, torch.rand(count) + 0.01, torch.arange(count), axis, qint8)
+    assert torch.equal(q[index].dequantize(), q.dequantize()[index])
+
+
+def test_parts_of_an_axis():
+    q = example()
+    reference = q.int_repr()
+    for function in (
+        lambda t: t.split(2, 3), lambda t: torch.split(t, [1, 2], 1), lambda t: t.chunk(2, -1),
+        lambda t: torch.chunk(t, 3, 1), lambda t: [t.narrow(1, 1, 2)], lambda t: [torch.select(t, -1, 0)],
+    ):  # fmt: skip
+        for part, expected in zip(function(q), function(reference), strict=True):
+            assert torch.equal(part.int_repr(), expected)
+    with pytest.raises(QuantizationError, match="use integers and slices"):
+        qt.quantize_per_channel(torch.randn(2, 3), [0.1, 0.2], [0, 0], 0, qint8)[[0]]
+
+
+def test_comparison():
+    q, other = example(), example(qint8, zero_point=-7)
+    x, y = q.dequantize(), other.dequantize()
+    for name in ("eq", "ne", "lt", "le", "gt", "ge"):
+        function = getattr(torch, name)
+        for left, right, expected in ((q, other, function(x, y)), (q, y, function(x, y)), (q, 0.1, function(x, 0.1))):
+            assert torch.equal(function(left, right), expected)
+        assert torch.equal(getattr(q, f"__{name}__")(other), function(x, y))
+    assert torch.equal(y > q, y > x) and torch.equal(q > 0.0, x > 0)
+    assert q.equal(q.clone()) and torch.equal(q, q.clone()) and not q.equal(other) and not torch.equal(q, other)
+    assert q != "text" and len({q, other}) == 2

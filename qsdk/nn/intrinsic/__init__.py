@@ -46,4 +46,10 @@ class LinearReLU(_FusedModule):
     _PARTS = (nn.Linear, nn.ReLU)
 
 
-__all__ = ["ConvBn2d", "ConvBnReLU2d", "ConvReLU2d", "LinearReLU"]
+class LinearBn1d(_FusedModule):
+    """Linear, BatchNorm1d."""
+
+    _PARTS = (nn.Linear, nn.BatchNorm1d)
+
+
+__all__ = ["ConvBn2d", "ConvBnReLU2d", "ConvReLU2d", "LinearBn1d", "LinearReLU"]

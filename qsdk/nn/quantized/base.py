@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from qsdk.errors import QsdkError, QuantizationError
 from qsdk.nn.quantized.functional import bind_constants
-from qsdk.qtensor import QParams, QTensor, qint8, quantize, quint8, to_qdtype, to_qscheme
+from qsdk.qtensor import QParams, QTensor, qint8, qint32, quantize, quint8, to_qdtype, to_qscheme
 
 
 def place_of(module: nn.Module) -> str:
@@ -19,11 +19,22 @@ def place_of(module: nn.Module) -> str:
 
 
 def observed_qparams(observer: Any, place: str) -> QParams:
-    """The parameters that an observer (or a fake quantize) chose.
+    """The parameters that an output's observer (or fake quantize) chose.
 
     Raises:
-        QuantizationError: it has seen no data, or data that is not finite; starts with `place`.
+        QuantizationError: it has seen no data, or data that is not finite, or it is per channel or of qint32; starts
+            with `place`.
     """
+    qparams = _observed_qparams(observer, place)
+    if qparams.per_channel or qparams.dtype is qint32:
+        raise QuantizationError(
+            f"{place}: its output would be {qparams.dtype!r} with {to_qscheme(observer.qscheme)!r}, but outputs are "
+            "qsdk.qint8 or qsdk.quint8, per tensor; change the activation observer of its qconfig"
+        )
+    return qparams
+
+
+def _observed_qparams(observer: Any, place: str) -> QParams:
     if observer is None or isinstance(observer, nn.Identity):
         raise QuantizationError(f"{place} has no observer; call prepare on the float model before convert")
     calibrated = getattr(observer, "calibrated", None)
@@ -35,12 +46,14 @@ def observed_qparams(observer: Any, place: str) -> QParams:
             f"{place} has seen no calibration data; run the prepared model on representative inputs before convert, or "
             "set the layer's qconfig to None"
         )
-    scale, zero_point = observer.calculate_qparams()
+    scale, zero_point = _chosen(observer, place)
     if not bool(torch.isfinite(torch.as_tensor(scale)).all()):
         raise QuantizationError(
             f"{place} has seen NaN or infinite calibration data (scale {scale}); remove it from the calibration inputs"
         )
     per_channel = to_qscheme(observer.qscheme).per_channel
+    if torch.as_tensor(zero_point).is_floating_point():
+        raise QuantizationError(f"{place}: float zero points are for embeddings only; use another qscheme")
     try:
         return QParams(
             scale,
@@ -54,6 +67,17 @@ def observed_qparams(observer: Any, place: str) -> QParams:
         raise QuantizationError(f"{place}: {error}") from None
 
 
+def _chosen(observer: Any, place: str) -> tuple[Tensor, Tensor]:
+    """Scale and zero point; those that a fake quantize used last, because training saw these."""
+    if hasattr(observer, "fake_quant_enabled") and hasattr(observer, "scale"):
+        return observer.scale, observer.zero_point
+    try:
+        scale, zero_point = observer.calculate_qparams()
+    except QsdkError as error:
+        raise QuantizationError(f"{place}: {error}") from None
+    return scale, zero_point
+
+
 def quantized_weight(module: nn.Module, weight: Tensor, place: str) -> tuple[Tensor, Tensor]:
     """int8 weights [O, ...] and their scales float32 [O], by the weight observer of the module's qconfig."""
     observer: Any = getattr(module, "weight_fake_quant", None)
@@ -61,9 +85,11 @@ def quantized_weight(module: nn.Module, weight: Tensor, place: str) -> tuple[Ten
         observer = module.qconfig.weight()  # type: ignore[operator, union-attr]
     if not bool(torch.isfinite(weight).all()):
         raise QuantizationError(f"{place} has weights that are NaN or infinite")
-    observer.to(weight.device)
-    observer(weight.detach().to(torch.float32))
-    qparams = observed_qparams(observer, f"{place}, weight")
+    # A fake quantize keeps the parameters that training saw; observing once more would move its average.
+    if not (hasattr(observer, "fake_quant_enabled") and getattr(observer, "calibrated", False)):
+        observer.to(weight.device)
+        observer(weight.detach().to(torch.float32))
+    qparams = _observed_qparams(observer, f"{place}, weight")
     if qparams.dtype is not qint8 or bool((torch.as_tensor(qparams.zero_point) != 0).any()):
         raise QuantizationError(
             f"{place}: weights are {qparams.dtype!r} with zero points that are not all 0; use a symmetric qscheme with "

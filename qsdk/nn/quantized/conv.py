@@ -111,6 +111,10 @@ def float_conv(mod: nn.Module) -> tuple[nn.Conv2d, Tensor, Tensor | None]:
     """The convolution inside a float or fused module, with batch norm folded into its weight and bias."""
     conv = mod[0] if isinstance(mod, nn.Sequential) else mod
     assert isinstance(conv, nn.Conv2d)
+    fold: Any = getattr(mod, "folded", None)
+    if fold is not None:  # quantization-aware: the very weight that training quantized
+        with torch.no_grad():
+            return (conv, *fold())
     if isinstance(mod, (nni.ConvBn2d, nni.ConvBnReLU2d)):
         norm = mod[1]
         assert isinstance(norm, nn.BatchNorm2d)

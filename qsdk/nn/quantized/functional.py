@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from qsdk.reference import constants
 __all__ = [
     "adaptive_avg_pool2d",
     "add",
+    "add_scalar",
     "avg_pool2d",
     "cat",
     "clamp",
@@ -35,6 +37,7 @@ __all__ = [
     "max_pool2d",
     "mean",
     "mul",
+    "mul_scalar",
     "permute",
     "quantize",
     "relu",
@@ -327,6 +330,59 @@ def lookup_table(input: QTensor, function: Callable[[Tensor], Tensor], output: Q
         raise QuantizationError(f"{error}{_where(name)}; check the calibration data") from None
     storage = torch.ops.qsdk.lookup_table.default(input.storage, table, output.scale, output.device_zero_point)
     return QTensor(storage, output)
+
+
+@dataclass(frozen=True)
+class _Affine:
+    """x * factor + offset; equal ones share their tables."""
+
+    factor: float
+    offset: float
+
+    def __call__(self, value: Tensor) -> Tensor:
+        return value * self.factor + self.offset
+
+
+def add_scalar(input: Any, value: float, name: str = "") -> Any:
+    """input + value. The zero point moves by value; where it would leave the range, the scale grows instead."""
+    if _traced((input,)):
+        return handle_torch_function(add_scalar, (input,), input, value, name=name)
+    source = need_qtensor(input, "add_scalar", name).qparams
+    low, high = _user_range(source)
+    zero_point = int(source.zero_point) - round(_number(value, "add_scalar", name) / source.scale)
+    scale = source.scale
+    if zero_point < low:
+        scale, zero_point = scale * (high - zero_point) / (high - low), low
+    elif zero_point > high:
+        scale, zero_point = scale * (zero_point - low) / (high - low), high
+    output = QParams(scale, zero_point, source.dtype, low, high)
+    return lookup_table(input, _Affine(1.0, float(value)), output, name)
+
+
+def mul_scalar(input: Any, value: float, name: str = "") -> Any:
+    """input * value. The scale is multiplied by |value|; a negative value mirrors the range."""
+    if _traced((input,)):
+        return handle_torch_function(mul_scalar, (input,), input, value, name=name)
+    source = need_qtensor(input, "mul_scalar", name).qparams
+    low, high = _user_range(source)
+    factor = _number(value, "mul_scalar", name)
+    scale, zero_point = source.scale * abs(factor), int(source.zero_point)
+    if factor == 0:
+        scale, zero_point = 1.0, min(max(0, low), high)
+    elif factor < 0:
+        zero_point = low + high - zero_point
+    return lookup_table(input, _Affine(factor, 0.0), QParams(scale, zero_point, source.dtype, low, high), name)
+
+
+def _user_range(qparams: QParams) -> tuple[int, int]:
+    offset = qparams.dtype.device_offset
+    return qparams.device_min + offset, qparams.device_max + offset
+
+
+def _number(value: Any, what: str, name: str) -> float:
+    if isinstance(value, (QTensor, Tensor)) or not math.isfinite(value):
+        raise QuantizationError(f"{what} takes a finite number{_where(name)}, not {value}")
+    return float(value)
 
 
 def _passes_as(source: QParams, output: QParams) -> bool:

@@ -25,6 +25,7 @@ class FloatFunctional(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.activation_post_process = nn.Identity()
+        self._had_scalar = False
 
     def forward(self, x: Any) -> NoReturn:
         """Refused."""
@@ -55,11 +56,13 @@ class FloatFunctional(nn.Module):
         return self._observed(torch.matmul(x, y))
 
     def add_scalar(self, x: Tensor, y: float) -> Tensor:
-        """x + y for a number y; not observed."""
+        """x + y for a number y; not observed, because the result's scale and zero point follow from x's."""
+        self._had_scalar = True
         return torch.add(x, y)
 
     def mul_scalar(self, x: Tensor, y: float) -> Tensor:
-        """x * y for a number y; not observed."""
+        """x * y for a number y; not observed, because the result's scale and zero point follow from x's."""
+        self._had_scalar = True
         return torch.mul(x, y)
 
 
@@ -96,13 +99,13 @@ class QFunctional(ObservedOutputModule):
         """Not supported yet."""
         self._unsupported("matmul")
 
-    def add_scalar(self, x: Any, y: float) -> NoReturn:
-        """Not supported yet."""
-        self._unsupported("add_scalar")
+    def add_scalar(self, x: Any, y: float) -> Any:
+        """x + y for a number y; scale and zero point follow from x's."""
+        return qF.add_scalar(x, y, name=self._qualified_name)
 
-    def mul_scalar(self, x: Any, y: float) -> NoReturn:
-        """Not supported yet."""
-        self._unsupported("mul_scalar")
+    def mul_scalar(self, x: Any, y: float) -> Any:
+        """x * y for a number y; scale and zero point follow from x's."""
+        return qF.mul_scalar(x, y, name=self._qualified_name)
 
     def _unsupported(self, what: str) -> NoReturn:
         raise UnsupportedOperatorError(
@@ -118,5 +121,8 @@ class QFunctional(ObservedOutputModule):
             QuantizationError: not calibrated, or not finite; names the layer.
         """
         result = cls()
-        result.output_qparams = observed_qparams(getattr(mod, "activation_post_process", None), place_of(mod))
+        observer = getattr(mod, "activation_post_process", None)
+        if getattr(mod, "_had_scalar", False) and getattr(observer, "calibrated", True) is False:
+            return result  # it has computed with numbers only, which needs no parameters of its own
+        result.output_qparams = observed_qparams(observer, place_of(mod))
         return result

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import Any
 
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_linear_bn_eval
+
+from qsdk.nn import intrinsic as nni
 from qsdk.nn.quantized import functional as qF
 from qsdk.nn.quantized.base import WeightedModule
 from qsdk.qtensor import QTensor
@@ -31,10 +36,27 @@ class Linear(WeightedModule):
         """
         linear = mod[0] if isinstance(mod, nn.Sequential) else mod
         assert isinstance(linear, nn.Linear)
-        result = cls(linear.in_features, linear.out_features, linear.bias is not None)
-        result._take_float(mod, linear.weight, linear.bias)
+        weight, bias = float_linear(mod)
+        result = cls(linear.in_features, linear.out_features, bias is not None)
+        result._take_float(mod, weight, bias)
         return result
 
     def extra_repr(self) -> str:
         """Sizes and output parameters."""
         return f"in_features={self.in_features}, out_features={self.out_features}, {super().extra_repr()}"
+
+
+def float_linear(mod: nn.Module) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of a float or fused module, with batch norm folded in."""
+    fold: Any = getattr(mod, "folded", None)
+    if fold is not None:  # quantization-aware: the very weight that training quantized
+        with torch.no_grad():
+            weight, bias = fold()
+            return weight, bias
+    linear: Any = mod[0] if isinstance(mod, nn.Sequential) else mod
+    if isinstance(mod, nni.LinearBn1d):
+        norm: Any = mod[1]
+        with torch.no_grad():
+            folded = fuse_linear_bn_eval(linear.eval(), norm.eval())
+        return folded.weight, folded.bias
+    return linear.weight, linear.bias

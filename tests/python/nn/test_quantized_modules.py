@@ -7,8 +7,10 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
+import qsdk
 import qsdk.nn.intrinsic.quantized as nniq
 import qsdk.nn.quantized as nnq
+import qsdk.quantization as tq
 from qsdk.errors import QsdkError, QuantizationError, UnsupportedOperatorError
 from qsdk.nn.quantized import functional as qF
 from qsdk.qtensor import QParams, qint8, quantize, quantize_per_channel, quint8
@@ -189,7 +191,12 @@ def test_refusals_name_the_layer():
     f = nnq.QFunctional()
     f._qualified_name = "block.f"
     a = quantized_input((2, 3))
-    for function in (lambda: f(a), lambda: f.matmul(a, a), lambda: f.add_scalar(a, 1.0), lambda: f.mul_scalar(a, 2.0)):
+    for function in (
+        lambda: f(a),
+        lambda: f.matmul(a, a),
+        lambda: f.add_scalar(a, a),
+        lambda: f.mul_scalar(a, float("inf")),
+    ):
         with pytest.raises(QsdkError, match="block.f"):
             function()
     with pytest.raises(QuantizationError, match="block.f.*QuantStub"):
@@ -216,3 +223,43 @@ def test_quantize_and_dequantize_modules():
     assert nnq.DeQuantize()(x) is x
     with pytest.raises(QuantizationError, match="quantized already"):
         module(q)
+
+
+@pytest.mark.parametrize("dtype, zero_point", [(quint8, 60), (qint8, -100), (qint8, 0)])
+@pytest.mark.parametrize("value", [0.0, 0.3, -0.25, 5.0, -40.0, 1000.0])
+def test_functions_of_a_number(dtype, zero_point, value):
+    q, f = quantized_input((4, 50), dtype, zero_point), nnq.QFunctional()
+    total, product = f.add_scalar(q, value), f.mul_scalar(q, value)
+    assert (total.dequantize() - (q.dequantize() + value)).abs().max() <= total.q_scale() / 2 * 1.001
+    assert torch.allclose(product.dequantize(), q.dequantize() * value, rtol=1e-5, atol=1e-6)
+    theirs = torch.quantize_per_tensor(
+        q.dequantize(), q.q_scale(), q.q_zero_point(), torch.quint8 if dtype is quint8 else torch.qint8
+    )
+    if value not in (0.0, 1000.0):  # 0: torch takes another scale; 1000: its zero point leaves int8's arithmetic
+        for ours, other in ((total, torch.ops.quantized.add_scalar(theirs, value)),
+                            (product, torch.ops.quantized.mul_scalar(theirs, value))):  # fmt: skip
+            assert ours.q_zero_point() == other.q_zero_point() and abs(ours.q_scale() / other.q_scale() - 1) < 1e-6
+
+
+def test_a_functional_that_only_sees_numbers_converts_and_exports(tmp_path):
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant = tq.QuantStub(), tq.DeQuantStub()
+            self.shift, self.fc = nnq.FloatFunctional(), nn.Linear(4, 3)
+
+        def forward(self, x):
+            x = self.shift.add_scalar(self.shift.mul_scalar(self.quant(x), -2.0), 0.5)
+            return self.dequant(self.fc(x))
+
+    model = Model().eval()
+    model.qconfig = tq.get_default_qconfig()
+    prepared = tq.prepare(model)
+    x = torch.randn(64, 4)
+    exact = prepared(x)
+    quantized = tq.convert(prepared)
+    assert (quantized(x) - exact).abs().max() < 0.1
+    report = qsdk.export(quantized, x[:1], tmp_path / "model.qsdk")
+    expected = quantized(x[:1]).tolist()
+    assert qsdk.reference.run(report.program, x[:1].numpy())[0].tolist() == expected
+    assert qsdk.Session(tmp_path / "model.qsdk").run(x[:1])[0].tolist() == expected

@@ -201,6 +201,69 @@ def test_fusing_what_cannot_be_fused(group, message):
         tq.fuse_modules(small(fuse=False), group)
 
 
+class Branching(nn.Module):
+    """A convolution whose ReLU comes after something else, and one whose result is used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.relu = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1), nn.ReLU()
+        self.c, self.twice, self.again = nn.Conv2d(1, 1, 1), nn.ReLU(), nn.ReLU()
+
+    def forward(self, x):
+        x = self.relu(self.b(self.a(x)))
+        x = self.c(x)
+        return self.again(self.twice(x) + x)
+
+
+@pytest.mark.parametrize(
+    "group, message",
+    [
+        (["a", "relu"], "'relu' does not follow 'a'"),
+        (["c", "twice"], "uses the result of 'c' elsewhere"),
+        (["c", "again"], "'again' does not follow 'c'"),
+    ],
+)
+def test_fusing_modules_that_are_not_adjacent(group, message):
+    with pytest.raises(QuantizationError, match=message):
+        tq.fuse_modules(Branching().eval(), group)
+    assert type(tq.fuse_modules(Branching().eval(), ["b", "relu"]).b) is nni.ConvReLU2d
+
+
+def test_fusing_a_module_that_runs_twice():
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))
+    model.append(model[1])
+    with pytest.raises(QuantizationError, match="'1' 2 times"):
+        tq.fuse_modules(model.eval(), ["0", "1"])
+
+
+def test_fusing_where_forward_cannot_be_traced():
+    class Data(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x) if x.sum() > 0 else x
+
+    assert type(tq.fuse_modules(Data(nn.Linear(2, 2), nn.ReLU()).eval(), ["0", "1"])[0]) is nni.LinearReLU
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_fusing_linear_and_batch_norm(training):
+    torch.manual_seed(0)
+    model = tq.QuantWrapper(nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4)))
+    for _ in range(5):
+        model(torch.randn(32, 6) * 2)
+    fused = tq.fuse_modules(model.train(training), ["module.0", "module.1"]).eval()
+    assert type(fused.module[0]) is (nni.LinearBn1d if training else nn.Linear)
+    x = torch.randn(64, 6)
+    exact = model.eval()(x)
+    assert torch.allclose(fused(x), exact, atol=1e-5)
+    fused.qconfig = tq.get_default_qconfig()
+    prepared = tq.prepare(fused)
+    prepared(x)
+    quantized = tq.convert(prepared)
+    assert type(quantized.module[0]) is nnq.Linear and signal_to_noise(exact, quantized(x)) > 30
+    with pytest.raises(QuantizationError, match="BatchNorm1d of 3 features"):
+        tq.fuse_modules(nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(3)).eval(), ["0", "1"])
+
+
 def test_training_mode_is_refused():
     model = small()
     model.body.train()
@@ -379,3 +442,48 @@ def test_per_layer_qconfig_and_propagation():
     plain = small()
     tq.propagate_qconfig_(plain, {"body": None, nn.ReLU6: None})
     assert plain.body[0].qconfig is None and plain.quant.qconfig is not None
+
+
+def one_linear(activation=None, weight=None):
+    model = tq.QuantWrapper(nn.Linear(3, 2)).eval()
+    model.qconfig = tq.get_default_qconfig()
+    default = tq.get_default_qconfig()
+    model.module.qconfig = tq.QConfig(activation or default.activation, weight or default.weight)
+    prepared = tq.prepare(model)
+    prepared(torch.randn(4, 3))
+    return tq.convert(prepared)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"activation": tq.PerChannelMinMaxObserver}, "layer 'module'.*per_channel_affine.*outputs are"),
+        ({"activation": tq.MinMaxObserver.with_args(dtype=torch.qint32)}, "layer 'module'.*qint32"),
+        ({"activation": tq.default_float_qparams_observer}, "layer 'module'.*float zero points"),
+        ({"activation": tq.default_placeholder_observer}, "layer 'module'.*PlaceholderObserver"),
+        ({"activation": nn.Identity}, "layer 'module'.*observer"),
+        ({"weight": tq.MinMaxObserver}, "layer 'module'.*symmetric"),
+        ({"weight": tq.default_per_channel_weight_observer.with_args(ch_axis=1)}, "layer 'module'.*ch_axis=0"),
+        ({"weight": tq.default_float_qparams_observer}, "layer 'module'.*float zero points"),
+        ({"weight": tq.default_dynamic_quant_observer}, "layer 'module'.*PlaceholderObserver"),
+    ],
+)
+def test_dtypes_and_qschemes_that_layers_lack_are_named(settings, message):
+    with pytest.raises(QuantizationError, match=message):
+        one_linear(**settings)
+
+
+@pytest.mark.parametrize("progress", [True, False, None])
+def test_calibration_helpers_and_their_progress_bar(progress, capsys):
+    batches = [torch.randn(4, 3) for _ in range(3)]
+    model = tq.QuantWrapper(nn.Linear(3, 2)).eval()
+    model.qconfig = tq.get_default_qconfig()
+    quantized = tq.convert(tq.calibrate(tq.prepare(model), batches, progress))
+    assert ("calibrate" in capsys.readouterr().err) == (progress is True)
+    pairs = [(batch, 0) for batch in batches]
+    others = [
+        tq.quantize(model, tq.calibrate, [[[batch] for batch in batches], progress]),
+        tq.quantize(model, tq.default_eval_fn, [pairs, progress]),
+    ]
+    for other in others:
+        assert torch.equal(other(batches[0]), quantized(batches[0]))

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 import torch.ao.quantization as ao
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import qsdk.qtensor as qt
 import qsdk.quantization as tq
 from qsdk.errors import QuantizationError
 from qsdk.qtensor import qint8
@@ -44,17 +45,45 @@ def compare(name, batches, **kwargs):
 @given(BATCHES, DTYPES, PER_TENSOR, RANGES, st.booleans())
 def test_min_max(batches, dtype, qscheme, quant_range, reduce_range):
     low, high = quant_range
-    settings = {"dtype": dtype, "qscheme": qscheme, "quant_min": low, "quant_max": high, "reduce_range": reduce_range}
-    compare("MinMaxObserver", batches, **settings)
-    compare("MovingAverageMinMaxObserver", batches, averaging_constant=0.3, **settings)
+    options = {"dtype": dtype, "qscheme": qscheme, "quant_min": low, "quant_max": high, "reduce_range": reduce_range}
+    compare("MinMaxObserver", batches, **options)
+    compare("MovingAverageMinMaxObserver", batches, averaging_constant=0.3, **options)
+
+
+@settings(max_examples=12)
+@given(BATCHES, DTYPES, PER_TENSOR, RANGES, st.booleans(), st.sampled_from([64, 200]))
+def test_histogram(batches, dtype, qscheme, quant_range, reduce_range, bins):
+    low, high = quant_range
+    options = {"dtype": dtype, "qscheme": qscheme, "quant_min": low, "quant_max": high, "reduce_range": reduce_range}
+    compare("HistogramObserver", batches, bins=bins, **options)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_histogram_of_shifting_distributions(seed):
+    torch.manual_seed(seed)
+    batches = []
+    for step in range(1 + seed % 4):
+        x = torch.randn(50, 40) * (1 + 0.3 * step) + 0.1 * seed
+        x = x * torch.exp(2 * torch.randn_like(x)) if seed % 3 == 0 else x  # a long tail
+        batches.append((x.relu() if seed % 2 else x).numpy())
+    compare("HistogramObserver", batches, dtype=torch.quint8, qscheme=torch.per_tensor_affine)
+    compare("HistogramObserver", batches, dtype=torch.qint8, qscheme=torch.per_tensor_symmetric, reduce_range=True)
+
+
+def test_histogram_gives_outliers_up():
+    torch.manual_seed(0)
+    x = torch.cat([torch.randn(300_000), torch.tensor([9.0, -9.0])])
+    histogram, min_max = tq.HistogramObserver(), tq.MinMaxObserver()
+    histogram(x), min_max(x)
+    assert histogram.calculate_qparams()[0] < 0.7 * min_max.calculate_qparams()[0]
 
 
 @given(BATCHES, DTYPES, PER_CHANNEL, RANGES, st.booleans(), st.integers(0, 1))
 def test_per_channel(batches, dtype, qscheme, quant_range, reduce_range, ch_axis):
     low, high = quant_range
-    settings = {"dtype": dtype, "qscheme": qscheme, "quant_min": low, "quant_max": high, "reduce_range": reduce_range}
-    compare("PerChannelMinMaxObserver", batches, ch_axis=ch_axis, **settings)
-    compare("MovingAveragePerChannelMinMaxObserver", batches, ch_axis=ch_axis, averaging_constant=0.3, **settings)
+    options = {"dtype": dtype, "qscheme": qscheme, "quant_min": low, "quant_max": high, "reduce_range": reduce_range}
+    compare("PerChannelMinMaxObserver", batches, ch_axis=ch_axis, **options)
+    compare("MovingAveragePerChannelMinMaxObserver", batches, ch_axis=ch_axis, averaging_constant=0.3, **options)
 
 
 @pytest.mark.parametrize("batch", [np.zeros((3, 4)), np.full((3, 4), 5.0), np.full((3, 4), -1e-12), np.zeros((0, 4))])
@@ -63,6 +92,8 @@ def test_degenerate_data(batch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         compare("MinMaxObserver", [batch], dtype=torch.quint8, qscheme=torch.per_tensor_affine)
+        compare("HistogramObserver", [batch], dtype=torch.quint8, qscheme=torch.per_tensor_affine)
+        compare("HistogramObserver", [batch, batch + 1], dtype=torch.quint8, qscheme=torch.per_tensor_affine)
         compare("PerChannelMinMaxObserver", [batch], dtype=torch.qint8, qscheme=torch.per_channel_symmetric)
 
 
@@ -76,7 +107,9 @@ def test_eps_is_the_lowest_scale():
     )
 
 
-@pytest.mark.parametrize("name", ["MinMaxObserver", "MovingAverageMinMaxObserver", "PerChannelMinMaxObserver"])
+@pytest.mark.parametrize(
+    "name", ["MinMaxObserver", "MovingAverageMinMaxObserver", "PerChannelMinMaxObserver", "HistogramObserver"]
+)
 def test_state_dict_round_trip(name):
     observer, fresh = getattr(tq, name)(), getattr(tq, name)()
     assert not observer.calibrated
@@ -86,8 +119,9 @@ def test_state_dict_round_trip(name):
         torch.equal(a, b) for a, b in zip(fresh.calculate_qparams(), observer.calculate_qparams(), strict=True)
     )
     assert set(observer.state_dict()) == set(getattr(ao, name)().state_dict())
-    fresh.reset_min_max_vals()
-    assert not fresh.calibrated
+    if name != "HistogramObserver":
+        fresh.reset_min_max_vals()
+        assert not fresh.calibrated
 
 
 def test_with_args():
@@ -118,7 +152,7 @@ def test_own_observers_plug_in():
 def test_data_that_is_not_finite_is_refused(value):
     x = torch.zeros(2, 3)
     x[1, 1] = value
-    for observer in (tq.MinMaxObserver(), tq.MovingAverageMinMaxObserver(), tq.PerChannelMinMaxObserver()):
+    for observer in (tq.MinMaxObserver(), tq.PerChannelMinMaxObserver(), tq.HistogramObserver()):
         with pytest.raises(QuantizationError, match="NaN or infinite"):
             observer(x)
 
@@ -134,6 +168,12 @@ def test_data_that_is_not_finite_is_refused(value):
         lambda: tq.MinMaxObserver(qscheme=torch.per_tensor_symmetric, reduce_range=True),
         lambda: tq.QConfig(tq.MinMaxObserver(), tq.default_weight_observer),
         lambda: tq.get_default_qconfig("cuda"),
+        lambda: tq.get_default_qconfig("qsdk", version=3),
+        lambda: tq.get_default_qat_qconfig("cuda"),
+        lambda: tq.get_default_qat_qconfig("qsdk", version=3),
+        lambda: tq.HistogramObserver(qscheme=torch.per_channel_affine),
+        lambda: tq.FixedQParamsObserver(1.0, 0, qscheme=torch.per_channel_affine),
+        lambda: tq.QConfigDynamic(weight=tq.MinMaxObserver()),
     ],
 )
 def test_settings_that_contradict_are_refused(make):
@@ -141,15 +181,115 @@ def test_settings_that_contradict_are_refused(make):
         make()
 
 
-@pytest.mark.parametrize("backend", ["fbgemm", "x86", "qnnpack"])
-def test_default_qconfigs_have_torch_s_settings(backend):
-    ours, theirs = tq.get_default_qconfig(backend), ao.get_default_qconfig(backend)
+def same_settings(mine, other):
+    """Whether two observers or fake quantizes, ours and torch's, have the same settings."""
+    if isinstance(other, torch.nn.Identity):
+        return isinstance(mine, torch.nn.Identity)
+    assert type(mine).__name__ == type(other).__name__
+    for name in ("quant_min", "quant_max", "averaging_constant", "ch_axis", "is_dynamic"):
+        if hasattr(mine, name) and hasattr(other, name):
+            assert getattr(mine, name) == getattr(other, name), name
+    for name in ("dtype", "qscheme"):
+        if hasattr(mine, name) and hasattr(other, name):
+            ours, theirs = getattr(mine, name), getattr(other, name)
+            assert getattr(ours, "value", str(ours)) == str(theirs).removeprefix("torch.") or ours == theirs
+    if hasattr(other, "eps"):
+        assert float(mine.eps) == float(other.eps)
+    if isinstance(other, ao.FakeQuantize):
+        assert same_settings(mine.activation_post_process, other.activation_post_process)
+    return True
+
+
+def compare_qconfigs(ours, theirs):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pairs = [(ours.activation(), theirs.activation()), (ours.weight(), theirs.weight())]
-    for mine, other in pairs:
+        for mine, other in zip(ours, theirs, strict=True):
+            assert same_settings(mine(), other())
+
+
+@pytest.mark.parametrize("backend", ["fbgemm", "x86", "qnnpack", "onednn"])
+def test_default_qconfigs_have_torch_s_settings(backend):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = ao.get_default_qconfig(backend)
+    compare_qconfigs(tq.get_default_qconfig(backend), theirs)
+    for version in (0, 1):
+        compare_qconfigs(
+            tq.get_default_qat_qconfig(backend, version), ao.get_default_qat_qconfig(backend, version=version)
+        )
+
+
+NAMED = [
+    "default_qconfig", "default_per_channel_qconfig", "default_debug_qconfig", "default_reuse_input_qconfig",
+    "default_quint8_weight_qconfig", "default_symmetric_qnnpack_qconfig", "default_dynamic_qconfig",
+    "default_per_channel_symmetric_qnnpack_qconfig", "per_channel_dynamic_qconfig", "float16_dynamic_qconfig",
+    "float16_static_qconfig", "float_qparams_weight_only_qconfig", "default_weight_only_qconfig", "default_qat_qconfig",
+    "default_qat_qconfig_v2", "default_activation_only_qconfig", "default_symmetric_qnnpack_qat_qconfig",
+    "default_per_channel_symmetric_qnnpack_qat_qconfig",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_qconfigs_have_torch_s_settings(name):
+    compare_qconfigs(getattr(tq, name), getattr(ao.qconfig, name))
+
+
+def test_our_own_qconfig_uses_all_bits():
+    for qconfig in (tq.get_default_qconfig(), tq.get_default_qat_qconfig()):
+        activation, weight = qconfig.activation(), qconfig.weight()
+        assert (activation.dtype, activation.quant_min, activation.quant_max) == (qint8, -128, 127)
+        assert weight.qscheme is qt.per_channel_symmetric and weight.dtype is qint8
+    assert type(tq.get_default_qconfig().activation()) is tq.HistogramObserver
+
+
+@pytest.mark.parametrize("kind", ["PlaceholderObserver", "NoopObserver", "RecordingObserver", "ReuseInputObserver"])
+def test_observers_that_choose_nothing(kind):
+    observer = getattr(tq, kind)()
+    x = torch.randn(3)
+    assert observer(x) is x
+    with pytest.raises(QuantizationError, match=f"{kind} chooses no scale"):
+        observer.calculate_qparams()
+    model = tq.QuantWrapper(torch.nn.Linear(3, 2)).eval()
+    model.qconfig = tq.get_default_qconfig()
+    model.module.qconfig = tq.QConfig(getattr(tq, kind), tq.default_weight_observer)
+    prepared = tq.prepare(model)
+    prepared(torch.randn(4, 3))
+    with pytest.raises(QuantizationError, match=f"layer 'module'.*{kind}"):
+        tq.convert(prepared)
+
+
+def test_recording_observer_keeps_copies():
+    observer = tq.RecordingObserver()
+    x = torch.ones(2)
+    observer(x)
+    x.zero_()
+    assert torch.equal(observer.get_tensor_value()[0], torch.ones(2))
+    assert tq.PlaceholderObserver(dtype=torch.float16).dtype is torch.float16
+
+
+def test_fixed_parameters():
+    for name in ("default_fixed_qparams_range_neg1to1_observer", "default_fixed_qparams_range_0to1_observer"):
+        mine, other = getattr(tq, name)(), getattr(ao, name)()
+        assert all(
+            float(a) == float(b) for a, b in zip(mine.calculate_qparams(), other.calculate_qparams(), strict=True)
+        )
         assert (mine.quant_min, mine.quant_max) == (other.quant_min, other.quant_max)
-        assert mine.dtype.value == str(other.dtype).removeprefix("torch.")
-        assert mine.qscheme.value == str(other.qscheme).removeprefix("torch.")
-    activation = tq.get_default_qconfig("qsdk").activation()
-    assert (activation.dtype, activation.quant_min, activation.quant_max) == (qint8, -128, 127)
+    model = tq.QuantWrapper(torch.nn.Linear(3, 2)).eval()
+    model.qconfig = tq.QConfig(tq.FixedQParamsObserver.with_args(scale=0.5, zero_point=9), tq.default_weight_observer)
+    quantized = tq.convert(tq.prepare(model))
+    assert (quantized.module.scale, quantized.module.zero_point, quantized.quant.scale) == (0.5, 9, 0.5)
+
+
+def test_own_subclass_of_an_observer_is_calibrated():
+    class Percentile(tq.MinMaxObserver):
+        def forward(self, x):
+            low, high = torch.quantile(x.detach(), torch.tensor([0.01, 0.99]))
+            super().forward(x.clamp(low, high))
+            return x
+
+    model = tq.QuantWrapper(torch.nn.Linear(3, 2)).eval()
+    model.qconfig = tq.QConfig(Percentile.with_args(dtype=qint8), tq.default_weight_observer)
+    prepared = tq.prepare(model)
+    x = torch.cat([torch.randn(500, 3), torch.full((1, 3), 1000.0)])
+    prepared(x)
+    assert tq.convert(prepared).quant.scale < 0.1
