@@ -192,3 +192,32 @@ class UniformQuantizationObserverBase(ObserverBase):
     def extra_repr(self) -> str:
         """What it has seen."""
         return f"min_val={self.min_val}, max_val={self.max_val}"
+
+
+class PerTensorObserver(UniformQuantizationObserverBase):
+    """An observer with one range, min_val..max_val, which is empty (inf..-inf) until something was seen."""
+
+    min_val: Tensor
+    max_val: Tensor
+
+    def __init__(
+        self,
+        dtype: Any = quint8,
+        qscheme: Any = QScheme.per_tensor_affine,
+        reduce_range: bool = False,
+        quant_min: int | None = None,
+        quant_max: int | None = None,
+        factory_kwargs: dict[str, Any] | None = None,
+        eps: float = torch.finfo(torch.float32).eps,
+    ) -> None:
+        if to_qscheme(qscheme).per_channel:
+            raise QuantizationError(f"{type(self).__name__} is per tensor; {qscheme} needs PerChannelMinMaxObserver")
+        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps)
+        kwargs = factory_kwargs or {}
+        self.register_buffer("min_val", torch.tensor(float("inf"), **kwargs))
+        self.register_buffer("max_val", torch.tensor(float("-inf"), **kwargs))
+
+    def reset_min_max_vals(self) -> None:
+        """Forget everything seen."""
+        self.min_val.fill_(float("inf"))
+        self.max_val.fill_(float("-inf"))

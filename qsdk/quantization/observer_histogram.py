@@ -14,20 +14,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from qsdk.errors import QuantizationError
-from qsdk.qtensor import QScheme, qint32, quint8, to_qscheme
-from qsdk.quantization.observer_base import UniformQuantizationObserverBase
+from qsdk.qtensor import qint32
+from qsdk.quantization.observer_base import PerTensorObserver
 from qsdk.reference.rounding import f32
 
 _SHARE = 1e-5  # of all values that one step of the search gives up
 _FINER = 16  # a histogram is split this much finer before it moves to another range
 
 
-class HistogramObserver(UniformQuantizationObserverBase):
+class HistogramObserver(PerTensorObserver):
     """A histogram of everything seen, per tensor; the range with the smallest squared quantization error.
 
     Args:
-        bins: of the histogram
+        bins: of the histogram; the other arguments are those of MinMaxObserver
 
     Buffers:
         histogram: float32 [bins], counts over min_val..max_val
@@ -36,25 +35,10 @@ class HistogramObserver(UniformQuantizationObserverBase):
 
     histogram: Tensor
 
-    def __init__(
-        self,
-        bins: int = 2048,
-        dtype: Any = quint8,
-        qscheme: Any = QScheme.per_tensor_affine,
-        reduce_range: bool = False,
-        quant_min: int | None = None,
-        quant_max: int | None = None,
-        factory_kwargs: dict[str, Any] | None = None,
-        eps: float = torch.finfo(torch.float32).eps,
-    ) -> None:
-        if to_qscheme(qscheme).per_channel:
-            raise QuantizationError(f"HistogramObserver is per tensor; {qscheme} needs PerChannelMinMaxObserver")
-        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps)
-        kwargs = factory_kwargs or {}
+    def __init__(self, bins: int = 2048, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.bins = bins
-        self.register_buffer("histogram", torch.zeros(bins, **kwargs))
-        self.register_buffer("min_val", torch.tensor(float("inf"), **kwargs))
-        self.register_buffer("max_val", torch.tensor(float("-inf"), **kwargs))
+        self.register_buffer("histogram", torch.zeros(bins, device=self.min_val.device, dtype=self.min_val.dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         """Look at a tensor of any shape."""

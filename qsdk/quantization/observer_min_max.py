@@ -9,28 +9,11 @@ from torch import Tensor
 
 from qsdk.errors import QuantizationError
 from qsdk.qtensor import QScheme, quint8, to_qscheme
-from qsdk.quantization.observer_base import UniformQuantizationObserverBase
+from qsdk.quantization.observer_base import PerTensorObserver, UniformQuantizationObserverBase
 
 
-class MinMaxObserver(UniformQuantizationObserverBase):
+class MinMaxObserver(PerTensorObserver):
     """Minimum and maximum over everything seen, per tensor."""
-
-    def __init__(
-        self,
-        dtype: Any = quint8,
-        qscheme: Any = QScheme.per_tensor_affine,
-        reduce_range: bool = False,
-        quant_min: int | None = None,
-        quant_max: int | None = None,
-        factory_kwargs: dict[str, Any] | None = None,
-        eps: float = torch.finfo(torch.float32).eps,
-    ) -> None:
-        if to_qscheme(qscheme).per_channel:
-            raise QuantizationError(f"{type(self).__name__} is per tensor; {qscheme} needs PerChannelMinMaxObserver")
-        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps)
-        kwargs = factory_kwargs or {}
-        self.register_buffer("min_val", torch.tensor(float("inf"), **kwargs))
-        self.register_buffer("max_val", torch.tensor(float("-inf"), **kwargs))
 
     def forward(self, x: Tensor) -> Tensor:
         """Look at a tensor of any shape."""
@@ -42,27 +25,16 @@ class MinMaxObserver(UniformQuantizationObserverBase):
     def _merged(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         return torch.minimum(low, self.min_val), torch.maximum(high, self.max_val)
 
-    def reset_min_max_vals(self) -> None:
-        """Forget everything seen."""
-        self.min_val.fill_(float("inf"))
-        self.max_val.fill_(float("-inf"))
-
 
 class MovingAverageMinMaxObserver(MinMaxObserver):
-    """Moving averages of each tensor's minimum and maximum: value + averaging_constant * (new - value)."""
+    """Moving averages of each tensor's minimum and maximum: value + averaging_constant * (new - value).
 
-    def __init__(
-        self,
-        averaging_constant: float = 0.01,
-        dtype: Any = quint8,
-        qscheme: Any = QScheme.per_tensor_affine,
-        reduce_range: bool = False,
-        quant_min: int | None = None,
-        quant_max: int | None = None,
-        factory_kwargs: dict[str, Any] | None = None,
-        eps: float = torch.finfo(torch.float32).eps,
-    ) -> None:
-        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps)
+    Args:
+        averaging_constant: the share of the new value; the other arguments are those of MinMaxObserver
+    """
+
+    def __init__(self, averaging_constant: float = 0.01, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.averaging_constant = averaging_constant
 
     def _merged(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,21 +97,14 @@ class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
 
 
 class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):
-    """Moving averages of each tensor's minimum and maximum, for each index of ch_axis."""
+    """Moving averages of each tensor's minimum and maximum, for each index of ch_axis.
 
-    def __init__(
-        self,
-        averaging_constant: float = 0.01,
-        ch_axis: int = 0,
-        dtype: Any = quint8,
-        qscheme: Any = QScheme.per_channel_affine,
-        reduce_range: bool = False,
-        quant_min: int | None = None,
-        quant_max: int | None = None,
-        factory_kwargs: dict[str, Any] | None = None,
-        eps: float = torch.finfo(torch.float32).eps,
-    ) -> None:
-        super().__init__(ch_axis, dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps)
+    Args:
+        averaging_constant: the share of the new value; the other arguments are those of PerChannelMinMaxObserver
+    """
+
+    def __init__(self, averaging_constant: float = 0.01, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.averaging_constant = averaging_constant
 
     def _merged(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:

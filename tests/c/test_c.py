@@ -1,4 +1,4 @@
-"""Runs test_core, the C core's own test, on this host and under QEMU."""
+"""Runs the C core's own tests on this host and under QEMU."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from qsdk.runtime.artifacts import EMULATORS, command
 FIXTURE = Path(__file__).parent / "fixture.py"
 
 
+@pytest.mark.parametrize("name", ["test_core", "test_damage"])
 @pytest.mark.parametrize(("target", "cpu"), [(target, cpu) for target in EMULATORS for cpu in EMULATORS[target]])
-def test_core(target: str, cpu: str, tmp_path: Path) -> None:
+def test_program(name: str, target: str, cpu: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, str(FIXTURE), str(tmp_path)], check=True)
     *emulator, _ = command(target, cpu)
-    program = Path(__file__).resolve().parents[2] / "build" / target / "test_core"
+    program = Path(__file__).resolve().parents[2] / "build" / target / name
     result = subprocess.run([*emulator, str(program), str(tmp_path)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.splitlines()[-1].endswith("passed, 0 failed")

@@ -25,7 +25,8 @@ def test_quantized_networks_stay_close_to_float(name, backend):
     x = torch.randn(4, *shape[1:])
     with torch.no_grad():
         exact = model(x)
-        assert torch.allclose(copy.deepcopy(model).fuse()(x), exact, atol=1e-4)
+        # Float algebra: batch norm's factor moves into the weights. Only quantized results are promised to the bit.
+        assert (copy.deepcopy(model).fuse()(x) - exact).abs().max() <= 1e-5 * exact.abs().max()
         model.fuse()
         model.qconfig = tq.get_default_qconfig(backend)
         prepared = tq.prepare(model)

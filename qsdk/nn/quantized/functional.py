@@ -255,21 +255,12 @@ def add(
         return handle_torch_function(
             add, (input, other), input, other, scale, zero_point, dtype, quant_min, quant_max, relu=relu, name=name
         )
-    a, b = need_qtensor(input, "add", name), need_qtensor(other, "add", name)
+
+    def multipliers(a: float, b: float, output: float) -> tuple[float, ...]:
+        return _constant(constants.rescale, a, output, name=name), _constant(constants.rescale, b, output, name=name)
+
     output = _output(scale, zero_point, dtype, quant_min, quant_max)
-    storage = torch.ops.qsdk.add.default(
-        a.storage,
-        b.storage,
-        _constant(constants.rescale, a.qparams.scale, output.scale, name=name),
-        _constant(constants.rescale, b.qparams.scale, output.scale, name=name),
-        a.qparams.device_zero_point,
-        b.qparams.device_zero_point,
-        output.scale,
-        output.device_zero_point,
-        _lowest(output, relu),
-        output.device_max,
-    )
-    return QTensor(storage, output)
+    return _binary("add", multipliers, input, other, output, relu, name)
 
 
 def mul(
@@ -288,12 +279,29 @@ def mul(
         return handle_torch_function(
             mul, (input, other), input, other, scale, zero_point, dtype, quant_min, quant_max, relu=relu, name=name
         )
-    a, b = need_qtensor(input, "mul", name), need_qtensor(other, "mul", name)
+
+    def multipliers(a: float, b: float, output: float) -> tuple[float, ...]:
+        return (_constant(constants.product_multiplier, a, b, output, name=name),)
+
     output = _output(scale, zero_point, dtype, quant_min, quant_max)
-    storage = torch.ops.qsdk.mul.default(
+    return _binary("mul", multipliers, input, other, output, relu, name)
+
+
+def _binary(
+    kind: str,
+    multipliers: Callable[[float, float, float], tuple[float, ...]],
+    input: Any,
+    other: Any,
+    output: QParams,
+    relu: bool,
+    name: str,
+) -> QTensor:
+    """The operator `kind` of two tensors; `multipliers` makes its constants from both scales and the output's."""
+    a, b = need_qtensor(input, kind, name), need_qtensor(other, kind, name)
+    storage = getattr(torch.ops.qsdk, kind).default(
         a.storage,
         b.storage,
-        _constant(constants.product_multiplier, a.qparams.scale, b.qparams.scale, output.scale, name=name),
+        *multipliers(a.qparams.scale, b.qparams.scale, output.scale),
         a.qparams.device_zero_point,
         b.qparams.device_zero_point,
         output.scale,

@@ -19,30 +19,18 @@ qrt_status qrt_check_max_pool2d(qrt_verify *v, const qrt_node *node) {
   return qrt_expect_same_qparams(v, node, &input, &output);
 }
 
+static void visit(const void *context, const qrt_pool_window *window, const qrt_pool2d_span *rows,
+                  const qrt_pool2d_span *columns, int8_t *output) {
+  const arguments *a = context;
+  (void)rows;
+  (void)columns;
+  a->kernel->max(window, output);
+}
+
 static void run(const void *pointer, void *scratch) {
   const arguments *a = pointer;
-  const qrt_pool2d_shape *s = &a->shape;
-  size_t in_row = (size_t)s->w.in * s->channels;
-  int8_t *output = a->output;
   (void)scratch;
-  for (size_t image = 0; image < s->batch; ++image) {
-    const int8_t *input = a->input + image * (size_t)s->h.in * in_row;
-    for (int64_t y = 0; y < s->h.out; ++y) {
-      qrt_pool2d_span rows = qrt_pool2d_window(&s->h, y);
-      for (int64_t x = 0; x < s->w.out; ++x, output += s->channels) {
-        qrt_pool2d_span columns = qrt_pool2d_window(&s->w, x);
-        qrt_pool_window window = {
-            .a = input + (size_t)rows.first * in_row + (size_t)columns.first * s->channels,
-            .rows = (size_t)rows.taps,
-            .columns = (size_t)columns.taps,
-            .row_stride = (size_t)s->h.dilation * in_row,
-            .column_stride = (size_t)s->w.dilation * s->channels,
-            .channels = s->channels,
-        };
-        a->kernel->max(&window, output);
-      }
-    }
-  }
+  qrt_run_pool2d(&a->shape, a->input, a->output, visit, a);
 }
 
 void qrt_prepare_max_pool2d(qrt_binder *binder, const qrt_node *node, qrt_step *step) {

@@ -65,3 +65,25 @@ void qrt_pool2d_read(const qrt_node *node, const qrt_pool2d_fields *fields, qrt_
   shape->h = (qrt_pool2d_axis){input.shape[1], output.shape[1], kernel[0], stride[0], padding[0], dilation[0]};
   shape->w = (qrt_pool2d_axis){input.shape[2], output.shape[2], kernel[1], stride[1], padding[1], dilation[1]};
 }
+
+void qrt_run_pool2d(const qrt_pool2d_shape *shape, const int8_t *input, int8_t *output, qrt_pool2d_visit *visit,
+                    const void *context) {
+  size_t in_row = (size_t)shape->w.in * shape->channels;
+  for (size_t image = 0; image < shape->batch; ++image, input += (size_t)shape->h.in * in_row) {
+    for (int64_t y = 0; y < shape->h.out; ++y) {
+      qrt_pool2d_span rows = qrt_pool2d_window(&shape->h, y);
+      for (int64_t x = 0; x < shape->w.out; ++x, output += shape->channels) {
+        qrt_pool2d_span columns = qrt_pool2d_window(&shape->w, x);
+        qrt_pool_window window = {
+            .a = input + (size_t)rows.first * in_row + (size_t)columns.first * shape->channels,
+            .rows = (size_t)rows.taps,
+            .columns = (size_t)columns.taps,
+            .row_stride = (size_t)shape->h.dilation * in_row,
+            .column_stride = (size_t)shape->w.dilation * shape->channels,
+            .channels = shape->channels,
+        };
+        visit(context, &window, &rows, &columns, output);
+      }
+    }
+  }
+}

@@ -230,8 +230,16 @@ def test_quantize_and_dequantize_modules():
 def test_functions_of_a_number(dtype, zero_point, value):
     q, f = quantized_input((4, 50), dtype, zero_point), nnq.QFunctional()
     total, product = f.add_scalar(q, value), f.mul_scalar(q, value)
-    assert (total.dequantize() - (q.dequantize() + value)).abs().max() <= total.q_scale() / 2 * 1.001
-    assert torch.allclose(product.dequantize(), q.dequantize() * value, rtol=1e-5, atol=1e-6)
+    real = q.q_scale() * (q.int_repr().double() - q.q_zero_point())
+    inverse = torch.tensor(1.0) / torch.tensor(total.q_scale())
+    steps = torch.round((real + value).float() * inverse) + total.q_zero_point()
+    low, high = (0, 255) if dtype is quint8 else (-128, 127)
+    assert torch.equal(total.int_repr().float(), steps.clamp(low, high))  # rule 6, then rule 1
+    # A product keeps the integers: the scale takes the factor's size, a negative factor mirrors the range.
+    same, mirrored = q.int_repr().int(), low + high - q.int_repr().int()
+    expected = torch.full_like(same, product.q_zero_point()) if value == 0 else same if value > 0 else mirrored
+    assert torch.equal(product.int_repr().int(), expected)
+    assert value == 0 or product.q_scale() == torch.tensor(q.q_scale() * abs(value)).item()
     theirs = torch.quantize_per_tensor(
         q.dequantize(), q.q_scale(), q.q_zero_point(), torch.quint8 if dtype is quint8 else torch.qint8
     )

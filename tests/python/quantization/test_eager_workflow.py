@@ -176,7 +176,11 @@ def test_fusing_changes_no_result_and_equals_torch_s(kinds):
     else:
         model = small(fuse=False)
     fused = tq.fuse_modules(model, kinds)
-    assert torch.allclose(fused(images()), model(images()), atol=1e-5)
+    x = images()
+    if "bn" in kinds:  # float algebra: batch norm's factor moves into the weight, so the roundings differ
+        assert (fused(x) - model(x)).abs().max() <= 1e-6 * model(x).abs().max()
+    else:
+        assert torch.equal(fused(x), model(x))
     theirs = ao.fuse_modules(model, kinds)
     ours, other = dict(fused.named_parameters()), dict(theirs.named_parameters())
     assert set(ours) == set(other) and all(torch.equal(ours[k], other[k]) for k in ours)
@@ -254,7 +258,7 @@ def test_fusing_linear_and_batch_norm(training):
     assert type(fused.module[0]) is (nni.LinearBn1d if training else nn.Linear)
     x = torch.randn(64, 6)
     exact = model.eval()(x)
-    assert torch.allclose(fused(x), exact, atol=1e-5)
+    assert (fused(x) - exact).abs().max() <= 1e-6 * exact.abs().max()  # float algebra, as above
     fused.qconfig = tq.get_default_qconfig()
     prepared = tq.prepare(fused)
     prepared(x)

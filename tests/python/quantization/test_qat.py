@@ -153,15 +153,16 @@ def test_conv_bn_agrees_with_torch_s(bias, frozen):
         ours.freeze_bn_stats(), theirs.freeze_bn_stats()
     for _ in range(3):
         x = images(8)
-        assert torch.allclose(ours(x), theirs(x), atol=1e-4)
-    assert torch.allclose(ours.bn.running_var, theirs.bn.running_var, rtol=1e-4)
+        # Training is float arithmetic, in another order than torch's; test_fake_quantize.py has the equal bits.
+        assert (ours(x) - theirs(x)).abs().max() <= 1e-6
+    assert torch.equal(ours.bn.running_var, theirs.bn.running_var)
     gradients = []
     for module in (ours, theirs):
         module.zero_grad()
         (module(x) * torch.linspace(-1, 1, 6)).sum().backward()
         gradients.append([p.grad for p in module.parameters()])
     for mine, other in zip(*gradients, strict=True):
-        assert torch.allclose(mine, other, rtol=1e-3, atol=1e-2)
+        assert (mine - other).abs().max() <= 1e-6 * max(1.0, *(g.abs().max() for g in gradients[1]))
 
 
 def test_a_channel_that_batch_norm_switches_off():

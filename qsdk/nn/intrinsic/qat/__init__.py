@@ -11,6 +11,7 @@ statistics; once they are frozen, and in eval mode, the folded layer runs as it 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -55,10 +56,8 @@ class BatchNormFolding(_Base):
     weight_fake_quant: nn.Module
     qconfig: Any
     freeze_bn: bool
+    _apply_weight: Callable[[Tensor, Tensor, Tensor | None], Tensor]
     _relu = False
-
-    def _apply_weight(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        raise NotImplementedError
 
     def _init_folding(self, norm: nn.Module, qconfig: Any, freeze_bn: bool) -> None:
         if getattr(norm, "running_var", None) is None:
