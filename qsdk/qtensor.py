@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from qsdk.dispatch import call
 from qsdk.errors import QuantizationError
 from qsdk.qparams import (
     QDType,
@@ -485,7 +486,8 @@ def quantize(input: Tensor, qparams: QParams) -> QTensor:
         )
     if qparams.per_channel or qparams.dtype is qint32:
         return _quantize_in_python(input, qparams)
-    storage = torch.ops.qsdk.quantize_per_tensor.default(
+    storage = call(
+        torch.ops.qsdk.quantize_per_tensor.default,
         input,
         inverse_scale(qparams.scale),
         qparams.scale,
@@ -544,7 +546,9 @@ def dequantize(input: QTensor) -> Tensor:
     """Rule 2: f32(scale * f32(q - zero_point)), float32."""
     qparams = input.qparams
     if qparams.dtype is not qint32 and not qparams.per_channel:
-        result: Tensor = torch.ops.qsdk.dequantize.default(input.storage, qparams.scale, qparams.device_zero_point)
+        result: Tensor = call(
+            torch.ops.qsdk.dequantize.default, input.storage, qparams.scale, qparams.device_zero_point
+        )
         return result
     scale = torch.as_tensor(qparams.scale, dtype=torch.float32, device=input.device)
     zero_point = torch.as_tensor(qparams.device_zero_point, device=input.device)

@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_flatten
 
 from qsdk.errors import CaptureError, QsdkError, UnsupportedOperatorError
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
-from qsdk.export.schema_tables import TABLES
+from qsdk.export.schema_tables import TABLES, UNIONS
 from qsdk.ops import OPERATORS
 from qsdk.qtensor import QTensor
 
@@ -188,6 +188,11 @@ class _Recorder(TorchDispatchMode):
     def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor) -> None:
         kind = func._schema.name.removeprefix("qsdk::")
         row = OPERATORS[kind]
+        if kind not in UNIONS["Operation"]:
+            raise UnsupportedOperatorError(
+                f"layer '{self.where}': the file format has no operator {kind} yet; leave the layer out of the "
+                "exported model"
+            )
         fields = {f.name for f in TABLES[kind]}
         bound = {a.name: args[i] if i < len(args) else kwargs.get(a.name) for i, a in enumerate(func._schema.arguments)}
         operands: list[int] = []

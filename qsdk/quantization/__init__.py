@@ -31,6 +31,11 @@ from qsdk.quantization.fuse import (
     fuse_known_modules,
     fuse_modules,
 )
+from qsdk.quantization.mappings import (
+    get_default_qat_module_mappings,
+    get_default_qconfig_propagation_list,
+    get_default_static_quant_module_mappings,
+)
 from qsdk.quantization.observer import (
     FixedQParamsObserver,
     HistogramObserver,
@@ -90,9 +95,6 @@ from qsdk.quantization.qconfig import (
 from qsdk.quantization.quantize import (
     add_quant_dequant,
     convert,
-    get_default_qat_module_mappings,
-    get_default_qconfig_propagation_list,
-    get_default_static_quant_module_mappings,
     prepare,
     prepare_qat,
     propagate_qconfig_,

@@ -12,61 +12,14 @@ from torch import nn
 
 from qsdk.errors import QuantizationError
 from qsdk.nn import intrinsic as nni
-from qsdk.nn import qat as nnqat
 from qsdk.nn import quantized as nnq
-from qsdk.nn.intrinsic import qat as nniqat
-from qsdk.nn.intrinsic import quantized as nniq
+from qsdk.quantization.mappings import (
+    get_default_qat_module_mappings,
+    get_default_qconfig_propagation_list,
+    get_default_static_quant_module_mappings,
+)
 from qsdk.quantization.observer_base import ObserverBase
-from qsdk.quantization.stubs import DeQuantStub, QuantStub, QuantWrapper
-
-_STATIC_MAPPING: dict[type[nn.Module], type[nn.Module]] = {
-    QuantStub: nnq.Quantize,
-    DeQuantStub: nnq.DeQuantize,
-    nn.Conv2d: nnq.Conv2d,
-    nn.Linear: nnq.Linear,
-    nn.ReLU6: nnq.ReLU6,
-    nnq.FloatFunctional: nnq.QFunctional,
-    nni.ConvReLU2d: nniq.ConvReLU2d,
-    nni.ConvBn2d: nnq.Conv2d,
-    nni.ConvBnReLU2d: nniq.ConvReLU2d,
-    nni.LinearReLU: nniq.LinearReLU,
-    nni.LinearBn1d: nnq.Linear,
-    nnqat.Conv2d: nnq.Conv2d,
-    nnqat.Linear: nnq.Linear,
-    nniqat.ConvReLU2d: nniq.ConvReLU2d,
-    nniqat.ConvBn2d: nnq.Conv2d,
-    nniqat.ConvBnReLU2d: nniq.ConvReLU2d,
-    nniqat.LinearReLU: nniq.LinearReLU,
-    nniqat.LinearBn1d: nnq.Linear,
-}
-
-_QAT_MAPPING: dict[type[nn.Module], type[nn.Module]] = {
-    nn.Conv2d: nnqat.Conv2d,
-    nn.Linear: nnqat.Linear,
-    nni.ConvReLU2d: nniqat.ConvReLU2d,
-    nni.ConvBn2d: nniqat.ConvBn2d,
-    nni.ConvBnReLU2d: nniqat.ConvBnReLU2d,
-    nni.LinearReLU: nniqat.LinearReLU,
-    nni.LinearBn1d: nniqat.LinearBn1d,
-}
-
-# Swapped, but their outputs keep their input's parameters or are float.
-_NOT_OBSERVED = (DeQuantStub, nn.ReLU6)
-
-
-def get_default_static_quant_module_mappings() -> dict[type[nn.Module], type[nn.Module]]:
-    """Float module -> quantized module, for static quantization; a copy to extend and pass as `mapping`."""
-    return dict(_STATIC_MAPPING)
-
-
-def get_default_qat_module_mappings() -> dict[type[nn.Module], type[nn.Module]]:
-    """Float module -> module with a fake quantized weight; a copy to extend and pass to prepare_qat."""
-    return dict(_QAT_MAPPING)
-
-
-def get_default_qconfig_propagation_list() -> set[type[nn.Module]]:
-    """Module types whose outputs prepare observes."""
-    return set(_STATIC_MAPPING) - set(_NOT_OBSERVED)
+from qsdk.quantization.stubs import QuantWrapper
 
 
 def propagate_qconfig_(module: nn.Module, qconfig_dict: dict[Any, Any] | None = None) -> None:
@@ -351,9 +304,6 @@ def quantize_qat(
 __all__ = [
     "add_quant_dequant",
     "convert",
-    "get_default_qat_module_mappings",
-    "get_default_qconfig_propagation_list",
-    "get_default_static_quant_module_mappings",
     "prepare",
     "prepare_qat",
     "propagate_qconfig_",

@@ -213,11 +213,8 @@ class ObservedOutputModule(QuantizedModule):
         return f"scale={self.scale}, zero_point={self.zero_point}, dtype={self.output_qparams.dtype!r}"
 
 
-class WeightedModule(ObservedOutputModule):
-    """A quantized module with int8 weights and a float bias.
-
-    The integer bias and the multipliers depend on the input's scale and zero point. They are computed when an input
-    with new parameters first arrives and are kept until weights, device or output parameters change.
+class WeightModule(QuantizedModule):
+    """A quantized module with int8 weights, symmetric per output channel, and a float bias.
 
     Buffers:
         qweight: int8 [O, ...]
@@ -230,22 +227,10 @@ class WeightedModule(ObservedOutputModule):
     float_bias: Tensor | None
     _relu = False  # a fused ReLU follows
 
-    def __init__(self, weight_shape: tuple[int, ...], bias: bool, output_qparams: QParams | None = None) -> None:
-        super().__init__(output_qparams)
-        self.register_buffer("qweight", torch.zeros(weight_shape, dtype=torch.int8))
-        self.register_buffer("weight_scale", torch.ones(weight_shape[0]))
-        self.register_buffer("float_bias", torch.zeros(weight_shape[0]) if bias else None)
-        self._bound: dict[Any, tuple[Tensor, Tensor, Tensor]] = {}
-
-    def bound_constants(self, input: QParams) -> tuple[Tensor, Tensor, Tensor]:
-        """(weight, bias int32, multiplier float32) for inputs with these parameters; the same objects every time."""
-        output = self.output_qparams
-        key = (input.scale, input.device_zero_point, output.scale)
-        if key not in self._bound:
-            self._bound[key] = bind_constants(
-                self.qweight, self.weight_scale, self.float_bias, input, output, place_of(self)
-            )
-        return self._bound[key]
+    def _init_weight(self, shape: tuple[int, ...], bias: bool) -> None:
+        self.register_buffer("qweight", torch.zeros(shape, dtype=torch.int8))
+        self.register_buffer("weight_scale", torch.ones(shape[0]))
+        self.register_buffer("float_bias", torch.zeros(shape[0]) if bias else None)
 
     def weight(self) -> QTensor:
         """The weights, quantized per output channel."""
@@ -270,21 +255,22 @@ class WeightedModule(ObservedOutputModule):
                 f"{place_of(self)}: weights of shape {list(weight.shape)}, but the layer needs "
                 f"{list(self.qweight.shape)}"
             )
-        self._bound.clear()
+        self._weights_changed()
         self.qweight = weight.storage.clone()
         self.weight_scale = torch.as_tensor(qparams.scale, dtype=torch.float32).expand(weight.shape[0]).clone()
         self.float_bias = None if bias is None else bias.detach().to(torch.float32).clone()
 
-    def _take_float(self, source: nn.Module, weight: Tensor, bias: Tensor | None) -> None:
-        """Weights and output parameters from a prepared float module."""
-        place = place_of(source)
+    def _take_weight(self, source: nn.Module, weight: Tensor, bias: Tensor | None) -> None:
+        """Path and weights of a float module; `weight` is [O, ...], quantized by its qconfig's observer."""
         self._qualified_name = source.__dict__.get("_qualified_name", "")
-        self.output_qparams = observed_qparams(getattr(source, "activation_post_process", None), place)
-        self.qweight, self.weight_scale = quantized_weight(source, weight, place)
+        self.qweight, self.weight_scale = quantized_weight(source, weight, place_of(source))
         self.float_bias = None if bias is None else bias.detach().to(torch.float32).clone()
 
+    def _weights_changed(self) -> None:
+        """Forget what was computed from the weights."""
+
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        self._bound.clear()
+        self._weights_changed()
         dtypes = {name: buffer.dtype for name, buffer in self._buffers.items() if buffer is not None}
         result = super()._apply(fn, recurse)
         # half() and double() move float buffers; scales and biases are float32 by definition.
@@ -304,10 +290,45 @@ class WeightedModule(ObservedOutputModule):
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
-        self._bound.clear()
+        self._weights_changed()
         super()._load_from_state_dict(
             state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
+
+
+class WeightedModule(WeightModule, ObservedOutputModule):
+    """A weight module whose output is quantized: rule 3.
+
+    The integer bias and the multipliers depend on the input's scale and zero point. They are computed when an input
+    with new parameters first arrives and are kept until weights, device or output parameters change.
+    """
+
+    def __init__(self, weight_shape: tuple[int, ...], bias: bool, output_qparams: QParams | None = None) -> None:
+        ObservedOutputModule.__init__(self, output_qparams)
+        self._init_weight(weight_shape, bias)
+        self._bound: dict[Any, tuple[Tensor, Tensor, Tensor]] = {}
+
+    def bound_constants(self, input: QParams) -> tuple[Tensor, Tensor, Tensor]:
+        """(weight, bias int32, multiplier float32) for inputs with these parameters; the same objects every time."""
+        output = self.output_qparams
+        key = (input.scale, input.device_zero_point, output.scale)
+        if key not in self._bound:
+            self._bound[key] = bind_constants(
+                self._operator_weight(), self.weight_scale, self.float_bias, input, output, place_of(self)
+            )
+        return self._bound[key]
+
+    def _operator_weight(self) -> Tensor:
+        """The weights in the shape that the operator takes."""
+        return self.qweight
+
+    def _take_float(self, source: nn.Module, weight: Tensor, bias: Tensor | None) -> None:
+        """Weights and output parameters from a prepared float module."""
+        self.output_qparams = observed_qparams(getattr(source, "activation_post_process", None), place_of(source))
+        self._take_weight(source, weight, bias)
+
+    def _weights_changed(self) -> None:
+        self._bound.clear()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_bound": {}}
