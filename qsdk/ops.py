@@ -26,7 +26,7 @@ class OperatorRow:
 
     Attributes:
         name: its name everywhere
-        rule: number of its rule in the numerics contract
+        rule: number of its rule in docs/numerics.md
         reference: the torch operator that defines it, on plain int8 tensors in torch's layout
         function: the QTensor-level function: computes constants and calls `reference` once
         modules: float modules that it stands for
@@ -71,9 +71,30 @@ _ROWS = (
         rule=3,
         reference=_qsdk.conv2d.default,
         function=qF.conv2d,
-        modules=(nn.Conv2d,),
+        modules=(nn.Conv1d, nn.Conv2d),
         layout="nhwc",
         constant_layouts={"weight": (0, 2, 3, 1)},
+    ),
+    OperatorRow(
+        name="conv3d",
+        rule=3,
+        reference=_qsdk.conv3d.default,
+        function=qF.conv3d,
+        modules=(nn.Conv3d,),
+    ),
+    OperatorRow(
+        name="conv_transpose2d",
+        rule=3,
+        reference=_qsdk.conv_transpose2d.default,
+        function=qF.conv_transpose_bound,
+        modules=(nn.ConvTranspose1d, nn.ConvTranspose2d),
+    ),
+    OperatorRow(
+        name="conv_transpose3d",
+        rule=3,
+        reference=_qsdk.conv_transpose3d.default,
+        function=qF.conv_transpose_bound,
+        modules=(nn.ConvTranspose3d,),
     ),
     OperatorRow(
         name="linear",
@@ -81,6 +102,48 @@ _ROWS = (
         reference=_qsdk.linear.default,
         function=qF.linear,
         modules=(nn.Linear,),
+    ),
+    OperatorRow(
+        name="matmul",
+        rule=15,
+        reference=_qsdk.matmul.default,
+        function=qF.matmul,
+        functions={qF.matmul: qF.matmul},
+    ),
+    OperatorRow(
+        name="batch_norm",
+        rule=14,
+        reference=_qsdk.batch_norm.default,
+        function=qF.batch_norm_bound,
+        modules=(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d),
+    ),
+    OperatorRow(
+        name="layer_norm",
+        rule=9,
+        reference=_qsdk.layer_norm.default,
+        function=qF.layer_norm_bound,
+        modules=(nn.LayerNorm,),
+    ),
+    OperatorRow(
+        name="group_norm",
+        rule=9,
+        reference=_qsdk.group_norm.default,
+        function=qF.group_norm_bound,
+        modules=(nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+    ),
+    OperatorRow(
+        name="softmax",
+        rule=9,
+        reference=_qsdk.softmax.default,
+        function=qF.softmax_bound,
+        modules=(nn.Softmax,),
+    ),
+    OperatorRow(
+        name="prelu",
+        rule=17,
+        reference=_qsdk.prelu.default,
+        function=qF.prelu_bound,
+        modules=(nn.PReLU,),
     ),
     OperatorRow(
         name="clamp",
@@ -122,6 +185,17 @@ _ROWS = (
         rule=6,
         reference=_qsdk.lookup_table.default,
         function=qF.lookup_table,
+        modules=(
+            nn.ELU,
+            nn.GELU,
+            nn.Hardsigmoid,
+            nn.Hardswish,
+            nn.LeakyReLU,
+            nn.Mish,
+            nn.SiLU,
+            nn.Sigmoid,
+            nn.Tanh,
+        ),
         in_place=True,
     ),
     OperatorRow(
@@ -137,8 +211,11 @@ _ROWS = (
         rule=7,
         reference=_qsdk.max_pool2d.default,
         function=qF.max_pool2d,
-        modules=(nn.MaxPool2d,),
+        modules=(nn.MaxPool1d, nn.MaxPool2d),
         functions={
+            torch.max_pool1d: qF.max_pool1d,
+            F.max_pool1d: qF.max_pool1d,
+            F.max_pool1d_with_indices: qF.max_pool1d,
             torch.max_pool2d: qF.max_pool2d,
             F.max_pool2d: qF.max_pool2d,
             F.max_pool2d_with_indices: qF.max_pool2d,
@@ -151,8 +228,8 @@ _ROWS = (
         rule=8,
         reference=_qsdk.avg_pool2d.default,
         function=qF.avg_pool2d,
-        modules=(nn.AvgPool2d,),
-        functions={F.avg_pool2d: qF.avg_pool2d},
+        modules=(nn.AvgPool1d, nn.AvgPool2d),
+        functions={F.avg_pool1d: qF.avg_pool1d, torch.avg_pool1d: qF.avg_pool1d, F.avg_pool2d: qF.avg_pool2d},
         qparams="shared",
         layout="nhwc",
     ),
@@ -161,8 +238,12 @@ _ROWS = (
         rule=8,
         reference=_qsdk.adaptive_avg_pool2d.default,
         function=qF.adaptive_avg_pool2d,
-        modules=(nn.AdaptiveAvgPool2d,),
-        functions={F.adaptive_avg_pool2d: qF.adaptive_avg_pool2d},
+        modules=(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d),
+        functions={
+            F.adaptive_avg_pool1d: qF.adaptive_avg_pool1d,
+            torch.adaptive_avg_pool1d: qF.adaptive_avg_pool1d,
+            F.adaptive_avg_pool2d: qF.adaptive_avg_pool2d,
+        },
         qparams="shared",
         layout="nhwc",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -11,6 +11,15 @@ from qsdk.nn import qat as nnqat
 from qsdk.nn import quantized as nnq
 from qsdk.nn.intrinsic import qat as nniqat
 from qsdk.nn.intrinsic import quantized as nniq
+from qsdk.quantization.fake_quantize import (
+    FakeQuantizeBase,
+    default_fixed_qparams_range_0to1_fake_quant,
+    default_fixed_qparams_range_neg1to1_fake_quant,
+)
+from qsdk.quantization.observer import (
+    default_fixed_qparams_range_0to1_observer,
+    default_fixed_qparams_range_neg1to1_observer,
+)
 from qsdk.quantization.stubs import DeQuantStub, QuantStub
 
 Mapping = dict[type[nn.Module], type[nn.Module]]
@@ -23,20 +32,51 @@ class _Row(NamedTuple):
         static: its quantized module
         qat: its module for quantization-aware training, which becomes `static` too
         observed: calibration observes its output; else the output keeps its input's parameters, or is float
+        fixed: (observer, fake quantize) of an output whose range is known, in place of the qconfig's
     """
 
     static: type[nn.Module]
     qat: type[nn.Module] | None = None
     observed: bool = True
+    fixed: tuple[Any, Any] | None = None
+
+
+_FROM_0_TO_1 = (default_fixed_qparams_range_0to1_observer, default_fixed_qparams_range_0to1_fake_quant)
+_FROM_NEG1_TO_1 = (default_fixed_qparams_range_neg1to1_observer, default_fixed_qparams_range_neg1to1_fake_quant)
 
 
 _ROWS: dict[type[nn.Module], _Row] = {
     QuantStub: _Row(nnq.Quantize),
     DeQuantStub: _Row(nnq.DeQuantize, observed=False),
     nnq.FloatFunctional: _Row(nnq.QFunctional),
+    nn.Conv1d: _Row(nnq.Conv1d),
     nn.Conv2d: _Row(nnq.Conv2d, nnqat.Conv2d),
+    nn.Conv3d: _Row(nnq.Conv3d),
+    nn.ConvTranspose1d: _Row(nnq.ConvTranspose1d),
+    nn.ConvTranspose2d: _Row(nnq.ConvTranspose2d),
+    nn.ConvTranspose3d: _Row(nnq.ConvTranspose3d),
     nn.Linear: _Row(nnq.Linear, nnqat.Linear),
+    nn.BatchNorm1d: _Row(nnq.BatchNorm1d),
+    nn.BatchNorm2d: _Row(nnq.BatchNorm2d),
+    nn.BatchNorm3d: _Row(nnq.BatchNorm3d),
+    nn.LayerNorm: _Row(nnq.LayerNorm),
+    nn.GroupNorm: _Row(nnq.GroupNorm),
+    nn.InstanceNorm1d: _Row(nnq.InstanceNorm1d),
+    nn.InstanceNorm2d: _Row(nnq.InstanceNorm2d),
+    nn.InstanceNorm3d: _Row(nnq.InstanceNorm3d),
     nn.ReLU6: _Row(nnq.ReLU6, observed=False),
+    nn.Dropout: _Row(nnq.Dropout, observed=False),
+    nn.ELU: _Row(nnq.ELU),
+    nn.GELU: _Row(nnq.GELU),
+    nn.Hardsigmoid: _Row(nnq.Hardsigmoid, fixed=_FROM_0_TO_1),
+    nn.Hardswish: _Row(nnq.Hardswish),
+    nn.LeakyReLU: _Row(nnq.LeakyReLU),
+    nn.Mish: _Row(nnq.Mish),
+    nn.PReLU: _Row(nnq.PReLU),
+    nn.SiLU: _Row(nnq.SiLU),
+    nn.Sigmoid: _Row(nnq.Sigmoid, fixed=_FROM_0_TO_1),
+    nn.Softmax: _Row(nnq.Softmax, fixed=_FROM_0_TO_1),
+    nn.Tanh: _Row(nnq.Tanh, fixed=_FROM_NEG1_TO_1),
     nni.ConvReLU2d: _Row(nniq.ConvReLU2d, nniqat.ConvReLU2d),
     nni.ConvBn2d: _Row(nnq.Conv2d, nniqat.ConvBn2d),
     nni.ConvBnReLU2d: _Row(nniq.ConvReLU2d, nniqat.ConvBnReLU2d),
@@ -60,6 +100,16 @@ def get_default_qconfig_propagation_list() -> set[type[nn.Module]]:
     """Module types whose outputs prepare observes."""
     rows = [(kind, row) for kind, row in _ROWS.items() if row.observed]
     return {kind for kind, _ in rows} | {row.qat for _, row in rows if row.qat is not None}
+
+
+def activation_observer(module: nn.Module) -> nn.Module:
+    """What watches a module's output: what its qconfig makes, or the fixed one of a function whose range is known."""
+    qconfig: Any = module.qconfig
+    observer: nn.Module = qconfig.activation()
+    row = _ROWS.get(type(module))
+    if row is not None and row.fixed is not None and hasattr(observer, "calculate_qparams"):
+        observer = row.fixed[isinstance(observer, FakeQuantizeBase)]()
+    return observer
 
 
 __all__ = [

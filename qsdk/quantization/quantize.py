@@ -14,6 +14,7 @@ from qsdk.errors import QuantizationError
 from qsdk.nn import intrinsic as nni
 from qsdk.nn import quantized as nnq
 from qsdk.quantization.mappings import (
+    activation_observer,
     get_default_qat_module_mappings,
     get_default_qconfig_propagation_list,
     get_default_static_quant_module_mappings,
@@ -63,7 +64,7 @@ def _device(model: nn.Module) -> Any:
 
 
 def _insert_observer(module: nn.Module, name: str, device: Any) -> None:
-    observer: Any = module.qconfig.activation()  # type: ignore[operator, union-attr]
+    observer: Any = activation_observer(module)
     parameter = next(iter(module.parameters()), None)
     observer.to(device if parameter is None else parameter.device)
     observer.train(module.training)

@@ -72,6 +72,69 @@ def lookup_table(
     return round_clamp(scaled, output_zero_point, output_min, output_max)
 
 
+def softmax_table(input_scale: float) -> Tensor:
+    """Rule 9: int32 [256], entry d is rne(2^23 * exp(-input_scale * d))."""
+    distance = torch.arange(256, dtype=torch.float64)
+    return torch.round(2.0**23 * torch.exp(-input_scale * distance)).to(torch.int32)
+
+
+def norm_epsilon(eps: float, input_scale: float) -> float:
+    """Rule 9: f32(eps / input_scale^2), within [2^-60, 2^60]."""
+    return min(max(f32(eps / input_scale**2), SCALE_MIN), SCALE_MAX)
+
+
+def norm_constants(weight: Tensor, bias: Tensor, output_scale: float) -> list[Tensor]:
+    """Rule 9: f32(weight / output_scale) and f32(bias / output_scale), float32 of their shape.
+
+    Raises:
+        ValueError: one of them is not finite, or beyond 2^60; names the channel.
+    """
+    so = torch.tensor(output_scale, dtype=torch.float32, device=weight.device)
+    return [_bounded(weight / so, "weight / output scale"), _bounded(bias / so, "bias / output scale")]
+
+
+def batch_norm_constants(
+    weight: Tensor,
+    bias: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    eps: float,
+    input_scale: float,
+    output_scale: float,
+) -> list[Tensor]:
+    """Rule 14's m and b, float32 [C]; all but the scales and eps are float32 [C].
+
+    Raises:
+        ValueError: a constant is not finite, or beyond 2^60; names the channel.
+    """
+    weight, bias, mean, variance = (v.to(torch.float64) for v in (weight, bias, mean, variance))
+    factor = weight / torch.sqrt(variance + eps)
+    offset = bias - mean * factor
+    return [
+        _bounded((input_scale * factor / output_scale).to(torch.float32), "multiplier"),
+        _bounded((offset / output_scale).to(torch.float32), "offset"),
+    ]
+
+
+def prelu_slopes(slope: Tensor, input_scale: float, output_scale: float) -> Tensor:
+    """Rule 17's n: f32(f32(input_scale * slope[c]) / output_scale), float32 [C].
+
+    Raises:
+        ValueError: one is not finite, or beyond 2^60; names the channel.
+    """
+    si, so = (torch.tensor(v, dtype=torch.float32, device=slope.device) for v in (input_scale, output_scale))
+    return _bounded(si * slope.detach().to(torch.float32) / so, "slope")
+
+
+def _bounded(values: Tensor, what: str) -> Tensor:
+    """`values`, if all are finite and of magnitudes up to 2^60."""
+    bad = ~(values.abs() <= SCALE_MAX).reshape(-1)
+    if bool(bad.any()):
+        channel = int(bad.nonzero()[0, 0])
+        raise ValueError(f"{what} of channel {channel} is {float(values.reshape(-1)[channel])}, beyond 2^60")
+    return values
+
+
 def requantize_constants(
     weight: Tensor,
     weight_scale: Tensor,

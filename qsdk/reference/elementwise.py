@@ -1,4 +1,4 @@
-"""Element by element: quantize_per_tensor, dequantize, clamp, add, mul, lookup_table. Rules 1, 2, 4, 5, 6, 7."""
+"""Element by element: quantize_per_tensor, dequantize, clamp, add, mul, lookup_table, prelu. Rules 1, 2, 4 to 7, 17."""
 
 import torch
 from torch import Tensor
@@ -146,3 +146,37 @@ def lookup_table(input: Tensor, table: Tensor, output_scale: float, output_zero_
 @fake("lookup_table")
 def _(input: Tensor, table: Tensor, output_scale: float, output_zero_point: int) -> Tensor:
     return input.new_empty(input.shape, dtype=torch.int8)
+
+
+@operator(
+    "(Tensor input, Tensor slope, float multiplier, int input_zero_point, float output_scale, int output_zero_point, "
+    "int output_min, int output_max) -> Tensor",
+)
+def prelu(
+    input: Tensor,
+    slope: Tensor,
+    multiplier: float,
+    input_zero_point: int,
+    output_scale: float,
+    output_zero_point: int,
+    output_min: int,
+    output_max: int,
+) -> Tensor:
+    """Rule 17: round(f32(input' * (input' >= 0 ? multiplier : slope[c]))). input int8 [N,C,...]; slope float32 [C]."""
+    value = centered(input, input_zero_point)
+    factor = torch.where(value >= 0, f32_tensor(multiplier, input), slope.reshape(-1, *[1] * (input.dim() - 2)))
+    return round_clamp(value * factor, output_zero_point, output_min, output_max).contiguous()
+
+
+@fake("prelu")
+def _(
+    input: Tensor,
+    slope: Tensor,
+    multiplier: float,
+    input_zero_point: int,
+    output_scale: float,
+    output_zero_point: int,
+    output_min: int,
+    output_max: int,
+) -> Tensor:
+    return input.new_empty(input.shape)

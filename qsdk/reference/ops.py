@@ -5,8 +5,9 @@ file's operator is that option; `<operand>_zero_point`, `<operand>_scale`, `outp
 describe tensors.
 """
 
-from qsdk.reference.conv import conv2d, linear
-from qsdk.reference.elementwise import add, clamp, dequantize, lookup_table, mul, quantize_per_tensor
+from qsdk.reference.conv import conv2d, conv3d, conv_transpose2d, conv_transpose3d, linear, matmul
+from qsdk.reference.elementwise import add, clamp, dequantize, lookup_table, mul, prelu, quantize_per_tensor
+from qsdk.reference.norm import batch_norm, group_norm, layer_norm, softmax
 from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mean
 from qsdk.reference.shape import cat, permute, reshape
 
@@ -14,16 +15,25 @@ __all__ = [
     "adaptive_avg_pool2d",
     "add",
     "avg_pool2d",
+    "batch_norm",
     "cat",
     "clamp",
     "conv2d",
+    "conv3d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "dequantize",
+    "group_norm",
+    "layer_norm",
     "linear",
     "lookup_table",
+    "matmul",
     "max_pool2d",
     "mean",
     "mul",
     "permute",
+    "prelu",
     "quantize_per_tensor",
     "reshape",
+    "softmax",
 ]

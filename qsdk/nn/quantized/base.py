@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from qsdk.errors import QsdkError, QuantizationError
-from qsdk.nn.quantized.functional import bind_constants
 from qsdk.qtensor import QParams, QTensor, qint8, qint32, quantize, quint8, to_qdtype, to_qscheme
+from qsdk.reference import constants
 
 
 def place_of(module: nn.Module) -> str:
@@ -129,6 +129,16 @@ class QuantizedModule(nn.Module):
             "its qconfig to None to leave it in float"
         )
 
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        dtypes = {name: buffer.dtype for name, buffer in self._buffers.items() if buffer is not None}
+        result = super()._apply(fn, recurse)
+        # half() and double() move float buffers; scales, biases and factors are float32 by definition.
+        for name, dtype in dtypes.items():
+            buffer = self._buffers[name]
+            if buffer is not None and buffer.dtype != dtype:
+                self._buffers[name] = buffer.to(dtype)
+        return result
+
 
 class ObservedOutputModule(QuantizedModule):
     """A quantized module whose output has a scale and zero point of its own."""
@@ -138,6 +148,11 @@ class ObservedOutputModule(QuantizedModule):
     def __init__(self, output_qparams: QParams | None = None) -> None:
         super().__init__()
         self.output_qparams = output_qparams or QParams(1.0, 0, quint8)
+
+    def _take_output(self, source: nn.Module) -> None:
+        """Path and output parameters of a prepared and calibrated float module."""
+        self._qualified_name = source.__dict__.get("_qualified_name", "")
+        self.output_qparams = observed_qparams(getattr(source, "activation_post_process", None), place_of(source))
 
     @property
     def scale(self) -> float:
@@ -213,6 +228,50 @@ class ObservedOutputModule(QuantizedModule):
         return f"scale={self.scale}, zero_point={self.zero_point}, dtype={self.output_qparams.dtype!r}"
 
 
+class BindingModule(ObservedOutputModule):
+    """A quantized module whose constants depend on its parameters and on its input's scale and zero point.
+
+    They are made when an input with new parameters first arrives, and kept until parameters, device or output change.
+    """
+
+    def __init__(self, output_qparams: QParams | None = None) -> None:
+        super().__init__(output_qparams)
+        self._bound: dict[Any, Any] = {}
+
+    def _bind(self, input: QParams) -> Any:
+        """The constants for inputs with these parameters; a ValueError says what is out of range."""
+        raise NotImplementedError
+
+    def bound_constants(self, input: QParams) -> Any:
+        """The constants for inputs with these parameters; the same objects every time."""
+        output = self.output_qparams
+        key = (input.scale, input.device_zero_point, output.scale, output.device_zero_point)
+        if key not in self._bound:
+            try:
+                self._bound[key] = self._bind(input)
+            except ValueError as error:
+                raise QuantizationError(
+                    f"{place_of(self)}: {error}; check its parameters and the calibration data"
+                ) from None
+        return self._bound[key]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__.get("_buffers", ()):
+            self._bound.clear()
+        super().__setattr__(name, value)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        self._bound.clear()
+        return super()._apply(fn, recurse)
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._bound.clear()
+        super()._load_from_state_dict(*args)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_bound": {}}
+
+
 class WeightModule(QuantizedModule):
     """A quantized module with int8 weights, symmetric per output channel, and a float bias.
 
@@ -255,7 +314,6 @@ class WeightModule(QuantizedModule):
                 f"{place_of(self)}: weights of shape {list(weight.shape)}, but the layer needs "
                 f"{list(self.qweight.shape)}"
             )
-        self._weights_changed()
         self.qweight = weight.storage.clone()
         self.weight_scale = torch.as_tensor(qparams.scale, dtype=torch.float32).expand(weight.shape[0]).clone()
         self.float_bias = None if bias is None else bias.detach().to(torch.float32).clone()
@@ -266,57 +324,25 @@ class WeightModule(QuantizedModule):
         self.qweight, self.weight_scale = quantized_weight(source, weight, place_of(source))
         self.float_bias = None if bias is None else bias.detach().to(torch.float32).clone()
 
-    def _weights_changed(self) -> None:
-        """Forget what was computed from the weights."""
 
-    def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        self._weights_changed()
-        dtypes = {name: buffer.dtype for name, buffer in self._buffers.items() if buffer is not None}
-        result = super()._apply(fn, recurse)
-        # half() and double() move float buffers; scales and biases are float32 by definition.
-        for name, dtype in dtypes.items():
-            buffer = self._buffers[name]
-            if buffer is not None and buffer.dtype != dtype:
-                self._buffers[name] = buffer.to(dtype)
-        return result
-
-    def _load_from_state_dict(
-        self,
-        state_dict: Any,
-        prefix: str,
-        local_metadata: Any,
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
-    ) -> None:
-        self._weights_changed()
-        super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-        )
-
-
-class WeightedModule(WeightModule, ObservedOutputModule):
-    """A weight module whose output is quantized: rule 3.
-
-    The integer bias and the multipliers depend on the input's scale and zero point. They are computed when an input
-    with new parameters first arrives and are kept until weights, device or output parameters change.
-    """
+class WeightedModule(WeightModule, BindingModule):
+    """A weight module whose output is quantized: rule 3."""
 
     def __init__(self, weight_shape: tuple[int, ...], bias: bool, output_qparams: QParams | None = None) -> None:
-        ObservedOutputModule.__init__(self, output_qparams)
+        BindingModule.__init__(self, output_qparams)
         self._init_weight(weight_shape, bias)
-        self._bound: dict[Any, tuple[Tensor, Tensor, Tensor]] = {}
 
-    def bound_constants(self, input: QParams) -> tuple[Tensor, Tensor, Tensor]:
-        """(weight, bias int32, multiplier float32) for inputs with these parameters; the same objects every time."""
-        output = self.output_qparams
-        key = (input.scale, input.device_zero_point, output.scale)
-        if key not in self._bound:
-            self._bound[key] = bind_constants(
-                self._operator_weight(), self.weight_scale, self.float_bias, input, output, place_of(self)
-            )
-        return self._bound[key]
+    def _bind(self, input: QParams) -> tuple[Tensor, Tensor, Tensor]:
+        """Weight, bias int32 and multiplier float32."""
+        weight, _, bias, multiplier = constants.requantize_constants(
+            self._operator_weight(),
+            self.weight_scale,
+            self.float_bias,
+            input.scale,
+            int(input.device_zero_point),
+            self.output_qparams.scale,
+        )
+        return weight, bias, multiplier
 
     def _operator_weight(self) -> Tensor:
         """The weights in the shape that the operator takes."""
@@ -324,11 +350,5 @@ class WeightedModule(WeightModule, ObservedOutputModule):
 
     def _take_float(self, source: nn.Module, weight: Tensor, bias: Tensor | None) -> None:
         """Weights and output parameters from a prepared float module."""
-        self.output_qparams = observed_qparams(getattr(source, "activation_post_process", None), place_of(source))
+        self._take_output(source)
         self._take_weight(source, weight, bias)
-
-    def _weights_changed(self) -> None:
-        self._bound.clear()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_bound": {}}

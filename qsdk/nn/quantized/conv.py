@@ -1,4 +1,7 @@
-"""Quantized convolution."""
+"""Quantized convolutions and transposed convolutions, in one, two and three dimensions.
+
+Those in one dimension are those in two on [N, C, 1, L].
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,105 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from typing_extensions import Self
 
 from qsdk.errors import UnsupportedOperatorError
-from qsdk.nn import intrinsic as nni
 from qsdk.nn.quantized import functional as qF
 from qsdk.nn.quantized.base import WeightedModule, place_of
+from qsdk.nn.quantized.functional.common import along
 from qsdk.qtensor import QTensor
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    return (int(value), int(value)) if isinstance(value, int) else (int(value[0]), int(value[1]))
+class Geometry:
+    """How a convolution's window moves; mixed into modules. Every tuple has one number per axis.
+
+    Attributes:
+        in_channels, out_channels, groups: as torch's
+        kernel_size, stride, dilation, output_padding: tuples
+        padding: a tuple, or 'same' or 'valid'
+    """
+
+    _axes: int
+
+    def _set_geometry(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        groups: int,
+        padding_mode: str,
+        output_padding: Any = 0,
+    ) -> None:
+        if padding_mode != "zeros":
+            raise UnsupportedOperatorError(f"{type(self).__name__} with padding_mode '{padding_mode}'; use 'zeros'")
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = tuple(along(kernel_size, self._axes))
+        self.stride = tuple(along(stride, self._axes))
+        self.padding = padding if isinstance(padding, str) else tuple(along(padding, self._axes))
+        self.dilation = tuple(along(dilation, self._axes))
+        self.output_padding = tuple(along(output_padding, self._axes))
+        self.groups = groups
+        self.padding_mode = padding_mode
+
+    def weight_shape(self) -> tuple[int, ...]:
+        """[out_channels, in_channels / groups, *kernel_size], for transposed convolutions too."""
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+
+    def padding_by_side(self) -> tuple[int, ...]:
+        """Padding at the begin of each axis, then at the end of each: of two axes top, left, bottom, right."""
+        if not isinstance(self.padding, str):
+            return self.padding * 2
+        if self.padding == "valid":
+            return (0, 0) * self._axes
+        # 'same': what does not split evenly goes to the end, as in PyTorch.
+        total = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+        return (*(t // 2 for t in total), *(t - t // 2 for t in total))
+
+    def _geometry(self) -> tuple[Any, ...]:
+        """The operator's arguments; of one axis, those of [N, C, 1, L]."""
+        sides = self.padding_by_side()
+        begin, end = sides[: self._axes], sides[self._axes :]
+        lifted = 1 if self._axes == 1 else 0
+        stride, dilation = ((1,) * lifted + v for v in (self.stride, self.dilation))
+        begin, end, extra = ((0,) * lifted + v for v in (begin, end, self.output_padding))
+        if self._transposed:
+            return stride, begin, extra, dilation, self.groups
+        return stride, begin + end, dilation, self.groups
+
+    _transposed = False
+
+    def geometry_repr(self) -> str:
+        """For extra_repr."""
+        extra = f", output_padding={self.output_padding}" if self._transposed else ""
+        return (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"padding={self.padding}{extra}, dilation={self.dilation}, groups={self.groups}"
+        )
+
+    @classmethod
+    def _of(cls, conv: Any, bias: bool, place: str) -> Self:
+        """A module of the geometry of a float convolution."""
+        if conv.padding_mode != "zeros":
+            raise UnsupportedOperatorError(
+                f"{place} has padding_mode '{conv.padding_mode}'; pad explicitly and use 'zeros', or set its qconfig "
+                "to None"
+            )
+        arguments = {
+            name: getattr(conv, name)
+            for name in ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
+        }
+        if cls._transposed:
+            arguments["output_padding"] = conv.output_padding
+        make: Any = cls
+        result: Self = make(**arguments, bias=bias)
+        return result
 
 
-class Conv2d(WeightedModule):
-    """2D convolution of [N, C, H, W] with int8 weights; arguments as torch.nn.Conv2d."""
-
+class _ConvNd(Geometry, WeightedModule):
     def __init__(
         self,
         in_channels: int,
@@ -34,91 +121,118 @@ class Conv2d(WeightedModule):
         bias: bool = True,
         padding_mode: str = "zeros",
     ) -> None:
-        if padding_mode != "zeros":
-            raise UnsupportedOperatorError(f"{type(self).__name__} with padding_mode '{padding_mode}'; use 'zeros'")
-        self_kernel = _pair(kernel_size)
-        super().__init__((out_channels, in_channels // groups, *self_kernel), bias)
-        self.in_channels = in_channels
-        self.out_channels = out_channels
-        self.kernel_size = self_kernel
-        self.stride = _pair(stride)
-        self.padding = padding if isinstance(padding, str) else _pair(padding)
-        self.dilation = _pair(dilation)
-        self.groups = groups
-        self.padding_mode = padding_mode
+        self._set_geometry(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode)
+        WeightedModule.__init__(self, self.weight_shape(), bias)
 
-    def padding_by_side(self) -> tuple[int, int, int, int]:
-        """Padding as top, left, bottom, right."""
-        if not isinstance(self.padding, str):
-            return (*self.padding, *self.padding)
-        if self.padding == "valid":
-            return (0, 0, 0, 0)
-        # 'same': what does not split evenly goes to the end, as in PyTorch.
-        total = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
-        before = [t // 2 for t in total]
-        return (before[0], before[1], total[0] - before[0], total[1] - before[1])
+    def _operator_weight(self) -> Tensor:
+        return self.qweight.unsqueeze(2) if self._axes == 1 else self.qweight
 
     def forward(self, input: QTensor) -> QTensor:
-        """[N, C, H, W] to [N, O, OH, OW]."""
+        """[N, C, ...] to [N, O, ...]."""
         input = self.need_qtensor(input)
-        return qF.conv2d_bound(
-            input,
-            self.bound_constants(input.qparams),
-            self.stride,
-            self.padding_by_side(),
-            self.dilation,
-            self.groups,
-            self.output_qparams,
-            self._relu,
-        )
+        bound = self.bound_constants(input.qparams)
+        convolve: Any = qF.conv_transpose_bound if self._transposed else qF.conv_bound
+        if self._axes == 1:
+            input = qF.unsqueeze(qF.need_rank(input, 3, type(self).__name__), 2)
+        result = convolve(input, bound, *self._geometry(), self.output_qparams, self._relu)
+        return qF.squeeze(result, 2) if self._axes == 1 else result
 
     @classmethod
-    def from_float(cls, mod: nn.Module) -> Conv2d:
-        """From a prepared and calibrated nn.Conv2d or fused convolution.
+    def from_float(cls, mod: nn.Module) -> Self:
+        """From a prepared and calibrated float or fused convolution.
 
         Raises:
             QuantizationError: not calibrated, or not finite; names the layer.
             UnsupportedOperatorError: a padding_mode other than zeros.
         """
         conv, weight, bias = float_conv(mod)
-        if conv.padding_mode != "zeros":
-            raise UnsupportedOperatorError(
-                f"{place_of(mod)} has padding_mode '{conv.padding_mode}'; pad explicitly and use 'zeros', or set its "
-                "qconfig to None"
-            )
-        result = cls(
-            conv.in_channels,
-            conv.out_channels,
-            conv.kernel_size,
-            conv.stride,
-            conv.padding,
-            conv.dilation,
-            conv.groups,
-            bias is not None,
-        )
+        result = cls._of(conv, bias is not None, place_of(mod))
         result._take_float(mod, weight, bias)
         return result
 
     def extra_repr(self) -> str:
         """Geometry and output parameters."""
-        return (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"padding={self.padding}, dilation={self.dilation}, groups={self.groups}, {super().extra_repr()}"
+        return f"{self.geometry_repr()}, {super().extra_repr()}"
+
+
+class Conv1d(_ConvNd):
+    """1D convolution of [N, C, L] with int8 weights; arguments as torch.nn.Conv1d."""
+
+    _axes = 1
+
+
+class Conv2d(_ConvNd):
+    """2D convolution of [N, C, H, W] with int8 weights; arguments as torch.nn.Conv2d."""
+
+    _axes = 2
+
+
+class Conv3d(_ConvNd):
+    """3D convolution of [N, C, D, H, W] with int8 weights; arguments as torch.nn.Conv3d."""
+
+    _axes = 3
+
+
+class _ConvTransposeNd(_ConvNd):
+    """Weights are [O, I/groups, ...], with one scale per output channel; torch's own are [I, O/groups, ...]."""
+
+    _transposed = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+    ) -> None:
+        self._set_geometry(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode, output_padding
         )
+        WeightedModule.__init__(self, self.weight_shape(), bias)
 
 
-def float_conv(mod: nn.Module) -> tuple[nn.Conv2d, Tensor, Tensor | None]:
-    """The convolution inside a float or fused module, with batch norm folded into its weight and bias."""
-    conv = mod[0] if isinstance(mod, nn.Sequential) else mod
-    assert isinstance(conv, nn.Conv2d)
+class ConvTranspose1d(_ConvTransposeNd):
+    """1D transposed convolution of [N, C, L] with int8 weights [O, I/groups, K]; as torch.nn.ConvTranspose1d."""
+
+    _axes = 1
+
+
+class ConvTranspose2d(_ConvTransposeNd):
+    """2D transposed convolution with int8 weights [O, I/groups, KH, KW]; arguments as torch.nn.ConvTranspose2d."""
+
+    _axes = 2
+
+
+class ConvTranspose3d(_ConvTransposeNd):
+    """3D transposed convolution with int8 weights [O, I/groups, KD, KH, KW]; as torch.nn.ConvTranspose3d."""
+
+    _axes = 3
+
+
+def float_conv(mod: nn.Module) -> tuple[nn.Module, Tensor, Tensor | None]:
+    """The convolution inside a float or fused module, its weight [O, I/groups, ...] and bias, batch norm folded in."""
+    conv: Any = mod[0] if isinstance(mod, nn.Sequential) else mod
     fold: Any = getattr(mod, "folded", None)
     if fold is not None:  # quantization-aware: the very weight that training quantized
         with torch.no_grad():
             return (conv, *fold())
-    if isinstance(mod, (nni.ConvBn2d, nni.ConvBnReLU2d)):
-        norm = mod[1]
-        assert isinstance(norm, nn.BatchNorm2d)
+    source: Any = conv
+    if isinstance(mod, nn.Sequential) and isinstance(mod[1], nn.modules.batchnorm._BatchNorm):
         with torch.no_grad():
-            folded = fuse_conv_bn_eval(conv.eval(), norm.eval())
-        return conv, folded.weight, folded.bias
-    return conv, conv.weight, conv.bias
+            source = fuse_conv_bn_eval(conv.eval(), mod[1].eval())
+    return conv, by_output_channel(conv, source.weight), source.bias
+
+
+def by_output_channel(conv: Any, weight: Tensor) -> Tensor:
+    """A convolution's weight as [O, I/groups, ...]; a transposed one has it as [I, O/groups, ...]."""
+    if not conv.transposed:
+        return weight
+    inputs, outputs, *kernel = weight.shape
+    grouped = weight.reshape(conv.groups, inputs // conv.groups, outputs, *kernel).transpose(1, 2)
+    return grouped.reshape(outputs * conv.groups, inputs // conv.groups, *kernel)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from qsdk.errors import QuantizationError, UnsupportedOperatorError
+from qsdk.errors import QuantizationError
 from qsdk.nn.quantized import functional as qF
 from qsdk.nn.quantized.base import ObservedOutputModule, observed_qparams, place_of
 
@@ -95,9 +95,9 @@ class QFunctional(ObservedOutputModule):
         """Join tensors along dim; those with other parameters are requantized by a table."""
         return qF.cat(list(x), dim, *self._tail(), name=self._qualified_name)
 
-    def matmul(self, x: Any, y: Any) -> NoReturn:
-        """Not supported yet."""
-        self._unsupported("matmul")
+    def matmul(self, x: Any, y: Any) -> Any:
+        """x @ y: [..., M, K] times [..., K, N]."""
+        return qF.matmul(x, y, *self._tail(), name=self._qualified_name)
 
     def add_scalar(self, x: Any, y: float) -> Any:
         """x + y for a number y; scale and zero point follow from x's."""
@@ -106,12 +106,6 @@ class QFunctional(ObservedOutputModule):
     def mul_scalar(self, x: Any, y: float) -> Any:
         """x * y for a number y; scale and zero point follow from x's."""
         return qF.mul_scalar(x, y, name=self._qualified_name)
-
-    def _unsupported(self, what: str) -> NoReturn:
-        raise UnsupportedOperatorError(
-            f"{place_of(self)}: {what} has no quantized counterpart yet; set the layer's qconfig to None and insert a "
-            "DeQuantStub before it"
-        )
 
     @classmethod
     def from_float(cls, mod: nn.Module) -> QFunctional:

@@ -36,12 +36,16 @@ def need_qtensor(value: Any, what: str, name: str = "") -> QTensor:
     return value
 
 
-def need_4d(value: Any, what: str) -> QTensor:
-    """As need_qtensor, of shape [N, C, H, W]."""
+_LAYOUTS = {3: "[N, C, L]", 4: "[N, C, H, W]", 5: "[N, C, D, H, W]"}
+
+
+def need_rank(value: Any, rank: int, what: str) -> QTensor:
+    """As need_qtensor, with `rank` axes: batch, channels and 1 to 3 more."""
     tensor = need_qtensor(value, what)
-    if tensor.dim() != 4:
+    if tensor.dim() != rank:
         raise QuantizationError(
-            f"{what} got shape {list(tensor.shape)}{calling_module()}, but needs [N, C, H, W]; add a batch axis of 1"
+            f"{what} got shape {list(tensor.shape)}{calling_module()}, but needs {_LAYOUTS[rank]}; add a batch axis of "
+            "1 if that is what is missing"
         )
     return tensor
 
@@ -59,9 +63,18 @@ def constant(function: Callable[..., float], *args: float, name: str = "") -> fl
         raise QuantizationError(f"{error}{where(name)}; check the calibration data of its inputs and output") from None
 
 
-def pair(value: Any) -> list[int]:
-    """One number for both axes, or two."""
-    return [int(value)] * 2 if isinstance(value, int) else [int(v) for v in value]
+def along(value: Any, axes: int) -> list[int]:
+    """One number for each of `axes` axes, from one for all or one for each."""
+    if isinstance(value, int):
+        return [value] * axes
+    numbers = [int(v) for v in value]
+    if len(numbers) == 1:
+        return numbers * axes
+    if len(numbers) != axes:
+        raise QuantizationError(
+            f"{tuple(numbers)}{calling_module()} has {len(numbers)} numbers, but there are {axes} axes"
+        )
+    return numbers
 
 
 def output_qparams(scale: float, zero_point: int, dtype: str, quant_min: int | None, quant_max: int | None) -> QParams:

@@ -43,12 +43,10 @@ def add(
         return handle_torch_function(
             add, (input, other), input, other, scale, zero_point, dtype, quant_min, quant_max, relu=relu, name=name
         )
-
-    def multipliers(a: float, b: float, output: float) -> tuple[float, ...]:
-        return constant(constants.rescale, a, output, name=name), constant(constants.rescale, b, output, name=name)
-
+    a, b = need_qtensor(input, "add", name), need_qtensor(other, "add", name)
     output = output_qparams(scale, zero_point, dtype, quant_min, quant_max)
-    return _binary("add", multipliers, input, other, output, relu, name)
+    multipliers = tuple(constant(constants.rescale, t.qparams.scale, output.scale, name=name) for t in (a, b))
+    return _binary(torch.ops.qsdk.add.default, multipliers, a, b, output, relu)
 
 
 def mul(
@@ -67,30 +65,20 @@ def mul(
         return handle_torch_function(
             mul, (input, other), input, other, scale, zero_point, dtype, quant_min, quant_max, relu=relu, name=name
         )
-
-    def multipliers(a: float, b: float, output: float) -> tuple[float, ...]:
-        return (constant(constants.product_multiplier, a, b, output, name=name),)
-
+    a, b = need_qtensor(input, "mul", name), need_qtensor(other, "mul", name)
     output = output_qparams(scale, zero_point, dtype, quant_min, quant_max)
-    return _binary("mul", multipliers, input, other, output, relu, name)
+    multiplier = constant(constants.product_multiplier, a.qparams.scale, b.qparams.scale, output.scale, name=name)
+    return _binary(torch.ops.qsdk.mul.default, (multiplier,), a, b, output, relu)
 
 
 def _binary(
-    kind: str,
-    multipliers: Callable[[float, float, float], tuple[float, ...]],
-    input: Any,
-    other: Any,
-    output: QParams,
-    relu: bool,
-    name: str,
+    operator: Any, multipliers: tuple[float, ...], a: QTensor, b: QTensor, output: QParams, relu: bool
 ) -> QTensor:
-    """The operator `kind` of two tensors; `multipliers` makes its constants from both scales and the output's."""
-    a, b = need_qtensor(input, kind, name), need_qtensor(other, kind, name)
     storage = call(
-        getattr(torch.ops.qsdk, kind).default,
+        operator,
         a.storage,
         b.storage,
-        *multipliers(a.qparams.scale, b.qparams.scale, output.scale),
+        *multipliers,
         a.qparams.device_zero_point,
         b.qparams.device_zero_point,
         output.scale,
@@ -99,6 +87,31 @@ def _binary(
         output.device_max,
     )
     return QTensor(storage, output)
+
+
+def matmul(
+    input: Any,
+    other: Any,
+    scale: float,
+    zero_point: int,
+    dtype: str = "quint8",
+    quant_min: int | None = None,
+    quant_max: int | None = None,
+    name: str = "",
+) -> Any:
+    """Rule 15: [..., M, K] times [..., K, N]; leading axes broadcast. `name` is the layer's, for messages."""
+    if traced((input, other)):
+        return handle_torch_function(
+            matmul, (input, other), input, other, scale, zero_point, dtype, quant_min, quant_max, name=name
+        )
+    a, b = need_qtensor(input, "matmul", name), need_qtensor(other, "matmul", name)
+    if a.dim() < 2 or b.dim() < 2 or a.shape[-1] != b.shape[-2]:
+        raise QuantizationError(
+            f"matmul got shapes {list(a.shape)} and {list(b.shape)}{where(name)}, but needs [..., M, K] and [..., K, N]"
+        )
+    output = output_qparams(scale, zero_point, dtype, quant_min, quant_max)
+    multiplier = constant(constants.product_multiplier, a.qparams.scale, b.qparams.scale, output.scale, name=name)
+    return _binary(torch.ops.qsdk.matmul.default, (multiplier,), a, b, output, False)
 
 
 def _identity(value: Tensor) -> Tensor:

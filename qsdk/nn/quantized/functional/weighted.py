@@ -1,4 +1,4 @@
-"""Convolution and linear layers: rule 3."""
+"""Convolutions, transposed convolutions and linear layers: rule 3."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch import Tensor
 
 from qsdk.dispatch import call
 from qsdk.errors import QuantizationError, UnsupportedOperatorError
-from qsdk.nn.quantized.functional.common import lowest, need_4d, need_qtensor, pair
+from qsdk.nn.quantized.functional.common import along, lowest, need_qtensor, need_rank
+from qsdk.nn.quantized.functional.shape import squeeze, unsqueeze
 from qsdk.qtensor import QParams, QTensor, calling_module, to_qdtype
 from qsdk.reference import constants
 
@@ -32,7 +33,7 @@ def bind_constants(
     return bound, integer_bias, multiplier
 
 
-def conv2d_bound(
+def conv_bound(
     input: QTensor,
     bound: tuple[Tensor, Tensor, Tensor],
     stride: Sequence[int],
@@ -42,24 +43,56 @@ def conv2d_bound(
     output: QParams,
     relu: bool = False,
 ) -> QTensor:
-    """conv2d with constants from bind_constants; padding is top, left, bottom, right."""
-    input = need_4d(input, "conv2d")
+    """conv2d or conv3d, by the rank of the weight, with constants from bind_constants.
+
+    padding: the begin of each axis, then the end of each; h, w of conv2d: top, left, bottom, right.
+    """
+    operator = {4: torch.ops.qsdk.conv2d.default, 5: torch.ops.qsdk.conv3d.default}[bound[0].dim()]
+    geometry = (list(stride), list(padding), list(dilation), groups)
+    return _convolve(operator, input, bound, geometry, groups, output, relu)
+
+
+def conv_transpose_bound(
+    input: QTensor,
+    bound: tuple[Tensor, Tensor, Tensor],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    output: QParams,
+    relu: bool = False,
+) -> QTensor:
+    """conv_transpose2d or conv_transpose3d, by the rank of the weight [O, I/groups, ...]; padding is one per axis."""
+    operator = {4: torch.ops.qsdk.conv_transpose2d.default, 5: torch.ops.qsdk.conv_transpose3d.default}[bound[0].dim()]
+    geometry = (list(stride), list(padding), list(output_padding), list(dilation), groups)
+    return _convolve(operator, input, bound, geometry, groups, output, relu)
+
+
+def _convolve(
+    operator: Any,
+    input: QTensor,
+    bound: tuple[Tensor, Tensor, Tensor],
+    geometry: tuple[Any, ...],
+    groups: int,
+    output: QParams,
+    relu: bool,
+) -> QTensor:
+    name = operator._schema.name.removeprefix("qsdk::")
     weight, bias, multiplier = bound
+    input = need_rank(input, weight.dim(), name)
     if input.shape[1] != weight.shape[1] * groups:
         raise QuantizationError(
-            f"conv2d got {input.shape[1]} channels{calling_module()}, but its weights are for "
+            f"{name} got {input.shape[1]} channels{calling_module()}, but its weights are for "
             f"{weight.shape[1] * groups}"
         )
     storage = call(
-        torch.ops.qsdk.conv2d.default,
+        operator,
         input.storage,
         weight,
         bias,
         multiplier,
-        list(stride),
-        list(padding),
-        list(dilation),
-        groups,
+        *geometry,
         input.qparams.device_zero_point,
         output.scale,
         output.device_zero_point,
@@ -102,6 +135,52 @@ def _weight_parts(weight: QTensor, what: str) -> tuple[Tensor, Tensor]:
     return weight.storage, torch.as_tensor(qparams.scale, dtype=torch.float32).expand(weight.shape[0])
 
 
+def _conv(
+    axes: int,
+    input: QTensor,
+    weight: QTensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    padding_mode: str,
+    scale: float,
+    zero_point: int,
+    dtype: Any,
+) -> QTensor:
+    name = f"conv{axes}d"
+    if padding_mode != "zeros":
+        raise UnsupportedOperatorError(f"{name} with padding_mode '{padding_mode}'; only 'zeros' is supported")
+    input = need_rank(input, axes + 2, name)
+    output = QParams(scale, zero_point, to_qdtype(dtype))
+    values, scales = _weight_parts(weight, name)
+    geometry = [along(v, axes) for v in (stride, padding, dilation)]
+    if axes == 1:
+        input, values = unsqueeze(input, 2), values.unsqueeze(2)
+        geometry = [[first, *rest] for first, rest in zip((1, 0, 1), geometry, strict=True)]
+    bound = bind_constants(values, scales, bias, input.qparams, output, name)
+    result = conv_bound(input, bound, geometry[0], geometry[1] * 2, geometry[2], groups, output)
+    return squeeze(result, 2) if axes == 1 else result
+
+
+def conv1d(
+    input: QTensor,
+    weight: QTensor,
+    bias: Tensor | None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    scale: float = 1.0,
+    zero_point: int = 0,
+    dtype: Any = "quint8",
+) -> QTensor:
+    """Convolution of [N, C, L] with quantized weights [O, C/groups, K] and a float bias."""
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups, padding_mode, scale, zero_point, dtype)
+
+
 def conv2d(
     input: QTensor,
     weight: QTensor,
@@ -116,12 +195,24 @@ def conv2d(
     dtype: Any = "quint8",
 ) -> QTensor:
     """Convolution of [N, C, H, W] with quantized weights [O, C/groups, KH, KW] and a float bias."""
-    if padding_mode != "zeros":
-        raise UnsupportedOperatorError(f"conv2d with padding_mode '{padding_mode}'; only 'zeros' is supported")
-    input = need_4d(input, "conv2d")
-    output = QParams(scale, zero_point, to_qdtype(dtype))
-    bound = bind_constants(*_weight_parts(weight, "conv2d"), bias, input.qparams, output, "conv2d")
-    return conv2d_bound(input, bound, pair(stride), pair(padding) * 2, pair(dilation), groups, output)
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups, padding_mode, scale, zero_point, dtype)
+
+
+def conv3d(
+    input: QTensor,
+    weight: QTensor,
+    bias: Tensor | None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    scale: float = 1.0,
+    zero_point: int = 0,
+    dtype: Any = "quint8",
+) -> QTensor:
+    """Convolution of [N, C, D, H, W] with quantized weights [O, C/groups, KD, KH, KW] and a float bias."""
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups, padding_mode, scale, zero_point, dtype)
 
 
 def linear(
