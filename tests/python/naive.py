@@ -33,23 +33,94 @@ def quantize(x: np.ndarray, scale: float, zero_point: int, lowest: int, highest:
     return np.array(flat, np.int64).reshape(x.shape)
 
 
-def conv2d(a, w, bias, multiplier, stride, padding, dilation, groups, za, zo, lo, hi):
-    """Rule 3; padding is top, left, bottom, right."""
-    n, _, h, wd = a.shape
-    o, per_group, kh, kw = w.shape
-    top, left, bottom, right = padding
-    oh = (h + top + bottom - dilation[0] * (kh - 1) - 1) // stride[0] + 1
-    ow = (wd + left + right - dilation[1] * (kw - 1) - 1) // stride[1] + 1
-    out = np.zeros((n, o, oh, ow), np.int8)
-    for i, c, y, x in np.ndindex(*out.shape):
-        group = c // (o // groups)
+def requantize(total: int, multiplier: np.float32, zo: int, lo: int, hi: int) -> int:
+    """Rule 3's last step."""
+    return round_clamp(f32(f32(np.int32(wrap(total))) * f32(multiplier)), zo, lo, hi)
+
+
+def conv(a, w, bias, multiplier, stride, padding, dilation, groups, za, zo, lo, hi):
+    """Rule 3 in any number of axes; padding is the begin of each axis, then the end of each."""
+    axes = w.ndim - 2
+    extents = [
+        (a.shape[2 + i] + padding[i] + padding[i + axes] - dilation[i] * (w.shape[2 + i] - 1) - 1) // stride[i] + 1
+        for i in range(axes)
+    ]
+    out = np.zeros((a.shape[0], w.shape[0], *extents), np.int8)
+    for n, c, *at in np.ndindex(*out.shape):
+        group = c // (w.shape[0] // groups)
         total = int(bias[c])
-        for k, dy, dx in np.ndindex(per_group, kh, kw):
-            row = y * stride[0] - top + dy * dilation[0]
-            column = x * stride[1] - left + dx * dilation[1]
-            if 0 <= row < h and 0 <= column < wd:
-                total += (int(a[i, group * per_group + k, row, column]) - za) * int(w[c, k, dy, dx])
-        out[i, c, y, x] = round_clamp(f32(f32(np.int32(wrap(total))) * f32(multiplier[c])), zo, lo, hi)
+        for k, *tap in np.ndindex(*w.shape[1:]):
+            place = [at[i] * stride[i] - padding[i] + tap[i] * dilation[i] for i in range(axes)]
+            if all(0 <= p < e for p, e in zip(place, a.shape[2:], strict=True)):
+                total += (int(a[(n, group * w.shape[1] + k, *place)]) - za) * int(w[(c, k, *tap)])
+        out[(n, c, *at)] = requantize(total, multiplier[c], zo, lo, hi)
+    return out
+
+
+def conv_transpose(a, w, bias, multiplier, stride, padding, extra, dilation, groups, za, zo, lo, hi):
+    """Rule 3, transposed: every input adds to the outputs it reaches. w is [O, I/groups, ...]."""
+    axes = w.ndim - 2
+    extents = [
+        (a.shape[2 + i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (w.shape[2 + i] - 1) + extra[i] + 1
+        for i in range(axes)
+    ]
+    total = np.zeros((a.shape[0], w.shape[0], *extents), object) + bias.astype(object).reshape(-1, *[1] * axes)
+    per_group = w.shape[0] // groups
+    for n, c, *at in np.ndindex(*a.shape):
+        group, k = divmod(c, w.shape[1])
+        for o in range(group * per_group, (group + 1) * per_group):
+            for tap in np.ndindex(*w.shape[2:]):
+                place = [at[i] * stride[i] - padding[i] + tap[i] * dilation[i] for i in range(axes)]
+                if all(0 <= p < e for p, e in zip(place, extents, strict=True)):
+                    total[(n, o, *place)] += (int(a[(n, c, *at)]) - za) * int(w[(o, k, *tap)])
+    out = np.zeros(total.shape, np.int8)
+    for place in np.ndindex(*out.shape):
+        out[place] = requantize(int(total[place]), multiplier[place[1]], zo, lo, hi)
+    return out
+
+
+def matmul(a, b, m, za, zb, zo, lo, hi):
+    """Rule 15 on [M, K] and [K, N]."""
+    out = np.zeros((a.shape[0], b.shape[1]), np.int8)
+    for i, j in np.ndindex(*out.shape):
+        total = sum((int(p) - za) * (int(q) - zb) for p, q in zip(a[i], b[:, j], strict=True))
+        out[i, j] = requantize(total, m, zo, lo, hi)
+    return out
+
+
+def batch_norm(a, m, b, zi, zo, lo, hi):
+    """Rule 14."""
+    out = np.zeros(a.shape, np.int8)
+    for i in np.ndindex(*a.shape):
+        out[i] = round_clamp(f32(f32(f32(int(a[i]) - zi) * f32(m[i[1]])) + f32(b[i[1]])), zo, lo, hi)
+    return out
+
+
+def normalize(row, weight, bias, eps, zi, zo, lo, hi):
+    """Rule 9 for the n values of one norm."""
+    value = [int(v) - zi for v in row]
+    n, s1, s2 = len(value), sum(value), sum(v * v for v in value)
+    variance = f32(f32(f32(n * s2 - s1 * s1) / f32(n * n)) + f32(eps))
+    factor = f32(f32(f32(1) / np.sqrt(variance)) / f32(n))
+    return [
+        round_clamp(f32(f32(f32(f32(n * v - s1) * factor) * f32(g)) + f32(c)), zo, lo, hi)
+        for v, g, c in zip(value, weight, bias, strict=True)
+    ]
+
+
+def softmax(row, table, inverse, zo, lo, hi):
+    """Rule 9 for one row."""
+    terms = [int(table[int(max(row)) - int(v)]) for v in row]
+    factor = f32(f32(inverse) / f32(sum(terms)))
+    return [round_clamp(f32(f32(term) * factor), zo, lo, hi) for term in terms]
+
+
+def prelu(a, slope, m, zi, zo, lo, hi):
+    """Rule 17."""
+    out = np.zeros(a.shape, np.int8)
+    for i in np.ndindex(*a.shape):
+        value = int(a[i]) - zi
+        out[i] = round_clamp(f32(f32(value) * f32(m if value >= 0 else slope[i[1]])), zo, lo, hi)
     return out
 
 
@@ -58,7 +129,7 @@ def linear(a, w, bias, multiplier, za, zo, lo, hi):
     out = np.zeros((a.shape[0], w.shape[0]), np.int8)
     for i, c in np.ndindex(*out.shape):
         total = int(bias[c]) + sum((int(p) - za) * int(q) for p, q in zip(a[i], w[c], strict=True))
-        out[i, c] = round_clamp(f32(f32(np.int32(wrap(total))) * f32(multiplier[c])), zo, lo, hi)
+        out[i, c] = requantize(total, multiplier[c], zo, lo, hi)
     return out
 
 

@@ -77,6 +77,15 @@ def test_functionals_compute_what_modules_compute():
     result = qF.conv2d(q, conv.weight(), conv.bias(), 2, 1, 1, 1, scale=0.05, zero_point=100)
     assert torch.equal(result.storage, conv(q).storage)
     assert torch.equal(qF.linear(q, linear.weight(), linear.bias(), 0.05, 100).storage, linear(q).storage)
+    for layer, function, extents in [
+        (nnq.Conv1d(4, 8, 3, 2, 1, 2, groups=2), qF.conv1d, (9,)),
+        (nnq.Conv3d(4, 8, (1, 2, 3), 1, (0, 1, 2)), qF.conv3d, (2, 4, 5)),
+    ]:
+        q = quantized_input((2, 4, *extents))
+        filled(layer)
+        geometry = (layer.stride, layer.padding, layer.dilation, layer.groups)
+        result = function(q, layer.weight(), layer.bias(), *geometry, scale=0.05, zero_point=100)
+        assert torch.equal(result.storage, layer(q).storage)
 
 
 def test_constants_follow_the_input():

@@ -57,7 +57,121 @@ def test_conv2d(case, fill, zero_point):
         torch.from_numpy(a), torch.from_numpy(w), torch.from_numpy(bias), torch.from_numpy(multiplier),
         stride, padding, dilation, groups, zero_point, 1.0, -5, -100, 120,
     )  # fmt: skip
-    same(actual, naive.conv2d(a, w, bias, multiplier, stride, padding, dilation, groups, zero_point, -5, -100, 120))
+    same(actual, naive.conv(a, w, bias, multiplier, stride, padding, dilation, groups, zero_point, -5, -100, 120))
+
+
+CONVS_3D = [
+    ((1, 2, 3, 4, 3), (4, 2, 2, 3, 1), (1, 1, 1), (1, 0, 1, 0, 1, 0), (1, 1, 1), 1),
+    ((2, 4, 3, 3, 4), (4, 1, 2, 2, 2), (2, 1, 2), (0, 1, 0, 1, 0, 2), (1, 2, 1), 4),
+]
+TRANSPOSED = [
+    # input shape, weight shape [O, I/groups, ...], stride, padding, output padding, dilation, groups
+    ((1, 2, 3, 4), (3, 2, 3, 2), (2, 1), (1, 0), (1, 0), (1, 1), 1),
+    ((2, 4, 3, 2), (6, 2, 2, 3), (1, 3), (0, 1), (0, 2), (2, 1), 2),
+    ((1, 3, 2, 2), (3, 1, 1, 1), (3, 2), (0, 0), (2, 1), (1, 1), 3),
+    ((1, 2, 2, 3, 2), (4, 1, 2, 1, 3), (1, 2, 2), (0, 0, 1), (0, 1, 1), (1, 1, 1), 2),
+]
+
+
+def constants_of(outputs):
+    """Bias and multiplier; a power of two makes ties common, the other is ordinary."""
+    bias = np.random.default_rng(3).integers(-(2**14), 2**14, outputs).astype(np.int32)
+    return bias, np.where(np.arange(outputs) % 2 == 0, 2.0**-7, 0.00137).astype(np.float32)
+
+
+@pytest.mark.parametrize("case", CONVS_3D)
+@pytest.mark.parametrize("fill", FILLS)
+def test_conv3d(case, fill):
+    shape, weight_shape, *geometry = case
+    a, w = filled(shape, fill, 1), filled(weight_shape, "random", 2)
+    operands = (a, w, *constants_of(weight_shape[0]))
+    actual = ops.conv3d(*map(torch.from_numpy, operands), *geometry, -128, 1.0, -5, -100, 120)
+    same(actual, naive.conv(*operands, *geometry, -128, -5, -100, 120))
+
+
+@pytest.mark.parametrize("case", TRANSPOSED)
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("zero_point", [-128, 3])
+def test_conv_transpose(case, fill, zero_point):
+    shape, weight_shape, *geometry = case
+    a, w = filled(shape, fill, 1), filled(weight_shape, "random", 2)
+    operands = (a, w, *constants_of(weight_shape[0]))
+    operator = ops.conv_transpose2d if len(shape) == 4 else ops.conv_transpose3d
+    actual = operator(*map(torch.from_numpy, operands), *geometry, zero_point, 1.0, -5, -100, 120)
+    same(actual, naive.conv_transpose(*operands, *geometry, zero_point, -5, -100, 120))
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("multiplier", [2.0**-9, f32(0.0003), 2.0**-60])
+def test_matmul(fill, multiplier):
+    a, b = filled((5, 7), fill, 1), filled((7, 4), "random", 2)
+    for za, zb, zo in [(0, 0, 0), (-128, 127, 3), (5, -6, -128)]:
+        actual = ops.matmul(torch.from_numpy(a), torch.from_numpy(b), multiplier, za, zb, 1.0, zo, -128, 127)
+        same(actual, naive.matmul(a, b, multiplier, za, zb, zo, -128, 127))
+    batch = torch.from_numpy(filled((3, 1, 5, 7), "random"))
+    many = ops.matmul(batch, torch.from_numpy(b), multiplier, 1, 2, 1.0, 0, -128, 127)
+    assert torch.equal(many[1, 0], ops.matmul(batch[1, 0], torch.from_numpy(b), multiplier, 1, 2, 1.0, 0, -128, 127))
+
+
+def test_batch_norm():
+    m = np.array([0.5, -0.25, 0.0, 2.0**-60, -(2.0**60)], np.float32)
+    b = np.array([0.5, 1e-3, -7.5, 0.0, 2.0**60], np.float32)
+    for fill, shape in itertools.product(FILLS, [(2, 5), (1, 5, 3, 4)]):
+        a = filled(shape, fill)
+        for zi, zo in [(0, 0), (-128, 7), (127, -128)]:
+            actual = ops.batch_norm(torch.from_numpy(a), *map(torch.from_numpy, (m, b)), zi, 1.0, zo, -100, 127)
+            same(actual, naive.batch_norm(a, m, b, zi, zo, -100, 127))
+
+
+@pytest.mark.parametrize("fill", [*FILLS, "one"])
+@pytest.mark.parametrize("eps", [2.0**-60, f32(1e-5 / 0.03**2), 2.0**60])
+def test_norms(fill, eps):
+    """Constant rows have variance 0; 'one' differs in a single value; rows of one element have no spread either."""
+    rng = np.random.default_rng(4)
+    for shape, groups in [((2, 6, 5), 3), ((1, 4, 1), 4), ((2, 4, 3, 3), 1), ((1, 3, 700), 3)]:
+        a = filled(shape, "min" if fill == "one" else fill)
+        if fill == "one":
+            a[..., -1] = -127
+        channels, zi, zo = shape[1], -3, 11
+        weight, bias = (rng.normal(0, 40, channels).astype(np.float32) for _ in range(2))
+        parameters = [torch.from_numpy(v) for v in (weight, bias)]
+        actual = ops.group_norm(torch.from_numpy(a), *parameters, groups, eps, zi, 1.0, zo, -128, 120)
+        repeat = int(np.prod(shape[2:]))
+        expected = [
+            naive.normalize(
+                block.reshape(-1), *(v.repeat(repeat).reshape(groups, -1)[g] for v in (weight, bias)), eps, zi, zo,
+                -128, 120,
+            )
+            for image in a
+            for g, block in enumerate(image.reshape(groups, -1))
+        ]  # fmt: skip
+        same(actual, np.array(expected).reshape(shape))
+        last = shape[-1]
+        weight, bias = (rng.normal(0, 40, last).astype(np.float32) for _ in range(2))
+        parameters = [torch.from_numpy(v) for v in (weight, bias)]
+        actual = ops.layer_norm(torch.from_numpy(a), *parameters, eps, zi, 1.0, zo, -128, 120)
+        rows = [naive.normalize(row, weight, bias, eps, zi, zo, -128, 120) for row in a.reshape(-1, last)]
+        same(actual, np.array(rows).reshape(shape))
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("scale", [f32(0.05), 1.0, 2.0**-60, 2.0**40])
+def test_softmax(fill, scale):
+    a = filled((3, 9, 2), fill)
+    table = constants.softmax_table(scale)
+    for dim in range(3):
+        actual = ops.softmax(torch.from_numpy(a), table, dim, 256.0, 1 / 256, -128, -128, 127)
+        moved = np.moveaxis(a, dim, -1)
+        rows = [naive.softmax(row, table.numpy(), 256.0, -128, -128, 127) for row in moved.reshape(-1, a.shape[dim])]
+        same(actual, np.moveaxis(np.array(rows).reshape(moved.shape), -1, dim))
+
+
+def test_prelu():
+    slope = np.array([0.5, -0.125, 0.0, f32(0.3), 2.0**60], np.float32)
+    for fill, zi, zo in itertools.product(FILLS, (-128, 4), (-128, 9)):
+        a = filled((2, 5, 3), fill)
+        actual = ops.prelu(torch.from_numpy(a), torch.from_numpy(slope), 0.25, zi, 1.0, zo, -128, 127)
+        same(actual, naive.prelu(a, slope, 0.25, zi, zo, -128, 127))
 
 
 @pytest.mark.parametrize("fill", FILLS)
@@ -212,6 +326,44 @@ def calls():
         "quantize_per_tensor": (a.float(), 1.0, 1.0, 0, -128, 127),
         "dequantize": (a, 1.0, 0),
         "conv2d": (a, weight, bias, multiplier, [2, 1], [1, 0, 2, 1], [1, 2], 2, 0, 1.0, 0, -128, 127),
+        "conv3d": (
+            a[None],
+            weight[None].transpose(0, 1),
+            bias,
+            multiplier,
+            [1, 1, 1],
+            [0, 1, 1, 0, 1, 2],
+            [1, 1, 1],
+            1,
+            0,
+            1.0,
+            0,
+            -128,
+            127,
+        ),
+        "conv_transpose2d": (a, weight, bias, multiplier, [2, 3], [1, 0], [1, 2], [1, 2], 2, 0, 1.0, 0, -128, 127),
+        "conv_transpose3d": (
+            a[None],
+            weight[None].transpose(0, 1),
+            bias,
+            multiplier,
+            [1, 2, 1],
+            [0, 1, 1],
+            [0, 1, 0],
+            [1, 1, 1],
+            1,
+            0,
+            1.0,
+            0,
+            -128,
+            127,
+        ),
+        "matmul": (a, a.transpose(2, 3), 1.0, 0, 0, 1.0, 0, -128, 127),
+        "batch_norm": (a, multiplier[:2], multiplier[:2], 0, 1.0, 0, -128, 127),
+        "layer_norm": (a, torch.ones(5, 4), torch.zeros(5, 4), 1e-5, 0, 1.0, 0, -128, 127),
+        "group_norm": (a, multiplier[:2], multiplier[:2], 2, 1e-5, 0, 1.0, 0, -128, 127),
+        "softmax": (a, torch.ones(256).int(), 1, *tail[:1], *tail[2:]),
+        "prelu": (a, multiplier[:2], *tail[:2], *tail[2:]),
         "linear": (a, torch.ones(3, 4, dtype=torch.int8), bias[:3], multiplier[:3], 0, 1.0, 0, -128, 127),
         "clamp": (a, 0, 6),
         "add": (a, a[:, :1], 1.0, 1.0, 0, 0, 1.0, 0, -128, 127),
