@@ -1,6 +1,6 @@
 """qsdk: from a PyTorch model to a small board. Quantize, export one file, run it anywhere with the same bytes."""
 
-from qsdk import quantization, reference
+from qsdk import backends, quantization, reference
 from qsdk.errors import (
     ArenaError,
     CaptureError,
@@ -28,6 +28,7 @@ __all__ = [
     "Session",
     "UnsupportedOperatorError",
     "__version__",
+    "backends",
     "export",
     "qint8",
     "qint32",

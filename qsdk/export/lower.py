@@ -19,13 +19,16 @@ import numpy as np
 import torch
 from torch import fx
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten
+from torch.utils._pytree import tree_flatten, tree_map_only
 
 from qsdk.errors import CaptureError, QsdkError, UnsupportedOperatorError
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
 from qsdk.export.schema_tables import TABLES, UNIONS
 from qsdk.ops import OPERATORS
 from qsdk.qtensor import QTensor
+
+# Names of the operands of reference operators that are activations; all other tensors are constants.
+ACTIVATIONS = frozenset({"input", "other", "inputs"})
 
 TO_NHWC = (0, 2, 3, 1)
 TO_NCHW = (0, 3, 1, 2)
@@ -64,6 +67,26 @@ def lower(graph_module: fx.GraphModule, example_inputs: Sequence[torch.Tensor], 
     if not outputs:
         raise CaptureError("the model returns no tensor")
     return renumber(Program(tuple(recorder.tensors), tuple(recorder.operators), graph_inputs, outputs))
+
+
+def lower_call(operator: Any, arguments: tuple[Any, ...]) -> Program:
+    """A program of one operator, from one call of it; its activations become the program's inputs, in their order.
+
+    Raises:
+        UnsupportedOperatorError: the file format has no such operator.
+    """
+    bound = {a.name: value for a, value in zip(operator._schema.arguments, arguments, strict=True)}
+    recorder = _Recorder()
+    recorder.where = operator._schema.name.removeprefix("qsdk::")
+    for name in [name for name in bound if name in ACTIVATIONS]:
+        scale, zero_point = bound.get(f"{name}_scale", 1.0), bound.get(f"{name}_zero_point", 0)
+        for tensor in bound[name] if isinstance(bound[name], (list, tuple)) else [bound[name]]:
+            recorder.add_activation(tensor, name, float(scale), int(zero_point))
+    empty = [tree_map_only(torch.Tensor, lambda t: t.to("meta"), value) for value in arguments]
+    result = operator(*empty)
+    recorder._record(operator, arguments, {}, result)
+    inputs, outputs = tuple(recorder.input_ids), (recorder.output(result, 0),)
+    return renumber(Program(tuple(recorder.tensors), tuple(recorder.operators), inputs, outputs))
 
 
 def _flatten_outputs(result: object) -> list[Any]:
@@ -121,6 +144,14 @@ class _Recorder(TorchDispatchMode):
             self.input_ids.append(index)
         self._bind(example, index)
         return example
+
+    def add_activation(self, example: torch.Tensor, name: str, scale: float, zero_point: int) -> None:
+        """An input that may be quantized already."""
+        dtype = _DTYPES[example.dtype]
+        qparams: Any = {"scale": (scale,), "zero_point": (zero_point,)} if dtype == "int8" else {}
+        index = self._add(TensorInfo(name, dtype, tuple(example.shape), **qparams))
+        self.input_ids.append(index)
+        self._bind(example, index)
 
     def output(self, value: object, position: int) -> int:
         tensor = value.storage if isinstance(value, QTensor) else value

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from qsdk import dispatch
 from qsdk.errors import QuantizationError
 from qsdk.nn import intrinsic as nni
 from qsdk.nn import quantized as nnq
@@ -65,6 +66,7 @@ def _device(model: nn.Module) -> Any:
 
 def _insert_observer(module: nn.Module, name: str, device: Any) -> None:
     observer: Any = activation_observer(module)
+    dispatch.need_activation(getattr(observer, "dtype", None), f"the qconfig of layer '{name}'")
     parameter = next(iter(module.parameters()), None)
     observer.to(device if parameter is None else parameter.device)
     observer.train(module.training)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from qsdk import dispatch
 from qsdk.errors import QsdkError, QuantizationError
 from qsdk.qtensor import QParams, QTensor, qint8, qint32, quantize, quint8, to_qdtype, to_qscheme
 from qsdk.reference import constants
@@ -31,6 +32,7 @@ def observed_qparams(observer: Any, place: str) -> QParams:
             f"{place}: its output would be {qparams.dtype!r} with {to_qscheme(observer.qscheme)!r}, but outputs are "
             "qsdk.qint8 or qsdk.quint8, per tensor; change the activation observer of its qconfig"
         )
+    dispatch.need_activation(qparams.dtype, place)
     return qparams
 
 

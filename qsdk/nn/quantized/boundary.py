@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from qsdk import dispatch
 from qsdk.nn.quantized.base import ObservedOutputModule, QuantizedModule, observed_qparams, place_of
 from qsdk.qtensor import QParams, QTensor, dequantize, quantize, to_qdtype
 
@@ -18,6 +19,7 @@ class Quantize(ObservedOutputModule):
 
     def forward(self, X: Tensor) -> QTensor:
         """Float tensor of any shape to a QTensor."""
+        dispatch.need_activation(self.output_qparams.dtype, place_of(self))
         return quantize(X, self.output_qparams)
 
     @classmethod

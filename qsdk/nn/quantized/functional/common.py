@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from qsdk import dispatch
 from qsdk.errors import QuantizationError
 from qsdk.qtensor import QParams, QTensor, calling_module, to_qdtype
 
@@ -33,6 +34,7 @@ def need_qtensor(value: Any, what: str, name: str = "") -> QTensor:
             f"{what} got a tensor of {value.dtype!r}, {value.qscheme()!r}{where(name)}; operators compute on "
             "per-tensor qint8 and quint8"
         )
+    dispatch.need_activation(value.dtype, f"{what}{where(name)}")
     return value
 
 
