@@ -6,6 +6,7 @@ what it means (its rule and its reference), where its quantization parameters co
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +15,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from qsdk import qtensor
+from qsdk import qtensor, spellings
 from qsdk.nn.quantized import functional as qF
+from qsdk.spellings import Form
 
 _qsdk = torch.ops.qsdk
 
@@ -32,6 +34,8 @@ class OperatorRow:
         modules: float modules that it stands for
         functions: torch functions that it stands for, each with the QTensor-level function that answers it
         methods: tensor methods likewise, by name
+        forms: torch functions, and tensor methods by name, each with the float module that graph mode makes of a call
+        functional: functions and methods likewise, each with the FloatFunctional method that it becomes
         qparams: 'own' if calibration observes its output, 'shared' if the output keeps its input's parameters
         layout: 'nhwc' if the file's operator reads and writes NHWC (the reference NCHW), 'any' if layout is up to it
         constant_layouts: operand -> permutation from the reference's layout to the file's
@@ -45,6 +49,8 @@ class OperatorRow:
     modules: tuple[type[nn.Module], ...] = ()
     functions: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
     methods: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    forms: Mapping[Any, Form] = field(default_factory=dict)
+    functional: Mapping[Any, str] = field(default_factory=dict)
     qparams: str = "own"
     layout: str = "any"
     constant_layouts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -74,6 +80,7 @@ _ROWS = (
         modules=(nn.Conv1d, nn.Conv2d),
         layout="nhwc",
         constant_layouts={"weight": (0, 2, 3, 1)},
+        forms={F.conv1d: spellings.conv(nn.Conv1d), F.conv2d: spellings.conv(nn.Conv2d)},
     ),
     OperatorRow(
         name="conv3d",
@@ -81,6 +88,7 @@ _ROWS = (
         reference=_qsdk.conv3d.default,
         function=qF.conv3d,
         modules=(nn.Conv3d,),
+        forms={F.conv3d: spellings.conv(nn.Conv3d)},
     ),
     OperatorRow(
         name="conv_transpose2d",
@@ -88,6 +96,10 @@ _ROWS = (
         reference=_qsdk.conv_transpose2d.default,
         function=qF.conv_transpose_bound,
         modules=(nn.ConvTranspose1d, nn.ConvTranspose2d),
+        forms={
+            F.conv_transpose1d: spellings.conv_transpose(nn.ConvTranspose1d),
+            F.conv_transpose2d: spellings.conv_transpose(nn.ConvTranspose2d),
+        },
     ),
     OperatorRow(
         name="conv_transpose3d",
@@ -95,6 +107,7 @@ _ROWS = (
         reference=_qsdk.conv_transpose3d.default,
         function=qF.conv_transpose_bound,
         modules=(nn.ConvTranspose3d,),
+        forms={F.conv_transpose3d: spellings.conv_transpose(nn.ConvTranspose3d)},
     ),
     OperatorRow(
         name="linear",
@@ -102,6 +115,7 @@ _ROWS = (
         reference=_qsdk.linear.default,
         function=qF.linear,
         modules=(nn.Linear,),
+        forms={F.linear: spellings.linear},
     ),
     OperatorRow(
         name="matmul",
@@ -109,6 +123,13 @@ _ROWS = (
         reference=_qsdk.matmul.default,
         function=qF.matmul,
         functions={qF.matmul: qF.matmul},
+        functional={
+            torch.matmul: "matmul",
+            torch.bmm: "matmul",
+            operator.matmul: "matmul",
+            "matmul": "matmul",
+            "bmm": "matmul",
+        },
     ),
     OperatorRow(
         name="batch_norm",
@@ -123,6 +144,7 @@ _ROWS = (
         reference=_qsdk.layer_norm.default,
         function=qF.layer_norm_bound,
         modules=(nn.LayerNorm,),
+        forms={F.layer_norm: spellings.layer_norm},
     ),
     OperatorRow(
         name="group_norm",
@@ -130,6 +152,7 @@ _ROWS = (
         reference=_qsdk.group_norm.default,
         function=qF.group_norm_bound,
         modules=(nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+        forms={F.group_norm: spellings.group_norm},
     ),
     OperatorRow(
         name="softmax",
@@ -137,6 +160,7 @@ _ROWS = (
         reference=_qsdk.softmax.default,
         function=qF.softmax_bound,
         modules=(nn.Softmax,),
+        forms=dict.fromkeys((F.softmax, torch.softmax, "softmax"), spellings.plain(nn.Softmax, "dim", "_stacklevel")),
     ),
     OperatorRow(
         name="prelu",
@@ -144,6 +168,7 @@ _ROWS = (
         reference=_qsdk.prelu.default,
         function=qF.prelu_bound,
         modules=(nn.PReLU,),
+        forms={F.prelu: spellings.prelu, torch.prelu: spellings.prelu},
     ),
     OperatorRow(
         name="clamp",
@@ -163,6 +188,10 @@ _ROWS = (
         methods={"relu": qF.relu, "relu_": qF.relu_, "clamp": qF.clamp, "clip": qF.clamp},
         qparams="shared",
         in_place=True,
+        forms={
+            **dict.fromkeys((F.relu, torch.relu, torch.relu_, "relu", "relu_"), spellings.plain(nn.ReLU, "inplace")),
+            F.relu6: spellings.plain(nn.ReLU6, "inplace"),
+        },
     ),
     OperatorRow(
         name="add",
@@ -171,6 +200,7 @@ _ROWS = (
         function=qF.add,
         functions={qF.add: qF.add},
         in_place=True,
+        functional=dict.fromkeys((operator.add, operator.iadd, torch.add, "add", "add_"), "add"),
     ),
     OperatorRow(
         name="mul",
@@ -179,6 +209,7 @@ _ROWS = (
         function=qF.mul,
         functions={qF.mul: qF.mul},
         in_place=True,
+        functional=dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul", "mul_"), "mul"),
     ),
     OperatorRow(
         name="lookup_table",
@@ -197,6 +228,19 @@ _ROWS = (
             nn.Tanh,
         ),
         in_place=True,
+        forms={
+            F.elu: spellings.plain(nn.ELU, "alpha", "inplace"),
+            F.gelu: spellings.plain(nn.GELU, "approximate"),
+            F.hardsigmoid: spellings.plain(nn.Hardsigmoid, "inplace"),
+            F.hardswish: spellings.plain(nn.Hardswish, "inplace"),
+            F.leaky_relu: spellings.plain(nn.LeakyReLU, "negative_slope", "inplace"),
+            F.mish: spellings.plain(nn.Mish, "inplace"),
+            F.silu: spellings.plain(nn.SiLU, "inplace"),
+            **dict.fromkeys(
+                (torch.sigmoid, torch.sigmoid_, F.sigmoid, "sigmoid", "sigmoid_"), spellings.plain(nn.Sigmoid)
+            ),
+            **dict.fromkeys((torch.tanh, torch.tanh_, F.tanh, "tanh", "tanh_"), spellings.plain(nn.Tanh)),
+        },
     ),
     OperatorRow(
         name="cat",
@@ -205,6 +249,7 @@ _ROWS = (
         function=qF.cat,
         functions={torch.cat: qF.cat, torch.concat: qF.cat, qF.cat: qF.cat},
         qparams="shared",
+        functional=dict.fromkeys((torch.cat, torch.concat, torch.concatenate), "cat"),
     ),
     OperatorRow(
         name="max_pool2d",
@@ -297,6 +342,10 @@ OPERATORS: dict[str, OperatorRow] = {row.name: row for row in _ROWS}
 
 # Reference operator -> row: what a recorded call is.
 BY_REFERENCE: dict[Any, OperatorRow] = {row.reference: row for row in _ROWS}
+
+# What graph mode looks calls up in: functions, and tensor methods by name.
+FORMS: dict[Any, Form] = {spelling: form for row in _ROWS for spelling, form in row.forms.items()}
+FUNCTIONALS: dict[Any, str] = {spelling: method for row in _ROWS for spelling, method in row.functional.items()}
 
 # Functions that leave a quantized tensor as it is.
 IDENTITIES: dict[Any, Callable[..., Any]] = {F.dropout: qF.dropout, F.dropout2d: qF.dropout}

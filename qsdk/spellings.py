@@ -1,0 +1,146 @@
+"""Float modules that stand for calls of functions, so that functionals are fused, observed and quantized as modules.
+
+A form takes the call's arguments behind the input, with parameters as tensors, and returns a module that computes the
+same, or None where no module does. The operator table says which function has which form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+Form = Callable[..., nn.Module | None]
+
+
+def plain(kind: type[nn.Module], *names: str) -> Form:
+    """A module without parameters; `names` are the function's arguments behind the input, as the module has them.
+
+    Those that start with an underscore, and `inplace`, do not matter to what is computed and are left out.
+    """
+
+    def make(*args: Any, **kwargs: Any) -> nn.Module | None:
+        if len(args) > len(names):
+            return None
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        if given.pop("dtype", None) is not None or not given.keys() <= set(names):
+            return None
+        return kind(**{name: value for name, value in given.items() if name != "inplace" and name[0] != "_"})
+
+    return make
+
+
+def _parameter(value: Tensor | None) -> nn.Parameter | None:
+    if value is None or isinstance(value, nn.Parameter):
+        return value
+    return nn.Parameter(value, requires_grad=False)
+
+
+def _with(module: Any, weight: Tensor | None, bias: Tensor | None) -> nn.Module:
+    """The module with these parameters; the very ones, because training may go on."""
+    module.weight, module.bias = _parameter(weight), _parameter(bias)
+    made: nn.Module = module
+    return made
+
+
+def linear(weight: Any, bias: Any = None) -> nn.Module | None:
+    """torch.nn.functional.linear."""
+    if not isinstance(weight, Tensor) or weight.dim() != 2:
+        return None
+    return _with(nn.Linear(weight.shape[1], weight.shape[0], bias is not None, device="meta"), weight, bias)
+
+
+def conv(kind: Any) -> Form:
+    """torch.nn.functional.conv1d, conv2d, conv3d."""
+
+    def make(
+        weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    ) -> nn.Module | None:
+        if not isinstance(weight, Tensor):
+            return None
+        channels = (weight.shape[1] * groups, weight.shape[0])
+        geometry = [_several(value) for value in (stride, padding, dilation)]
+        return _with(
+            kind(*channels, tuple(weight.shape[2:]), *geometry, groups, bias is not None, device="meta"), weight, bias
+        )
+
+    return make
+
+
+def conv_transpose(kind: Any) -> Form:
+    """torch.nn.functional.conv_transpose1d, conv_transpose2d, conv_transpose3d."""
+
+    def make(
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        dilation: Any = 1,
+    ) -> nn.Module | None:
+        if not isinstance(weight, Tensor):
+            return None
+        channels = (weight.shape[0], weight.shape[1] * groups)
+        geometry = [_several(value) for value in (stride, padding, output_padding)]
+        module = kind(
+            *channels, tuple(weight.shape[2:]), *geometry, groups, bias is not None, _several(dilation), device="meta"
+        )
+        return _with(module, weight, bias)
+
+    return make
+
+
+def _several(value: Any) -> Any:
+    """A number or text, or one number for each axis."""
+    if isinstance(value, (int, str)):
+        return value
+    return value[0] if len(value) == 1 else tuple(value)
+
+
+def batch_norm(kind: Any) -> Form:
+    """torch.nn.functional.batch_norm by running statistics; `kind` is the class for the input's rank."""
+
+    def make(
+        running_mean: Any,
+        running_var: Any,
+        weight: Any = None,
+        bias: Any = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> nn.Module | None:
+        if training is not False or not isinstance(running_mean, Tensor):
+            return None
+        module = kind(len(running_mean), eps, momentum, affine=weight is not None, device="meta")
+        module.running_mean, module.running_var = running_mean, running_var
+        module.num_batches_tracked = running_mean.new_zeros((), dtype=module.num_batches_tracked.dtype)
+        return _with(module, weight, bias)
+
+    return make
+
+
+def layer_norm(normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> nn.Module | None:
+    """torch.nn.functional.layer_norm."""
+    if not all(isinstance(extent, int) for extent in normalized_shape):
+        return None
+    return _with(nn.LayerNorm(list(normalized_shape), eps, weight is not None, device="meta"), weight, bias)
+
+
+def group_norm(num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> nn.Module | None:
+    """torch.nn.functional.group_norm; without weights the number of channels is not known."""
+    if not isinstance(weight, Tensor):
+        return None
+    return _with(nn.GroupNorm(num_groups, len(weight), eps, device="meta"), weight, bias)
+
+
+def prelu(weight: Any) -> nn.Module | None:
+    """torch.nn.functional.prelu."""
+    if not isinstance(weight, Tensor):
+        return None
+    module = nn.PReLU(weight.numel(), device="meta")
+    parameter = _parameter(weight)
+    assert parameter is not None
+    module.weight = parameter
+    return module
