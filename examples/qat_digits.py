@@ -75,7 +75,7 @@ def main() -> None:
     activation = tq.get_default_qat_qconfig("qsdk").activation
     aware.qconfig = tq.QConfig(activation, tq.default_fused_wt_fake_quant.with_args(**FOUR_BITS))
     prepared = tq.prepare_qat(aware)
-    train(prepared, 2e-3, frozen=2)  # near the end, ranges and statistics stay as they are
+    train(prepared, 2e-3, frozen=options.epochs // 4)  # near the end, ranges and statistics stay as they are
     converted = tq.convert(prepared)
 
     rows = {

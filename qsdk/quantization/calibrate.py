@@ -72,17 +72,23 @@ def default_train_fn(
         optimizer: makes an optimizer from the parameters to train, or is one. quantize_qat trains a copy of the model
             unless inplace=True, so it needs the former
         epochs: how often to go through train_data
-        progress: show a progress bar; None shows it on a terminal only
+        progress: show a progress bar; None shows it on a terminal only. With many processes: rank == 0
         scheduler: makes a learning rate schedule from the optimizer, which steps after every epoch
         frozen_observer_epochs: the last so many epochs keep scales and zero points (disable_observer)
         frozen_batch_norm_epochs: the last so many epochs keep batch norm's running statistics and normalize by them
 
     Raises:
-        QuantizationError: train_data can be read only once, or the optimizer is for another model's parameters.
+        QuantizationError: train_data can be read only once, no epoch observes, or the optimizer is for another model's
+            parameters.
     """
     if epochs > 1 and isinstance(train_data, Iterator):
         raise QuantizationError(
             "default_train_fn: train_data is an iterator, which ends after one epoch; pass a list or a DataLoader"
+        )
+    if 0 < epochs <= frozen_observer_epochs:
+        raise QuantizationError(
+            f"default_train_fn: frozen_observer_epochs {frozen_observer_epochs} of {epochs} epochs leaves none that "
+            "observes; for a model that has its ranges already, call model.apply(disable_observer) instead"
         )
     made = optimizer if isinstance(optimizer, Optimizer) else optimizer(model.parameters())
     trained = {id(parameter) for group in made.param_groups for parameter in group["params"]}

@@ -52,8 +52,9 @@ def synchronize_observers(model: nn.Module, group: Any = None, every_step: bool 
         training = DistributedDataParallel(synchronize_observers(prepare_qat(model), every_step=True))
 
     Every process of the group calls it, on the same model. Processes that have seen no data are welcome. Minima and
-    maxima are exact. A histogram moves to the range of all, so that its scale and zero point may be off by what one bin
-    makes. Moving averages merge into their mean; they are exact if synchronized at every step.
+    maxima are exact. Histograms move to the range of all, each value by at most a bin, and so do the ends of the range
+    to quantize, as a rule; a range that is a close call may change as with another order of the batches. Moving
+    averages merge into their mean. With every_step all of these are exact: equal to one process's on the union batches.
 
     Args:
         model: prepared
@@ -61,7 +62,7 @@ def synchronize_observers(model: nn.Module, group: Any = None, every_step: bool 
         every_step: from here on, observers combine every batch over the group before they keep anything, so that all
             processes have equal states always. All have to call forward equally often then; a process that evaluates
             alone calls model.apply(disable_observer) before. False: they no longer do. Observers of weights, which
-            are equal everywhere, keep to themselves. A model that was pickled has to be given its group again
+            are equal everywhere, keep to themselves. A deep copy keeps the group; a pickle and a state_dict do not
 
     Raises:
         QuantizationError: torch.distributed is not initialized, this process is not in the group, the processes'
@@ -76,9 +77,7 @@ def synchronize_observers(model: nn.Module, group: Any = None, every_step: bool 
         raise QuantizationError("synchronize_observers: this process is not in the group; call it in those that are")
     observers = {name: module for name, module in model.named_modules() if isinstance(module, ObserverBase)}
     signature = [_describe(name, observer) for name, observer in observers.items()]
-    states = [
-        {key: value.detach().cpu() for key, value in observer.merge_state().items()} for observer in observers.values()
-    ]
+    states = [observer.merge_state() for observer in observers.values()]
     gathered: list[Any] = [None] * dist.get_world_size(group)
     dist.all_gather_object(gathered, (signature, states), group=group)
     _check_equal([theirs for theirs, _ in gathered])

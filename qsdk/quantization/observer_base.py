@@ -82,14 +82,14 @@ class ObserverBase(nn.Module, metaclass=ABCMeta):
         """Scale float32 and zero point int64, one element each, or [C] per channel."""
 
     def merge_state(self) -> dict[str, Tensor]:
-        """What merge gets of this observer: tensors by name, its state_dict unless a class says otherwise."""
-        return dict(self.state_dict())
+        """What merge gets of this observer: its state_dict unless a class says otherwise, copied to the CPU."""
+        return {name: value.to("cpu", copy=True) for name, value in self.state_dict().items()}
 
     def merge(self, states: Sequence[dict[str, Tensor]]) -> None:
         """Become what one observer would be that had seen everything. Here: states have to be equal.
 
         Args:
-            states: each process's merge_state, this one's included, in the same order everywhere, on the CPU
+            states: each process's merge_state, this one's included, in the same order everywhere
 
         Raises:
             QuantizationError: the states cannot be merged.

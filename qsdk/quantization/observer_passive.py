@@ -95,7 +95,7 @@ class RecordingObserver(_PassiveObserver):
 
     def merge_state(self) -> dict[str, Tensor]:
         """The tensors, by their number."""
-        return {str(number): value for number, value in enumerate(self.tensor_val)}
+        return {str(number): value.cpu() for number, value in enumerate(self.tensor_val)}
 
     def merge(self, states: Sequence[dict[str, Tensor]]) -> None:
         """Keep the tensors of the first process, then those of the next."""
