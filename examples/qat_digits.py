@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import argparse
 import copy
+from functools import partial
 
 import torch
 from digits import data
 from networks import DigitsCNN
 from torch import Tensor, nn
-from tqdm import tqdm
+from torch.utils.data import DataLoader, TensorDataset
 
-import qsdk.nn.intrinsic.qat as nniqat
 import qsdk.quantization as tq
 
 FOUR_BITS = {"quant_min": -8, "quant_max": 7}
@@ -27,23 +27,6 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Share of right classes."""
     with torch.no_grad():
         return float((model(images).argmax(1) == labels).double().mean())
-
-
-def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: tqdm[int], rate: float) -> None:
-    """One-cycle training in batches of 64."""
-    optimizer = torch.optim.Adam(model.parameters(), rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, len(epochs))
-    model.train()
-    for epoch in epochs:
-        if epoch == len(epochs) - 2:  # near the end, ranges and statistics stay as they are
-            model.apply(tq.disable_observer)
-            model.apply(nniqat.freeze_bn_stats)
-        for batch in torch.randperm(len(images)).split(64):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(images[batch]), labels[batch]).backward()
-            optimizer.step()
-        schedule.step()
-    model.eval()
 
 
 def after_training(model: DigitsCNN, images: Tensor) -> nn.Module:
@@ -68,11 +51,22 @@ def main() -> None:
     torch.set_num_threads(1)
     images, test_images, labels, test_labels = data(options.seed)
 
-    def epochs(what: str) -> tqdm[int]:
-        return tqdm(range(options.epochs), desc=what, unit="epoch", leave=False, disable=options.quiet)
+    def train(model: nn.Module, rate: float, frozen: int) -> None:
+        tq.default_train_fn(
+            model,
+            DataLoader(TensorDataset(images, labels), batch_size=64, shuffle=True),
+            nn.functional.cross_entropy,
+            partial(torch.optim.Adam, lr=rate),
+            options.epochs,
+            progress=not options.quiet,
+            scheduler=partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=options.epochs),
+            frozen_observer_epochs=frozen,
+            frozen_batch_norm_epochs=frozen,
+        )
+        model.eval()
 
     model = DigitsCNN()
-    train(model, images, labels, epochs("float"), 3e-3)
+    train(model, 3e-3, frozen=0)
     quantized = after_training(model, images)
 
     aware = copy.deepcopy(model).train()
@@ -81,7 +75,7 @@ def main() -> None:
     activation = tq.get_default_qat_qconfig("qsdk").activation
     aware.qconfig = tq.QConfig(activation, tq.default_fused_wt_fake_quant.with_args(**FOUR_BITS))
     prepared = tq.prepare_qat(aware)
-    train(prepared, images, labels, epochs("QAT"), 2e-3)
+    train(prepared, 2e-3, frozen=options.epochs // 4)  # near the end, ranges and statistics stay as they are
     converted = tq.convert(prepared)
 
     rows = {

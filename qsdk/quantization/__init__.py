@@ -3,6 +3,10 @@
 from qsdk.quantization.calibrate import (
     calibrate,
     default_eval_fn,
+    default_train_fn,
+)
+from qsdk.quantization.distributed import (
+    synchronize_observers,
 )
 from qsdk.quantization.fake_quantize import (
     FakeQuantize,
@@ -171,6 +175,7 @@ __all__ = [
     "default_symmetric_fixed_qparams_observer",
     "default_symmetric_qnnpack_qat_qconfig",
     "default_symmetric_qnnpack_qconfig",
+    "default_train_fn",
     "default_weight_fake_quant",
     "default_weight_observer",
     "default_weight_only_qconfig",
@@ -199,5 +204,6 @@ __all__ = [
     "quantize",
     "quantize_qat",
     "swap_module",
+    "synchronize_observers",
     "weight_observer_range_neg_127_to_127",
 ]

@@ -104,6 +104,9 @@ class FakeQuantizeBase(nn.Module):
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Scale float32 and zero point int64."""
 
+    def refresh(self) -> None:
+        """Take scale and zero point from what watches the input, after that has changed. Here: nothing is stored."""
+
     def enable_fake_quant(self, enabled: bool = True) -> None:
         """Make forward quantize."""
         self.fake_quant_enabled[0] = int(enabled)
@@ -178,7 +181,7 @@ class FakeQuantize(FakeQuantizeBase):
 
     def forward(self, x: Tensor) -> Tensor:
         """x, observed and fake quantized, as far as each is enabled."""
-        if self.observer_enabled[0] == 1 and x.numel() > 0:
+        if self.observer_enabled[0] == 1:
             self._observe(x.detach())
         if self.fake_quant_enabled[0] == 1:
             axis = self.ch_axis if self.is_per_channel else None
@@ -189,6 +192,12 @@ class FakeQuantize(FakeQuantizeBase):
         if "_qualified_name" in self.__dict__:
             self.activation_post_process._qualified_name = self._qualified_name
         self.activation_post_process(x)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take scale and zero point from the observer, if that has seen data."""
+        if not self.calibrated:
+            return
         scale, zero_point = self.calculate_qparams()
         if self.scale.shape != scale.shape:
             self.scale.resize_(scale.shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -39,14 +40,34 @@ class PartialObserver:
         return PartialObserver(self.p, {**self.callable_args, **kwargs})
 
 
+class Reduction:
+    """How an observer's forward combines what it sees with what other processes see at the same step: not at all."""
+
+    def bounds(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """The lowest and highest values of all processes' batches; those of an empty batch are inf and -inf."""
+        return low, high
+
+    def sum(self, counts: Tensor) -> Tensor:
+        """The sum over all processes."""
+        return counts
+
+
 class ObserverBase(nn.Module, metaclass=ABCMeta):
     """Base of observers. forward looks at a tensor and returns it; calculate_qparams gives (scale, zero_point).
+
+    What synchronize_observers needs of an observer:
+        merge_state, merge: bring together what processes have seen apart. Enough as they are if the observer keeps
+            nothing that depends on data
+        reduces_batches: forward passes every batch through self.reduction before it keeps anything, also an empty one;
+            then the observer can be synchronized at every step. Or it keeps nothing that depends on data
 
     Args:
         dtype: qint8, quint8 or qint32, ours or torch's
     """
 
     dtype: Any
+    reduces_batches: bool = False
+    reduction: Reduction = Reduction()
 
     def __init__(self, dtype: Any = quint8) -> None:
         super().__init__()
@@ -59,6 +80,26 @@ class ObserverBase(nn.Module, metaclass=ABCMeta):
     @abstractmethod
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Scale float32 and zero point int64, one element each, or [C] per channel."""
+
+    def merge_state(self) -> dict[str, Tensor]:
+        """What merge gets of this observer: its state_dict unless a class says otherwise, copied to the CPU."""
+        return {name: value.to("cpu", copy=True) for name, value in self.state_dict().items()}
+
+    def merge(self, states: Sequence[dict[str, Tensor]]) -> None:
+        """Become what one observer would be that had seen everything. Here: states have to be equal.
+
+        Args:
+            states: each process's merge_state, this one's included, in the same order everywhere
+
+        Raises:
+            QuantizationError: the states cannot be merged.
+        """
+        first = states[0]
+        for state in states[1:]:
+            if state.keys() != first.keys() or not all(torch.equal(state[key], first[key]) for key in first):
+                raise QuantizationError(
+                    f"{type(self).__name__} differs between processes and has no merge of its own; define merge(states)"
+                )
 
     @classmethod
     def with_args(cls, **kwargs: Any) -> PartialObserver:
@@ -86,6 +127,15 @@ def _quant_range(
     if dtype is quint8:
         return (0, 127, False) if reduce_range else (0, 255, False)
     return dtype.min, dtype.max, False
+
+
+def seen_states(states: Sequence[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+    """Those of observers that have seen data."""
+    return [state for state in states if not _empty(state["min_val"], state["max_val"])]
+
+
+def _empty(low: Tensor, high: Tensor) -> bool:
+    return low.numel() == 0 or bool((low > high).any())
 
 
 class UniformQuantizationObserverBase(ObserverBase):
@@ -135,7 +185,32 @@ class UniformQuantizationObserverBase(ObserverBase):
     @property
     def calibrated(self) -> bool:
         """Whether it has seen data."""
-        return self.min_val.numel() > 0 and not bool((self.min_val > self.max_val).any())
+        return not _empty(self.min_val, self.max_val)
+
+    def merge(self, states: Sequence[dict[str, Tensor]]) -> None:
+        """Keep the range of all states that have one."""
+        seen = seen_states(states)
+        if not seen:
+            return
+        shapes = [list(state["min_val"].shape) for state in seen]
+        if any(shape != shapes[0] for shape in shapes):
+            raise QuantizationError(f"the processes have ranges of different shapes, {shapes}; use the same model")
+        lows, highs = (torch.stack([state[name] for state in seen]) for name in ("min_val", "max_val"))
+        self._keep(*self._across(lows, highs))
+
+    def _across(self, lows: Tensor, highs: Tensor) -> tuple[Tensor, Tensor]:
+        """One range from ranges along axis 0."""
+        return lows.amin(0), highs.amax(0)
+
+    def _see(self, low: Tensor, high: Tensor) -> None:
+        """Keep a batch's range, together with those of other processes."""
+        low, high = self.reduction.bounds(low, high)
+        if not _empty(low, high):
+            self._keep(*self._merged(low, high))
+
+    def _merged(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """A batch's range and the one kept so far as one."""
+        return torch.minimum(low, self.min_val), torch.maximum(high, self.max_val)
 
     def _check_finite(self, min_val: Tensor, max_val: Tensor) -> None:
         if not bool(torch.isfinite(min_val).all() & torch.isfinite(max_val).all()):
@@ -216,6 +291,12 @@ class PerTensorObserver(UniformQuantizationObserverBase):
         kwargs = factory_kwargs or {}
         self.register_buffer("min_val", torch.tensor(float("inf"), **kwargs))
         self.register_buffer("max_val", torch.tensor(float("-inf"), **kwargs))
+
+    def _bounds(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The lowest and highest value; inf and -inf of an empty tensor."""
+        if x.numel() == 0:
+            return torch.full_like(self.min_val, float("inf")), torch.full_like(self.max_val, float("-inf"))
+        return torch.aminmax(x)
 
     def reset_min_max_vals(self) -> None:
         """Forget everything seen."""

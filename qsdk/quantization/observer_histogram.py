@@ -9,13 +9,15 @@ the same name makes (it goes back to FBGEMM's norm minimization), with equal sca
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from qsdk.errors import QuantizationError
 from qsdk.qtensor import qint32
-from qsdk.quantization.observer_base import PerTensorObserver
+from qsdk.quantization.observer_base import PerTensorObserver, seen_states
 from qsdk.reference.rounding import f32
 
 _SHARE = 1e-5  # of all values that one step of the search gives up
@@ -34,6 +36,7 @@ class HistogramObserver(PerTensorObserver):
     """
 
     histogram: Tensor
+    reduces_batches = True
 
     def __init__(self, bins: int = 2048, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,31 +45,41 @@ class HistogramObserver(PerTensorObserver):
 
     def forward(self, x: Tensor) -> Tensor:
         """Look at a tensor of any shape."""
-        if x.numel() == 0:
-            return x
         values = x.detach().to(self.min_val.dtype)
-        low, high = torch.aminmax(values)
+        low, high = self.reduction.bounds(*self._bounds(values))
+        if bool(low > high):
+            return x
         self._check_finite(low, high)
         old_low, old_high = self.min_val.clone(), self.max_val.clone()
-        seen = self.calibrated
-        if seen:
-            low, high = torch.minimum(low, old_low), torch.maximum(high, old_high)
-        counts = torch.histc(values, self.bins, min=low.item(), max=high.item())
-        if seen:
-            counts = counts + self._moved(old_low, old_high, low, high)
+        low, high = self._merged(low, high)
+        counts = self.reduction.sum(torch.histc(values, self.bins, min=low.item(), max=high.item()))
+        if self.calibrated:
+            counts = counts + self._moved(self.histogram, old_low, old_high, low, high)
         self.histogram.copy_(counts)
         self._keep(low, high)
         return x
 
-    def _moved(self, old_low: Tensor, old_high: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        """The histogram over the wider range low..high."""
+    def merge(self, states: Sequence[dict[str, Tensor]]) -> None:
+        """Keep the sum of all histograms, over the range of all."""
+        super().merge(states)
+        low, high = self.min_val.cpu(), self.max_val.cpu()
+        counts = torch.zeros(self.bins, dtype=low.dtype)
+        for state in seen_states(states):
+            histogram = state["histogram"]
+            if len(histogram) != self.bins:
+                raise QuantizationError(f"the processes have histograms of {self.bins} and {len(histogram)} bins")
+            counts += self._moved(histogram, state["min_val"], state["max_val"], low, high)
+        self.histogram.copy_(counts)
+
+    def _moved(self, histogram: Tensor, old_low: Tensor, old_high: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        """A histogram over the wider range low..high."""
         if bool((old_low == low) & (old_high == high)):
-            return self.histogram
+            return histogram
         if bool(old_low == old_high):
             one = torch.histc(old_low, self.bins, min=low.item(), max=high.item())
-            return one * self.histogram.sum()
-        device = self.histogram.device
-        fine = self.histogram.repeat_interleave(_FINER) / _FINER
+            return one * histogram.sum()
+        device = histogram.device
+        fine = histogram.repeat_interleave(_FINER) / _FINER
         width = (old_high - old_low) / (self.bins * _FINER)
         edges = torch.linspace(old_low.item(), old_high.item(), self.bins * _FINER + 1, device=device)
         middles = edges[:-1] + 0.5 * width

@@ -15,23 +15,16 @@ from qsdk.quantization.observer_base import PerTensorObserver, UniformQuantizati
 class MinMaxObserver(PerTensorObserver):
     """Minimum and maximum over everything seen, per tensor."""
 
+    reduces_batches = True
+
     def forward(self, x: Tensor) -> Tensor:
         """Look at a tensor of any shape."""
-        if x.numel() > 0:
-            low, high = torch.aminmax(x.detach().to(self.min_val.dtype))
-            self._keep(*self._merged(low, high))
+        self._see(*self._bounds(x.detach().to(self.min_val.dtype)))
         return x
 
-    def _merged(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.minimum(low, self.min_val), torch.maximum(high, self.max_val)
 
-
-class MovingAverageMinMaxObserver(MinMaxObserver):
-    """Moving averages of each tensor's minimum and maximum: value + averaging_constant * (new - value).
-
-    Args:
-        averaging_constant: the share of the new value; the other arguments are those of MinMaxObserver
-    """
+class _MovingAverage(UniformQuantizationObserverBase):
+    """Keeps averages of ranges. Averages that processes have made apart merge into their mean."""
 
     def __init__(self, averaging_constant: float = 0.01, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,9 +38,23 @@ class MovingAverageMinMaxObserver(MinMaxObserver):
             self.max_val + self.averaging_constant * (high - self.max_val),
         )
 
+    def _across(self, lows: Tensor, highs: Tensor) -> tuple[Tensor, Tensor]:
+        # In float64 the mean of equal values is that value.
+        return lows.double().mean(0).to(lows.dtype), highs.double().mean(0).to(highs.dtype)
+
+
+class MovingAverageMinMaxObserver(_MovingAverage, MinMaxObserver):
+    """Moving averages of each tensor's minimum and maximum: value + averaging_constant * (new - value).
+
+    Args:
+        averaging_constant: the share of the new value; the other arguments are those of MinMaxObserver
+    """
+
 
 class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
     """Minimum and maximum over everything seen, for each index of ch_axis."""
+
+    reduces_batches = True
 
     def __init__(
         self,
@@ -70,18 +77,17 @@ class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
 
     def forward(self, x: Tensor) -> Tensor:
         """Look at a tensor whose axis ch_axis is the channel."""
+        values = x.detach().to(self.min_val.dtype).transpose(0, self.ch_axis)
         if x.numel() > 0:
-            y = x.detach().to(self.min_val.dtype).transpose(0, self.ch_axis).flatten(1)
-            if x.dim() == 1:
-                y = y.reshape(-1, 1)
-            low, high = torch.aminmax(y, dim=1)
-            if self.min_val.numel() > 0:
-                low, high = self._merged(low, high)
-            self._keep(low, high)
+            low, high = torch.aminmax(values.reshape(len(values), -1), dim=1)
+        else:
+            low = values.new_full([len(values)], float("inf"))
+            high = -low
+        self._see(low, high)
         return x
 
     def _merged(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.minimum(low, self.min_val), torch.maximum(high, self.max_val)
+        return super()._merged(low, high) if self.min_val.numel() > 0 else (low, high)
 
     def reset_min_max_vals(self) -> None:
         """Forget everything seen."""
@@ -96,19 +102,9 @@ class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):
+class MovingAveragePerChannelMinMaxObserver(_MovingAverage, PerChannelMinMaxObserver):
     """Moving averages of each tensor's minimum and maximum, for each index of ch_axis.
 
     Args:
         averaging_constant: the share of the new value; the other arguments are those of PerChannelMinMaxObserver
     """
-
-    def __init__(self, averaging_constant: float = 0.01, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.averaging_constant = averaging_constant
-
-    def _merged(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        return (
-            self.min_val + self.averaging_constant * (low - self.min_val),
-            self.max_val + self.averaging_constant * (high - self.max_val),
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import torch
@@ -13,6 +14,8 @@ from qsdk.quantization.observer_base import ObserverBase
 
 
 class _PassiveObserver(ObserverBase):
+    reduces_batches = True  # there is nothing to reduce
+
     def forward(self, x: Tensor) -> Tensor:
         """x itself."""
         return x
@@ -79,6 +82,7 @@ class RecordingObserver(_PassiveObserver):
     """Keeps a copy of every tensor, in `tensor_val`. For debugging."""
 
     tensor_val: list[Tensor]
+    reduces_batches = False
 
     def __init__(self, dtype: Any = quint8) -> None:
         super().__init__(to_qdtype(dtype))
@@ -88,6 +92,14 @@ class RecordingObserver(_PassiveObserver):
         """Keep a copy of x."""
         self.tensor_val.append(x.detach().clone())
         return x
+
+    def merge_state(self) -> dict[str, Tensor]:
+        """The tensors, by their number."""
+        return {str(number): value.cpu() for number, value in enumerate(self.tensor_val)}
+
+    def merge(self, states: Sequence[dict[str, Tensor]]) -> None:
+        """Keep the tensors of the first process, then those of the next."""
+        self.tensor_val = [value for state in states for value in state.values()]
 
     def get_tensor_value(self) -> list[Tensor]:
         """Every tensor seen, oldest first."""
@@ -104,6 +116,7 @@ class FixedQParamsObserver(ObserverBase):
 
     scale: Tensor
     zero_point: Tensor
+    reduces_batches = True  # there is nothing to reduce
 
     def __init__(
         self,
