@@ -53,6 +53,11 @@ _FUSERS: dict[tuple[type[nn.Module], ...], Fuser] = {
 }
 
 
+def known_fusions() -> set[tuple[type[nn.Module], ...]]:
+    """The sequences of module types that can be fused."""
+    return set(_FUSERS)
+
+
 def fuse_known_modules(mod_list: Sequence[nn.Module], additional: dict[Any, Fuser] | None = None) -> list[nn.Module]:
     """The fused module, then an Identity for each of the others. Hooks of the first and the last move along.
 

@@ -102,6 +102,16 @@ def get_default_qconfig_propagation_list() -> set[type[nn.Module]]:
     return {kind for kind, _ in rows} | {row.qat for _, row in rows if row.qat is not None}
 
 
+def is_swapped(kind: type[nn.Module]) -> bool:
+    """Whether a float module of this class has a quantized counterpart."""
+    return kind in _ROWS
+
+
+def is_observed(kind: type[nn.Module]) -> bool:
+    """Whether calibration observes the output of a float module of this class."""
+    return kind in _ROWS and _ROWS[kind].observed
+
+
 def activation_observer(module: nn.Module) -> nn.Module:
     """What watches a module's output: what its qconfig makes, or the fixed one of a function whose range is known."""
     qconfig: Any = module.qconfig

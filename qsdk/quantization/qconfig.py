@@ -74,6 +74,13 @@ class QConfigDynamic(QConfig):
         return super().__new__(cls, activation, weight)
 
 
+def is_static(qconfig: QConfig) -> bool:
+    """Whether a qconfig's activations are observed; else they stay float, or are quantized as the model runs."""
+    observer = qconfig.activation()
+    passive = (nn.Identity, NoopObserver, PlaceholderObserver)
+    return not isinstance(observer, passive) and not getattr(observer, "is_dynamic", False)
+
+
 # Static quantization
 default_qconfig = QConfig(default_observer, default_weight_observer)
 default_per_channel_qconfig = QConfig(default_observer, default_per_channel_weight_observer)

@@ -125,11 +125,18 @@ def prepare(
         warnings.warn("prepare: no module has a qconfig; set model.qconfig = get_default_qconfig()", stacklevel=2)
     custom = (prepare_custom_config_dict or {}).get("float_to_observed_custom_module_class", {})
     observed = set(allow_list) if allow_list is not None else get_default_qconfig_propagation_list()
-    observed |= set(observer_non_leaf_module_list or ()) | set(custom.values())
     _swap_custom(model, custom)
-    _name_modules(model)
-    _add_observers(model, observed, "", set(), _device(model))
+    insert_observers(model, set(observer_non_leaf_module_list or ()) | set(custom.values()), observed)
     return model
+
+
+def insert_observers(
+    model: nn.Module, further: set[type[nn.Module]], observed: set[type[nn.Module]] | None = None
+) -> None:
+    """The last step of prepare: every module has its qconfig; observe `observed` (default: all known) and `further`."""
+    _name_modules(model)
+    kinds = (get_default_qconfig_propagation_list() if observed is None else observed) | further
+    _add_observers(model, kinds, "", set(), _device(model))
 
 
 def prepare_qat(model: nn.Module, mapping: dict[Any, Any] | None = None, inplace: bool = False) -> nn.Module:
@@ -156,11 +163,22 @@ def prepare_qat(model: nn.Module, mapping: dict[Any, Any] | None = None, inplace
         warnings.warn(
             "prepare_qat: no module has a qconfig; set model.qconfig = get_default_qat_qconfig()", stacklevel=2
         )
+    insert_fake_quantizes(model, set(), mapping)
+    return model
+
+
+def insert_fake_quantizes(
+    model: nn.Module, further: set[type[nn.Module]], mapping: dict[Any, Any] | None = None
+) -> None:
+    """The last step of prepare_qat: every module has its qconfig.
+
+    Args:
+        further: types whose outputs are fake quantized as well
+        mapping: float module -> module with a fake quantized weight
+    """
     _name_modules(model)
     _convert(model, get_default_qat_module_mappings() if mapping is None else mapping, {}, {})
-    _name_modules(model)
-    observed = get_default_qconfig_propagation_list() | set((mapping or {}).values())
-    _add_observers(model, observed, "", set(), _device(model))
+    insert_observers(model, further | set((mapping or {}).values()))
     for name, module in model.named_modules():
         for attribute in ("weight_fake_quant", "activation_post_process"):
             watcher = module._modules.get(attribute)
@@ -169,7 +187,6 @@ def prepare_qat(model: nn.Module, mapping: dict[Any, Any] | None = None, inplace
                     f"prepare_qat: the qconfig of layer '{name}' has a {type(watcher).__name__}, which does not fake "
                     "quantize; use get_default_qat_qconfig() or FakeQuantize.with_args(observer=...)"
                 )
-    return model
 
 
 def _swap_custom(module: nn.Module, classes: dict[type[nn.Module], Any]) -> None:
@@ -260,15 +277,22 @@ def convert(
         module = copy.deepcopy(module)
     custom = (convert_custom_config_dict or {}).get("observed_to_quantized_custom_module_class", {})
     table = get_default_static_quant_module_mappings() if mapping is None else mapping
-    _name_modules(module)
     if type(module) in table and getattr(module, "qconfig", None) is not None:
         raise QuantizationError(
             f"convert: the model is a single {type(module).__name__}, which cannot be swapped; wrap it in QuantWrapper"
         )
-    _convert(module, table, custom, {})
-    if remove_qconfig:
-        _remove_qconfig(module)
+    convert_prepared(module, custom, mapping, remove_qconfig)
     return module
+
+
+def convert_prepared(
+    model: nn.Module, custom: dict[Any, Any], mapping: dict[Any, Any] | None = None, remove_qconfig: bool = True
+) -> None:
+    """The last step of convert, in place: swap every module that has a qconfig; arguments as convert's."""
+    _name_modules(model)
+    _convert(model, get_default_static_quant_module_mappings() if mapping is None else mapping, custom, {})
+    if remove_qconfig:
+        _remove_qconfig(model)
 
 
 def quantize(
