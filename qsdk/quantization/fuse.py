@@ -180,3 +180,6 @@ def fuse_modules(
         if group:
             _fuse_group(model, group, fuser_func, fuse_custom_config_dict, graph)
     return model
+
+
+__all__ = ["fuse_known_modules", "fuse_modules"]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from qsdk.errors import QuantizationError
 from qsdk.nn import intrinsic as nni
 from qsdk.nn import qat as nnqat
 from qsdk.nn import quantized as nnq
@@ -91,6 +92,20 @@ def get_default_static_quant_module_mappings() -> Mapping:
     return mapping | {row.qat: row.static for row in _ROWS.values() if row.qat is not None}
 
 
+def get_static_quant_module_class(
+    float_module_class: type[nn.Module], additional_static_quant_mapping: Mapping | None = None
+) -> type[nn.Module]:
+    """The quantized class of a float one.
+
+    Raises:
+        QuantizationError: there is none.
+    """
+    mapping = get_default_static_quant_module_mappings() | (additional_static_quant_mapping or {})
+    if float_module_class not in mapping:
+        raise QuantizationError(f"{float_module_class.__name__} has no statically quantized counterpart")
+    return mapping[float_module_class]
+
+
 def get_default_qat_module_mappings() -> Mapping:
     """Float module -> module with a fake quantized weight; a copy to extend and pass to prepare_qat."""
     return {kind: row.qat for kind, row in _ROWS.items() if row.qat is not None}
@@ -126,4 +141,5 @@ __all__ = [
     "get_default_qat_module_mappings",
     "get_default_qconfig_propagation_list",
     "get_default_static_quant_module_mappings",
+    "get_static_quant_module_class",
 ]

@@ -5,6 +5,11 @@ Scale and zero point are those that torch.ao.quantization's observers of the sam
 
 from __future__ import annotations
 
+from typing import Any
+
+from torch import nn
+
+from qsdk.errors import QuantizationError
 from qsdk.qtensor import QScheme, qint8, quint8
 from qsdk.quantization.observer_base import ObserverBase, PartialObserver, UniformQuantizationObserverBase
 from qsdk.quantization.observer_histogram import HistogramObserver
@@ -48,6 +53,36 @@ default_fixed_qparams_range_0to1_observer = FixedQParamsObserver.with_args(scale
 default_symmetric_fixed_qparams_observer = default_fixed_qparams_range_neg1to1_observer
 default_affine_fixed_qparams_observer = default_fixed_qparams_range_0to1_observer
 
+
+def get_observer_state_dict(mod: nn.Module) -> dict[str, Any]:
+    """The entries of a prepared model's state_dict that belong to observers and fake quantize modules.
+
+    For load_observer_state_dict on the same model, prepared in the same way, so that calibration need not run again.
+    """
+    names = {
+        name for name, module in mod.named_modules() if isinstance(module, ObserverBase) or _fake_quantizes(module)
+    }
+    return {key: value for key, value in mod.state_dict().items() if key.rpartition(".")[0] in names}
+
+
+def load_observer_state_dict(mod: nn.Module, obs_dict: dict[str, Any]) -> None:
+    """Give a prepared model what get_observer_state_dict returned.
+
+    Raises:
+        QuantizationError: an entry is missing, or belongs to no observer of the model; names it.
+    """
+    wanted = get_observer_state_dict(mod).keys()
+    different = sorted(wanted ^ obs_dict.keys())
+    if different:
+        where = "is missing" if different[0] in wanted else "belongs to no observer of the model"
+        raise QuantizationError(f"load_observer_state_dict: entry '{different[0]}' {where}; prepare the same model")
+    mod.load_state_dict(obs_dict, strict=False)
+
+
+def _fake_quantizes(module: nn.Module) -> bool:
+    return hasattr(module, "fake_quant_enabled")
+
+
 __all__ = [
     "FixedQParamsObserver",
     "HistogramObserver",
@@ -76,6 +111,8 @@ __all__ = [
     "default_reuse_input_observer",
     "default_symmetric_fixed_qparams_observer",
     "default_weight_observer",
+    "get_observer_state_dict",
+    "load_observer_state_dict",
     "per_channel_weight_observer_range_neg_127_to_127",
     "weight_observer_range_neg_127_to_127",
 ]

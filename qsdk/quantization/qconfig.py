@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import torch
@@ -27,6 +28,7 @@ from qsdk.quantization.observer import (
     MinMaxObserver,
     MovingAverageMinMaxObserver,
     NoopObserver,
+    PartialObserver,
     PlaceholderObserver,
     default_debug_observer,
     default_dynamic_quant_observer,
@@ -72,6 +74,26 @@ class QConfigDynamic(QConfig):
 
     def __new__(cls, activation: Any = nn.Identity, weight: Any = nn.Identity) -> Self:
         return super().__new__(cls, activation, weight)
+
+
+QConfigAny = QConfig | None  # what a layer's qconfig may be; None leaves it in float
+
+
+def qconfig_equals(q1: QConfigAny, q2: QConfigAny) -> bool:
+    """Whether two qconfigs make the same observers with the same arguments."""
+    if q1 is None or q2 is None:
+        return q1 is q2
+    return all(_recipe(a) == _recipe(b) for a, b in zip(q1, q2, strict=True))
+
+
+def _recipe(constructor: Any) -> Any:
+    """The class and the arguments of an observer's constructor."""
+    if isinstance(constructor, PartialObserver):
+        return _recipe(constructor.p), constructor.callable_args
+    if isinstance(constructor, functools.partial):
+        keywords = {name: _recipe(value) for name, value in constructor.keywords.items()}
+        return _recipe(constructor.func), constructor.args, keywords
+    return constructor
 
 
 def is_static(qconfig: QConfig) -> bool:
@@ -185,6 +207,7 @@ def _check_backend(backend: str) -> None:
 
 __all__ = [
     "QConfig",
+    "QConfigAny",
     "QConfigDynamic",
     "default_activation_only_qconfig",
     "default_debug_qconfig",
@@ -207,4 +230,5 @@ __all__ = [
     "get_default_qat_qconfig",
     "get_default_qconfig",
     "per_channel_dynamic_qconfig",
+    "qconfig_equals",
 ]

@@ -59,3 +59,6 @@ class QuantWrapper(nn.Module):
     def forward(self, X: Any) -> Any:
         """dequant(module(quant(X)))."""
         return self.dequant(self.module(self.quant(X)))
+
+
+__all__ = ["DeQuantStub", "QuantStub", "QuantWrapper"]

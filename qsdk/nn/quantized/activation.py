@@ -75,10 +75,14 @@ class _TableActivation(ObservedOutputModule):
     _FUNCTION: Callable[..., Tensor]
     _SETTINGS: dict[str, Any] = {}  # name, as the float module has it, and default
 
-    def __init__(self, scale: Any = 1.0, zero_point: Any = 0, *settings: Any) -> None:
+    def __init__(self, scale: Any = 1.0, zero_point: Any = 0, *settings: Any, **named: Any) -> None:
         super().__init__(QParams(float(scale), int(zero_point), quint8))
-        for position, (name, default) in enumerate(self._SETTINGS.items()):
-            setattr(self, name, settings[position] if position < len(settings) else default)
+        given = {**dict(zip(self._SETTINGS, settings, strict=False)), **named}
+        unknown = len(settings) > len(self._SETTINGS) or bool(given.keys() - self._SETTINGS.keys())
+        if unknown:
+            raise TypeError(f"{type(self).__name__} takes scale, zero_point, {', '.join(self._SETTINGS)}")
+        for name, default in self._SETTINGS.items():
+            setattr(self, name, given.get(name, default))
 
     def forward(self, input: QTensor) -> QTensor:
         """Any shape."""
@@ -89,7 +93,7 @@ class _TableActivation(ObservedOutputModule):
     @classmethod
     def from_float(cls, mod: nn.Module) -> Self:
         """From a prepared and calibrated float module of the same name."""
-        result = cls(1.0, 0, *(getattr(mod, name) for name in cls._SETTINGS))
+        result = cls(1.0, 0, **{name: getattr(mod, name) for name in cls._SETTINGS})
         result._take_output(mod)
         return result
 
@@ -98,6 +102,9 @@ class Sigmoid(_TableActivation):
     """1 / (1 + exp(-x))."""
 
     _FUNCTION = staticmethod(torch.sigmoid)
+
+    def __init__(self, output_scale: Any = 1.0 / 256, output_zero_point: Any = 0) -> None:
+        super().__init__(output_scale, output_zero_point)
 
 
 class Tanh(_TableActivation):
@@ -190,7 +197,7 @@ class PReLU(BindingModule):
     """x, below 0 weight * x, with one weight or one per channel.
 
     Args:
-        scale, zero_point: of the output
+        output_scale, output_zero_point: of the output
         num_parameters: 1, or the number of channels
 
     Buffers:
@@ -199,8 +206,8 @@ class PReLU(BindingModule):
 
     weight: Tensor
 
-    def __init__(self, scale: Any = 1.0, zero_point: Any = 0, num_parameters: int = 1) -> None:
-        super().__init__(QParams(float(scale), int(zero_point), quint8))
+    def __init__(self, output_scale: Any = 1.0, output_zero_point: Any = 0, num_parameters: int = 1) -> None:
+        super().__init__(QParams(float(output_scale), int(output_zero_point), quint8))
         self.num_parameters = num_parameters
         self.register_buffer("weight", torch.full((num_parameters,), 0.25))
 

@@ -293,3 +293,37 @@ def test_own_subclass_of_an_observer_is_calibrated():
     x = torch.cat([torch.randn(500, 3), torch.full((1, 3), 1000.0)])
     prepared(x)
     assert tq.convert(prepared).quant.scale < 0.1
+
+
+def test_calibration_moves_to_another_prepared_model():
+    def prepared():
+        model = tq.QuantWrapper(nn.Linear(4, 3)).eval()
+        model.qconfig = tq.get_default_qconfig()
+        return tq.prepare(model)
+
+    first, second = prepared(), prepared()
+    first(torch.randn(64, 4))
+    entries = tq.get_observer_state_dict(first)
+    assert entries and all("activation_post_process" in key for key in entries)
+    tq.load_observer_state_dict(second, entries)
+    for name, observer in second.named_modules():
+        if isinstance(observer, tq.ObserverBase):
+            expected = first.get_submodule(name).calculate_qparams()
+            assert all(torch.equal(a, b) for a, b in zip(observer.calculate_qparams(), expected, strict=True))
+    lost = dict(entries)
+    key, _ = lost.popitem()
+    for wrong, message in [(lost, f"'{key}' is missing"), (entries | {"a.b": torch.ones(1)}, "'a.b' belongs to no")]:
+        with pytest.raises(QuantizationError, match=message):
+            tq.load_observer_state_dict(second, wrong)
+
+
+def test_qconfig_equals():
+    assert tq.qconfig_equals(tq.get_default_qconfig("fbgemm"), tq.get_default_qconfig("x86"))
+    assert tq.qconfig_equals(None, None) and not tq.qconfig_equals(None, tq.default_qconfig)
+    assert not tq.qconfig_equals(tq.get_default_qconfig("fbgemm"), tq.get_default_qconfig("qnnpack"))
+    one, other = (tq.QConfig(tq.MinMaxObserver.with_args(quant_min=low), nn.Identity) for low in (0, 1))
+    assert tq.qconfig_equals(one, tq.QConfig(tq.MinMaxObserver.with_args(quant_min=0), nn.Identity))
+    assert not tq.qconfig_equals(one, other)
+    for backend in ("qsdk", "qnnpack"):
+        make = tq.get_default_qat_qconfig
+        assert tq.qconfig_equals(make(backend), make(backend)) and not tq.qconfig_equals(make(backend), make("x86"))
