@@ -9,6 +9,7 @@ import torch.ao.quantization as ao
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from torch import nn
 
 import qsdk.qtensor as qt
 import qsdk.quantization as tq
