@@ -4,7 +4,11 @@ Forward is quantize, then dequantize, to the last bit, ties included:
 
     x' = scale * (clamp(rne(x * f32(1 / scale)) + zero_point, quant_min, quant_max) - zero_point)
 
-The gradient passes where rne(x / scale) + zero_point is within the range, and is zero elsewhere.
+With a float zero point, as embedding tables have, it is added before rounding:
+
+    x' = scale * (clamp(rne(x * f32(1 / scale) + zero_point), quant_min, quant_max) - zero_point)
+
+The gradient passes where the integer is within the range before it is clamped, and is zero elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from qsdk.errors import QuantizationError
-from qsdk.qtensor import QScheme, per_channel_affine_float_qparams, qint8, qint32, quint8, to_qscheme
+from qsdk.qtensor import QScheme, per_channel_affine_float_qparams, qint8, qint32, quint8, to_qdtype, to_qscheme
 from qsdk.quantization.observer import (
     FixedQParamsObserver,
     HistogramObserver,
@@ -33,13 +37,17 @@ class _QuantizeDequantize(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, zero_point: Tensor, quant_min: int, quant_max: int) -> Tensor:
         """scale and zero_point broadcast against x."""
-        # q - zero_point is computed directly, with the bounds moved instead: the sum would not be exact in float32.
-        lowest = (quant_min - zero_point).to(torch.float32)
-        highest = (quant_max - zero_point).to(torch.float32)
-        steps = torch.round(x.to(torch.float32) * (torch.ones_like(scale) / scale))
+        if zero_point.is_floating_point():
+            shift = zero_point.to(torch.float32)
+            lowest, highest = torch.full_like(shift, quant_min), torch.full_like(shift, quant_max)
+        else:
+            # q - zero_point is computed directly, with the bounds moved: the sum would not be exact in float32.
+            shift = torch.zeros_like(scale)
+            lowest, highest = (quant_min - zero_point).to(torch.float32), (quant_max - zero_point).to(torch.float32)
+        steps = torch.round(x.to(torch.float32) * (torch.ones_like(scale) / scale) + shift)
         ctx.save_for_backward((steps >= lowest) & (steps <= highest))
         steps = torch.where(torch.isnan(steps), torch.zeros_like(steps), steps)
-        limited = torch.minimum(torch.maximum(steps, lowest), highest)
+        limited = torch.minimum(torch.maximum(steps, lowest), highest) - shift
         # Adding 0 turns -0 into 0: integers have one zero.
         return ((limited + 0.0) * scale).to(x.dtype)
 
@@ -57,7 +65,7 @@ def fake_quantize(
 
     Args:
         x: float tensor
-        scale, zero_point: one element, or [C] with C = x.shape[ch_axis]
+        scale, zero_point: one element, or [C] with C = x.shape[ch_axis]; the zero point is an integer or float32
         quant_min, quant_max: range of the integers, at most 2^24 wide
         ch_axis: the axis that scale and zero_point run over; None per tensor
 
@@ -83,11 +91,24 @@ def fake_quantize(
 class FakeQuantizeBase(nn.Module):
     """Base of fake quantize modules; subclasses define forward and calculate_qparams.
 
+    If a subclass keeps `scale` and `zero_point` as well, convert takes these.
+
+    Attributes:
+        dtype: of the integers that stand behind the values, qint8 or quint8, ours or torch's
+        qscheme: per tensor unless a subclass says otherwise
+        quant_min, quant_max: range of the integers; dtype's if None
+        ch_axis: the axis that scales per channel run over
+
     Buffers:
         fake_quant_enabled: 1 if forward quantizes
         observer_enabled: 1 if forward observes
     """
 
+    dtype: Any = quint8
+    qscheme: Any = QScheme.per_tensor_affine
+    quant_min: Any = None
+    quant_max: Any = None
+    ch_axis = 0
     fake_quant_enabled: Tensor
     observer_enabled: Tensor
 
@@ -135,10 +156,12 @@ class FakeQuantize(FakeQuantizeBase):
     Args:
         observer: observer class or with_args of one
         quant_min, quant_max: range of the integers; the observer's if None
+        is_dynamic: stands for quantization whose parameters are chosen at run time, from each tensor alone
         observer_kwargs: further arguments of the observer
 
     Buffers:
-        scale, zero_point: as last used; convert takes these, so the int8 model computes with what training saw
+        scale, zero_point: as last used; convert takes these, so the int8 model computes with what training saw. The
+            zero point is int32, or float32 with per_channel_affine_float_qparams
     """
 
     scale: Tensor
@@ -149,6 +172,7 @@ class FakeQuantize(FakeQuantizeBase):
         observer: Any = MovingAverageMinMaxObserver,
         quant_min: int | None = None,
         quant_max: int | None = None,
+        is_dynamic: bool = False,
         **observer_kwargs: Any,
     ) -> None:
         super().__init__()
@@ -156,18 +180,20 @@ class FakeQuantize(FakeQuantizeBase):
             observer_kwargs.update(quant_min=quant_min, quant_max=quant_max)
         self.activation_post_process: Any = observer(**observer_kwargs)
         watcher = self.activation_post_process
-        self.quant_min: int = watcher.quant_min
-        self.quant_max: int = watcher.quant_max
-        self.dtype = watcher.dtype
+        self.dtype = to_qdtype(watcher.dtype)
+        self.quant_min = self.dtype.min if watcher.quant_min is None else watcher.quant_min
+        self.quant_max = self.dtype.max if watcher.quant_max is None else watcher.quant_max
         self.qscheme = to_qscheme(watcher.qscheme)
-        if self.qscheme is per_channel_affine_float_qparams:
-            raise QuantizationError(f"{type(self).__name__}: float zero points are not supported yet")
+        self.is_dynamic = is_dynamic
+        if is_dynamic and getattr(watcher, "averaging_constant", 1) != 1:
+            raise QuantizationError(f"{type(self).__name__} with is_dynamic looks at one tensor; averaging_constant=1")
         if self.dtype is qint32:
             raise QuantizationError(f"{type(self).__name__} of qsdk.qint32; use qsdk.qint8 or qsdk.quint8")
         self.is_per_channel = self.qscheme.per_channel
-        self.ch_axis: int = watcher.ch_axis if self.is_per_channel else -1
+        self.ch_axis = watcher.ch_axis if self.is_per_channel else -1
         self.register_buffer("scale", torch.tensor([1.0]))
-        self.register_buffer("zero_point", torch.tensor([0], dtype=torch.int32))
+        float_zero_point = self.qscheme is per_channel_affine_float_qparams
+        self.register_buffer("zero_point", torch.tensor([0], dtype=torch.float32 if float_zero_point else torch.int32))
 
     @property
     def calibrated(self) -> bool:
@@ -303,6 +329,24 @@ default_per_channel_weight_fake_quant = FakeQuantize.with_args(
     qscheme=QScheme.per_channel_symmetric,
     ch_axis=0,
 )
+default_dynamic_fake_quant = FakeQuantize.with_args(
+    observer=MovingAverageMinMaxObserver,
+    quant_min=0,
+    quant_max=255,
+    is_dynamic=True,
+    dtype=quint8,
+    averaging_constant=1,
+)
+default_embedding_fake_quant = FakeQuantize.with_args(
+    observer=MovingAveragePerChannelMinMaxObserver,
+    quant_min=0,
+    quant_max=255,
+    dtype=quint8,
+    qscheme=per_channel_affine_float_qparams,
+    ch_axis=0,
+    averaging_constant=1,
+)
+default_embedding_fake_quant_4bit = default_embedding_fake_quant.with_args(quant_max=15)
 default_histogram_fake_quant = FakeQuantize.with_args(
     observer=HistogramObserver, quant_min=0, quant_max=255, dtype=quint8, reduce_range=True
 )
@@ -344,6 +388,9 @@ __all__ = [
     "FixedQParamsFakeQuantize",
     "FusedMovingAvgObsFakeQuantize",
     "default_affine_fixed_qparams_fake_quant",
+    "default_dynamic_fake_quant",
+    "default_embedding_fake_quant",
+    "default_embedding_fake_quant_4bit",
     "default_fake_quant",
     "default_fixed_qparams_range_0to1_fake_quant",
     "default_fixed_qparams_range_neg1to1_fake_quant",

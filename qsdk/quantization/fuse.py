@@ -4,53 +4,139 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.fx
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from qsdk.errors import QuantizationError
 from qsdk.nn import intrinsic as nni
+from qsdk.nn.intrinsic.folding import fold
 
 Fuser = Callable[..., nn.Module]
 
 
-def _fuse_conv_bn(conv: nn.Module, norm: nn.Module) -> nn.Module:
-    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-    if norm.num_features != conv.out_channels:
-        raise QuantizationError(f"BatchNorm2d of {norm.num_features} features after {conv.out_channels} channels")
-    if conv.training:
-        return nni.ConvBn2d(conv, norm)
-    if norm.running_mean is None:
-        raise QuantizationError("BatchNorm2d without running statistics cannot be folded; use track_running_stats=True")
-    return fuse_conv_bn_eval(conv, norm)
+class _Fusions(NamedTuple):
+    """What a layer is fused with, and the modules that keep them together; None where there is none.
+
+    Attributes:
+        norm: the batch norm that may follow; in eval mode it is folded into the layer
+        with_norm, with_norm_relu: for training
+        with_relu: for both modes
+    """
+
+    norm: type[nn.Module]
+    with_norm: type[nn.Module] | None = None
+    with_norm_relu: type[nn.Module] | None = None
+    with_relu: type[nn.Module] | None = None
 
 
-def _fuse_conv_bn_relu(conv: nn.Module, norm: nn.Module, relu: nn.Module) -> nn.Module:
-    fused = _fuse_conv_bn(conv, norm)
-    return nni.ConvBnReLU2d(conv, norm, relu) if conv.training else nni.ConvReLU2d(fused, relu)
-
-
-def _fuse_linear_bn(linear: nn.Module, norm: nn.Module) -> nn.Module:
-    assert isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
-    if norm.num_features != linear.out_features:
-        raise QuantizationError(f"BatchNorm1d of {norm.num_features} features after {linear.out_features} features")
-    if linear.training:
-        return nni.LinearBn1d(linear, norm)
-    if norm.running_mean is None:
-        raise QuantizationError("BatchNorm1d without running statistics cannot be folded; use track_running_stats=True")
-    return fuse_linear_bn_eval(linear, norm)
-
-
-_FUSERS: dict[tuple[type[nn.Module], ...], Fuser] = {
-    (nn.Conv2d, nn.BatchNorm2d): _fuse_conv_bn,
-    (nn.Conv2d, nn.BatchNorm2d, nn.ReLU): _fuse_conv_bn_relu,
-    (nn.Conv2d, nn.ReLU): nni.ConvReLU2d,
-    (nn.Linear, nn.ReLU): nni.LinearReLU,
-    (nn.Linear, nn.BatchNorm1d): _fuse_linear_bn,
+_LAYERS: dict[type[nn.Module], _Fusions] = {
+    nn.Conv1d: _Fusions(nn.BatchNorm1d, nni.ConvBn1d, nni.ConvBnReLU1d, nni.ConvReLU1d),
+    nn.Conv2d: _Fusions(nn.BatchNorm2d, nni.ConvBn2d, nni.ConvBnReLU2d, nni.ConvReLU2d),
+    nn.Conv3d: _Fusions(nn.BatchNorm3d, nni.ConvBn3d, nni.ConvBnReLU3d, nni.ConvReLU3d),
+    nn.Linear: _Fusions(nn.BatchNorm1d, nni.LinearBn1d, None, nni.LinearReLU),
+    nn.ConvTranspose1d: _Fusions(nn.BatchNorm1d),
+    nn.ConvTranspose2d: _Fusions(nn.BatchNorm2d),
+    nn.ConvTranspose3d: _Fusions(nn.BatchNorm3d),
 }
+
+
+def _names(modules: Sequence[nn.Module]) -> str:
+    return f"[{', '.join(type(module).__name__ for module in modules)}]"
+
+
+def _fuse_norm(is_qat: bool, layer: Any, norm: Any, *relu: nn.Module) -> nn.Module:
+    """Batch norm kept beside its layer for training, or folded into it; ReLU beside both."""
+    modules = (layer, norm, *relu)
+    row = _LAYERS.get(type(layer))
+    if row is None or type(norm) is not row.norm:
+        raise QuantizationError(f"cannot fuse {_names(modules)}; {_known()}")
+    _check_one_mode(modules)
+    outputs = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
+    if norm.num_features != outputs:
+        raise QuantizationError(
+            f"{type(norm).__name__} of {norm.num_features} features after {outputs} of {type(layer).__name__}"
+        )
+    kind = (row.with_norm_relu if relu else row.with_norm) if is_qat else row.with_relu
+    if kind is None and (is_qat or relu):
+        raise QuantizationError(
+            f"cannot fuse {_names(modules)} in {'training' if is_qat else 'eval'} mode; leave the last one out"
+            + (", or call model.eval() before fusing to fold batch norm" if is_qat else "")
+        )
+    if is_qat and kind is not None:
+        return kind(*modules)
+    folded = _folded(layer, norm)
+    return kind(folded, *relu) if relu and kind is not None else folded
+
+
+def _folded(layer: Any, norm: Any) -> nn.Module:
+    if layer.training:
+        raise QuantizationError(
+            f"cannot fold {type(norm).__name__} in training mode; call model.eval() before fusing, or fuse for training"
+        )
+    if norm.running_mean is None:
+        raise QuantizationError(
+            f"{type(norm).__name__} without running statistics cannot be folded; use track_running_stats=True"
+        )
+    folded: nn.Module = copy.deepcopy(layer)
+    with torch.no_grad():
+        weight, bias = fold(layer, norm)
+    folded.weight = nn.Parameter(weight, layer.weight.requires_grad)
+    folded.bias = nn.Parameter(bias, layer.weight.requires_grad)
+    return folded
+
+
+def fuse_conv_bn(is_qat: bool, conv: nn.Module, bn: nn.Module) -> nn.Module:
+    """A convolution and batch norm: in one module for training, else batch norm folded into the convolution.
+
+    Args:
+        is_qat: for quantization-aware training
+        conv, bn: Conv1d, 2d or 3d and the batch norm of as many dimensions, in one mode
+
+    Raises:
+        QuantizationError: other modules, sizes or modes that do not fit, or batch norm without running statistics.
+    """
+    return _fuse_norm(is_qat, conv, bn)
+
+
+def fuse_conv_bn_relu(is_qat: bool, conv: nn.Module, bn: nn.Module, relu: nn.Module) -> nn.Module:
+    """As fuse_conv_bn, and a ReLU beside it."""
+    return _fuse_norm(is_qat, conv, bn, relu)
+
+
+def fuse_linear_bn(is_qat: bool, linear: nn.Module, bn: nn.Module) -> nn.Module:
+    """As fuse_conv_bn, of Linear and BatchNorm1d on [N, features]."""
+    return _fuse_norm(is_qat, linear, bn)
+
+
+def fuse_convtranspose_bn(is_qat: bool, convt: nn.Module, bn: nn.Module) -> nn.Module:
+    """As fuse_conv_bn, of a transposed convolution; for training there is no such module, which is an error."""
+    return _fuse_norm(is_qat, convt, bn)
+
+
+def _beside(kind: type[nn.Module]) -> Fuser:
+    def fuse(is_qat: bool, *modules: nn.Module) -> nn.Module:
+        return kind(*modules)
+
+    return fuse
+
+
+def _fusers() -> dict[tuple[type[nn.Module], ...], Fuser]:
+    table: dict[tuple[type[nn.Module], ...], Fuser] = {
+        (nn.BatchNorm2d, nn.ReLU): _beside(nni.BNReLU2d),
+        (nn.BatchNorm3d, nn.ReLU): _beside(nni.BNReLU3d),
+    }
+    for layer, row in _LAYERS.items():
+        table[layer, row.norm] = _fuse_norm
+        if row.with_relu is not None:
+            table[layer, row.norm, nn.ReLU] = _fuse_norm
+            table[layer, nn.ReLU] = _beside(row.with_relu)
+    return table
+
+
+_FUSERS = _fusers()
 
 
 def known_fusions() -> set[tuple[type[nn.Module], ...]]:
@@ -58,24 +144,49 @@ def known_fusions() -> set[tuple[type[nn.Module], ...]]:
     return set(_FUSERS)
 
 
-def fuse_known_modules(mod_list: Sequence[nn.Module], additional: dict[Any, Fuser] | None = None) -> list[nn.Module]:
+def _known() -> str:
+    return "known fusions: " + "; ".join("[" + ", ".join(t.__name__ for t in key) + "]" for key in _FUSERS)
+
+
+def get_fuser_method(
+    op_list: Sequence[type[nn.Module]], additional_fuser_method_mapping: dict[Any, Fuser] | None = None
+) -> Fuser:
+    """The function (is_qat, *modules) -> module that fuses modules of these types.
+
+    Args:
+        op_list: types, in the order of the modules
+        additional_fuser_method_mapping: {types: function}, before the known ones
+
+    Raises:
+        QuantizationError: there is none; lists those there are.
+    """
+    types = tuple(op_list)
+    fuser = {**_FUSERS, **(additional_fuser_method_mapping or {})}.get(types)
+    if fuser is None:
+        raise QuantizationError(f"cannot fuse [{', '.join(t.__name__ for t in types)}]; {_known()}")
+    return fuser
+
+
+def _check_one_mode(modules: Sequence[nn.Module]) -> None:
+    if len({module.training for module in modules}) != 1:
+        raise QuantizationError("modules to fuse are partly in training mode; call eval() or train() on the model")
+
+
+def fuse_known_modules(
+    mod_list: Sequence[nn.Module], is_qat: bool, additional_fuser_method_mapping: dict[Any, Fuser] | None = None
+) -> list[nn.Module]:
     """The fused module, then an Identity for each of the others. Hooks of the first and the last move along.
 
     Raises:
         QuantizationError: the types form no known fusion, or the modules are not all in one mode.
     """
-    types = tuple(type(mod) for mod in mod_list)
-    fuser = {**_FUSERS, **(additional or {})}.get(types)
-    if fuser is None:
-        known = "; ".join("[" + ", ".join(t.__name__ for t in key) + "]" for key in _FUSERS)
-        raise QuantizationError(f"cannot fuse [{', '.join(t.__name__ for t in types)}]; known fusions: {known}")
-    if len({mod.training for mod in mod_list}) != 1:
-        raise QuantizationError("modules to fuse are partly in training mode; call eval() or train() on the model")
+    fuser = get_fuser_method([type(mod) for mod in mod_list], additional_fuser_method_mapping)
+    _check_one_mode(mod_list)
     # Hooks leave before fusing, because folding copies the convolution, which would then call them as well.
     pre_hooks, hooks = list(mod_list[0]._forward_pre_hooks.values()), list(mod_list[-1]._forward_hooks.values())
     mod_list[0]._forward_pre_hooks.clear()
     mod_list[-1]._forward_hooks.clear()
-    fused = fuser(*mod_list)
+    fused = fuser(is_qat, *mod_list)
     fused.train(mod_list[0].training)
     for pre_hook in pre_hooks:
         fused.register_forward_pre_hook(pre_hook)
@@ -130,23 +241,43 @@ def _check_adjacent(graph: torch.fx.Graph, model: nn.Module, names: Sequence[str
 def _fuse_group(
     model: nn.Module,
     names: Sequence[str],
+    is_qat: bool | None,
     fuser: Callable[..., list[nn.Module]],
     custom: Any,
     graph: torch.fx.Graph | None,
 ) -> None:
     try:
         modules = [model.get_submodule(name) for name in names]
-    except AttributeError as error:
-        raise QuantizationError(f"fuse_modules {list(names)}: {error}") from None
-    try:
+        if is_qat and not modules[0].training:
+            raise QuantizationError(f"'{names[0]}' is in eval mode; call model.train() first, or use fuse_modules")
         if graph is not None and tuple(type(module) for module in modules) in _FUSERS:
             _check_adjacent(graph, model, names)
-        replaced = fuser(modules, (custom or {}).get("additional_fuser_method_mapping"))
-    except QuantizationError as error:
-        raise QuantizationError(f"fuse_modules {list(names)}: {error}") from None
+        training = modules[0].training if is_qat is None else is_qat
+        replaced = fuser(modules, training, (custom or {}).get("additional_fuser_method_mapping"))
+    except (AttributeError, QuantizationError) as error:
+        caller = "fuse_modules_qat" if is_qat else "fuse_modules"
+        raise QuantizationError(f"{caller} {list(names)}: {error}") from None
     for name, module in zip(names, replaced, strict=True):
         parent, _, last = name.rpartition(".")
         setattr(model.get_submodule(parent), last, module)
+
+
+def _fuse_modules(
+    model: nn.Module,
+    modules_to_fuse: Any,
+    is_qat: bool | None,
+    inplace: bool,
+    fuser_func: Callable[..., list[nn.Module]],
+    custom: dict[str, Any] | None,
+) -> nn.Module:
+    if not inplace:
+        model = copy.deepcopy(model)
+    groups = [modules_to_fuse] if all(isinstance(item, str) for item in modules_to_fuse) else modules_to_fuse
+    graph = _trace(model) if fuser_func is fuse_known_modules else None
+    for group in groups:
+        if group:
+            _fuse_group(model, group, is_qat, fuser_func, custom, graph)
+    return model
 
 
 def fuse_modules(
@@ -156,7 +287,11 @@ def fuse_modules(
     fuser_func: Callable[..., list[nn.Module]] = fuse_known_modules,
     fuse_custom_config_dict: dict[str, Any] | None = None,
 ) -> nn.Module:
-    """Fuse [Conv, BatchNorm], [Conv, BatchNorm, ReLU], [Conv, ReLU], [Linear, ReLU] and [Linear, BatchNorm].
+    """Fuse layers with the batch norm and the ReLU that follow them.
+
+    [Conv, BatchNorm], [Conv, BatchNorm, ReLU], [Conv, ReLU] in 1, 2 and 3 dimensions, [Linear, ReLU],
+    [Linear, BatchNorm1d], [BatchNorm2d or 3d, ReLU]; in eval mode also [ConvTranspose, BatchNorm] and
+    [Linear, BatchNorm1d, ReLU].
 
     The first module of each group becomes the fused one, the others Identity. In eval mode batch norm is folded into
     the layer before it; in training mode both are kept in one module for quantization-aware training.
@@ -165,21 +300,42 @@ def fuse_modules(
         model: the float model
         modules_to_fuse: paths of the modules of one group, or a list of groups
         inplace: change the model itself
-        fuser_func: takes a group's modules and returns as many
-        fuse_custom_config_dict: 'additional_fuser_method_mapping': {types: function of the modules}
+        fuser_func: takes a group's modules, whether they are fused for training, and the additional mapping; returns
+            as many modules
+        fuse_custom_config_dict: 'additional_fuser_method_mapping': {types: function (is_qat, *modules) -> module}
 
     Raises:
         QuantizationError: no module of that path, no such fusion, or the modules do not follow one another in forward
             (checked where forward can be traced); names the group.
     """
-    if not inplace:
-        model = copy.deepcopy(model)
-    groups = [modules_to_fuse] if all(isinstance(item, str) for item in modules_to_fuse) else modules_to_fuse
-    graph = _trace(model) if fuser_func is fuse_known_modules else None
-    for group in groups:
-        if group:
-            _fuse_group(model, group, fuser_func, fuse_custom_config_dict, graph)
-    return model
+    return _fuse_modules(model, modules_to_fuse, None, inplace, fuser_func, fuse_custom_config_dict)
 
 
-__all__ = ["fuse_known_modules", "fuse_modules"]
+def fuse_modules_qat(
+    model: nn.Module,
+    modules_to_fuse: Any,
+    inplace: bool = False,
+    fuser_func: Callable[..., list[nn.Module]] = fuse_known_modules,
+    fuse_custom_config_dict: dict[str, Any] | None = None,
+) -> nn.Module:
+    """fuse_modules for quantization-aware training alone.
+
+    Args:
+        model: the float model, in training mode; the others as fuse_modules's
+
+    Raises:
+        QuantizationError: as fuse_modules, or the modules are in eval mode; names the group.
+    """
+    return _fuse_modules(model, modules_to_fuse, True, inplace, fuser_func, fuse_custom_config_dict)
+
+
+__all__ = [
+    "fuse_conv_bn",
+    "fuse_conv_bn_relu",
+    "fuse_convtranspose_bn",
+    "fuse_known_modules",
+    "fuse_linear_bn",
+    "fuse_modules",
+    "fuse_modules_qat",
+    "get_fuser_method",
+]

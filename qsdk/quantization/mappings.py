@@ -50,9 +50,9 @@ _ROWS: dict[type[nn.Module], _Row] = {
     QuantStub: _Row(nnq.Quantize),
     DeQuantStub: _Row(nnq.DeQuantize, observed=False),
     nnq.FloatFunctional: _Row(nnq.QFunctional),
-    nn.Conv1d: _Row(nnq.Conv1d),
+    nn.Conv1d: _Row(nnq.Conv1d, nnqat.Conv1d),
     nn.Conv2d: _Row(nnq.Conv2d, nnqat.Conv2d),
-    nn.Conv3d: _Row(nnq.Conv3d),
+    nn.Conv3d: _Row(nnq.Conv3d, nnqat.Conv3d),
     nn.ConvTranspose1d: _Row(nnq.ConvTranspose1d),
     nn.ConvTranspose2d: _Row(nnq.ConvTranspose2d),
     nn.ConvTranspose3d: _Row(nnq.ConvTranspose3d),
@@ -78,9 +78,17 @@ _ROWS: dict[type[nn.Module], _Row] = {
     nn.Sigmoid: _Row(nnq.Sigmoid, fixed=_FROM_0_TO_1),
     nn.Softmax: _Row(nnq.Softmax, fixed=_FROM_0_TO_1),
     nn.Tanh: _Row(nnq.Tanh, fixed=_FROM_NEG1_TO_1),
+    nni.ConvReLU1d: _Row(nniq.ConvReLU1d, nniqat.ConvReLU1d),
+    nni.ConvBn1d: _Row(nnq.Conv1d, nniqat.ConvBn1d),
+    nni.ConvBnReLU1d: _Row(nniq.ConvReLU1d, nniqat.ConvBnReLU1d),
     nni.ConvReLU2d: _Row(nniq.ConvReLU2d, nniqat.ConvReLU2d),
     nni.ConvBn2d: _Row(nnq.Conv2d, nniqat.ConvBn2d),
     nni.ConvBnReLU2d: _Row(nniq.ConvReLU2d, nniqat.ConvBnReLU2d),
+    nni.ConvReLU3d: _Row(nniq.ConvReLU3d, nniqat.ConvReLU3d),
+    nni.ConvBn3d: _Row(nnq.Conv3d, nniqat.ConvBn3d),
+    nni.ConvBnReLU3d: _Row(nniq.ConvReLU3d, nniqat.ConvBnReLU3d),
+    nni.BNReLU2d: _Row(nniq.BNReLU2d),
+    nni.BNReLU3d: _Row(nniq.BNReLU3d),
     nni.LinearReLU: _Row(nniq.LinearReLU, nniqat.LinearReLU),
     nni.LinearBn1d: _Row(nnq.Linear, nniqat.LinearBn1d),
 }
@@ -109,6 +117,11 @@ def get_static_quant_module_class(
 def get_default_qat_module_mappings() -> Mapping:
     """Float module -> module with a fake quantized weight; a copy to extend and pass to prepare_qat."""
     return {kind: row.qat for kind, row in _ROWS.items() if row.qat is not None}
+
+
+def get_embedding_qat_module_mappings() -> Mapping:
+    """With embeddings too; these need a qconfig such as default_embedding_qat_qconfig, or None."""
+    return get_default_qat_module_mappings() | {nn.Embedding: nnqat.Embedding, nn.EmbeddingBag: nnqat.EmbeddingBag}
 
 
 def get_default_qconfig_propagation_list() -> set[type[nn.Module]]:
@@ -141,5 +154,6 @@ __all__ = [
     "get_default_qat_module_mappings",
     "get_default_qconfig_propagation_list",
     "get_default_static_quant_module_mappings",
+    "get_embedding_qat_module_mappings",
     "get_static_quant_module_class",
 ]

@@ -63,9 +63,18 @@ class ObserverBase(nn.Module, metaclass=ABCMeta):
 
     Args:
         dtype: qint8, quint8 or qint32, ours or torch's
+
+    Attributes:
+        qscheme: per tensor unless a subclass says otherwise
+        quant_min, quant_max: range of the integers; dtype's if None
+        ch_axis: the axis that scales per channel run over
     """
 
     dtype: Any
+    qscheme: Any = QScheme.per_tensor_affine
+    quant_min: Any = None
+    quant_max: Any = None
+    ch_axis = 0
     reduces_batches: bool = False
     reduction: Reduction = Reduction()
 

@@ -14,6 +14,8 @@ from qsdk.qtensor import qint8, quint8
 from qsdk.quantization.fake_quantize import (
     FakeQuantize,
     FusedMovingAvgObsFakeQuantize,
+    default_embedding_fake_quant,
+    default_embedding_fake_quant_4bit,
     default_fake_quant,
     default_fused_act_fake_quant,
     default_fused_per_channel_wt_fake_quant,
@@ -132,6 +134,10 @@ default_weight_only_qconfig = QConfig(nn.Identity, default_weight_fake_quant)
 # Quantization-aware training
 default_qat_qconfig = QConfig(default_fake_quant, default_weight_fake_quant)
 default_qat_qconfig_v2 = QConfig(default_fused_act_fake_quant, default_fused_wt_fake_quant)
+default_embedding_qat_qconfig = QConfig(NoopObserver.with_args(dtype=torch.float32), default_embedding_fake_quant)
+default_embedding_qat_qconfig_4bit = QConfig(
+    NoopObserver.with_args(dtype=torch.float32), default_embedding_fake_quant_4bit
+)
 default_activation_only_qconfig = QConfig(default_fake_quant, nn.Identity)
 _SYMMETRIC_QNNPACK_FAKE_QUANT = FusedMovingAvgObsFakeQuantize.with_args(
     observer=MovingAverageMinMaxObserver, quant_min=-128, quant_max=127, dtype=qint8, eps=2**-12
@@ -212,6 +218,8 @@ __all__ = [
     "default_activation_only_qconfig",
     "default_debug_qconfig",
     "default_dynamic_qconfig",
+    "default_embedding_qat_qconfig",
+    "default_embedding_qat_qconfig_4bit",
     "default_per_channel_qconfig",
     "default_per_channel_symmetric_qnnpack_qat_qconfig",
     "default_per_channel_symmetric_qnnpack_qconfig",

@@ -21,6 +21,7 @@ from qsdk.quantization.mappings import (
     get_default_static_quant_module_mappings,
 )
 from qsdk.quantization.observer_base import ObserverBase
+from qsdk.quantization.observer_passive import NoopObserver
 from qsdk.quantization.stubs import QuantWrapper
 
 
@@ -182,7 +183,8 @@ def insert_fake_quantizes(
     for name, module in model.named_modules():
         for attribute in ("weight_fake_quant", "activation_post_process"):
             watcher = module._modules.get(attribute)
-            if isinstance(watcher, ObserverBase) and not hasattr(module, "fake_quant_enabled"):
+            idle = isinstance(watcher, NoopObserver)  # the output stays float
+            if isinstance(watcher, ObserverBase) and not idle and not hasattr(module, "fake_quant_enabled"):
                 raise QuantizationError(
                     f"prepare_qat: the qconfig of layer '{name}' has a {type(watcher).__name__}, which does not fake "
                     "quantize; use get_default_qat_qconfig() or FakeQuantize.with_args(observer=...)"

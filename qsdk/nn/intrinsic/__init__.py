@@ -22,10 +22,28 @@ class _FusedModule(nn.Sequential):
         super().__init__(*parts)
 
 
+class ConvReLU1d(_FusedModule):
+    """Conv1d, ReLU."""
+
+    _PARTS = (nn.Conv1d, nn.ReLU)
+
+
 class ConvReLU2d(_FusedModule):
     """Conv2d, ReLU."""
 
     _PARTS = (nn.Conv2d, nn.ReLU)
+
+
+class ConvReLU3d(_FusedModule):
+    """Conv3d, ReLU."""
+
+    _PARTS = (nn.Conv3d, nn.ReLU)
+
+
+class ConvBn1d(_FusedModule):
+    """Conv1d, BatchNorm1d."""
+
+    _PARTS = (nn.Conv1d, nn.BatchNorm1d)
 
 
 class ConvBn2d(_FusedModule):
@@ -34,10 +52,40 @@ class ConvBn2d(_FusedModule):
     _PARTS = (nn.Conv2d, nn.BatchNorm2d)
 
 
+class ConvBn3d(_FusedModule):
+    """Conv3d, BatchNorm3d."""
+
+    _PARTS = (nn.Conv3d, nn.BatchNorm3d)
+
+
+class ConvBnReLU1d(_FusedModule):
+    """Conv1d, BatchNorm1d, ReLU."""
+
+    _PARTS = (nn.Conv1d, nn.BatchNorm1d, nn.ReLU)
+
+
 class ConvBnReLU2d(_FusedModule):
     """Conv2d, BatchNorm2d, ReLU."""
 
     _PARTS = (nn.Conv2d, nn.BatchNorm2d, nn.ReLU)
+
+
+class ConvBnReLU3d(_FusedModule):
+    """Conv3d, BatchNorm3d, ReLU."""
+
+    _PARTS = (nn.Conv3d, nn.BatchNorm3d, nn.ReLU)
+
+
+class BNReLU2d(_FusedModule):
+    """BatchNorm2d, ReLU."""
+
+    _PARTS = (nn.BatchNorm2d, nn.ReLU)
+
+
+class BNReLU3d(_FusedModule):
+    """BatchNorm3d, ReLU."""
+
+    _PARTS = (nn.BatchNorm3d, nn.ReLU)
 
 
 class LinearReLU(_FusedModule):
@@ -52,4 +100,18 @@ class LinearBn1d(_FusedModule):
     _PARTS = (nn.Linear, nn.BatchNorm1d)
 
 
-__all__ = ["ConvBn2d", "ConvBnReLU2d", "ConvReLU2d", "LinearBn1d", "LinearReLU"]
+__all__ = [
+    "BNReLU2d",
+    "BNReLU3d",
+    "ConvBn1d",
+    "ConvBn2d",
+    "ConvBn3d",
+    "ConvBnReLU1d",
+    "ConvBnReLU2d",
+    "ConvBnReLU3d",
+    "ConvReLU1d",
+    "ConvReLU2d",
+    "ConvReLU3d",
+    "LinearBn1d",
+    "LinearReLU",
+]

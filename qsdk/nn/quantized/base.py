@@ -37,7 +37,7 @@ def observed_qparams(observer: Any, place: str) -> QParams:
 
 
 def _observed_qparams(observer: Any, place: str) -> QParams:
-    if observer is None or isinstance(observer, nn.Identity):
+    if not hasattr(observer, "calculate_qparams"):
         raise QuantizationError(f"{place} has no observer; call prepare on the float model before convert")
     calibrated = getattr(observer, "calibrated", None)
     if calibrated is None:
@@ -71,24 +71,24 @@ def _observed_qparams(observer: Any, place: str) -> QParams:
 
 def _chosen(observer: Any, place: str) -> tuple[Tensor, Tensor]:
     """Scale and zero point; those that a fake quantize used last, because training saw these."""
-    if hasattr(observer, "fake_quant_enabled") and hasattr(observer, "scale"):
-        return observer.scale, observer.zero_point
-    try:
-        scale, zero_point = observer.calculate_qparams()
-    except QsdkError as error:
-        raise QuantizationError(f"{place}: {error}") from None
-    return scale, zero_point
+    if all(hasattr(observer, name) for name in ("fake_quant_enabled", "scale", "zero_point")):
+        scale, zero_point = observer.scale, observer.zero_point
+    else:
+        try:
+            scale, zero_point = observer.calculate_qparams()
+        except QsdkError as error:
+            raise QuantizationError(f"{place}: {error}") from None
+    return torch.as_tensor(scale).detach(), torch.as_tensor(zero_point).detach()
 
 
 def quantized_weight(module: nn.Module, weight: Tensor, place: str) -> tuple[Tensor, Tensor]:
     """int8 weights [O, ...] and their scales float32 [O], by the weight observer of the module's qconfig."""
-    observer: Any = getattr(module, "weight_fake_quant", None)
-    if observer is None:
-        observer = module.qconfig.weight()  # type: ignore[operator, union-attr]
+    trained: Any = getattr(module, "weight_fake_quant", None)
+    observer: Any = module.qconfig.weight() if trained is None else trained  # type: ignore[operator, union-attr]
     if not bool(torch.isfinite(weight).all()):
         raise QuantizationError(f"{place} has weights that are NaN or infinite")
     # A fake quantize keeps the parameters that training saw; observing once more would move its average.
-    if not (hasattr(observer, "fake_quant_enabled") and getattr(observer, "calibrated", False)):
+    if trained is None or not getattr(trained, "calibrated", True):
         observer.to(weight.device)
         observer(weight.detach().to(torch.float32))
     qparams = _observed_qparams(observer, f"{place}, weight")

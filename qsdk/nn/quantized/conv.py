@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 from typing_extensions import Self
 
 from qsdk.errors import UnsupportedOperatorError
+from qsdk.nn.intrinsic.folding import fold as fold_norm
 from qsdk.nn.quantized import functional as qF
 from qsdk.nn.quantized.base import WeightedModule, place_of
 from qsdk.nn.quantized.functional.common import along
@@ -222,11 +222,11 @@ def float_conv(mod: nn.Module) -> tuple[nn.Module, Tensor, Tensor | None]:
     if fold is not None:  # quantization-aware: the very weight that training quantized
         with torch.no_grad():
             return (conv, *fold())
-    source: Any = conv
+    weight, bias = conv.weight, conv.bias
     if isinstance(mod, nn.Sequential) and isinstance(mod[1], nn.modules.batchnorm._BatchNorm):
         with torch.no_grad():
-            source = fuse_conv_bn_eval(conv.eval(), mod[1].eval())
-    return conv, by_output_channel(conv, source.weight), source.bias
+            weight, bias = fold_norm(conv, mod[1])
+    return conv, by_output_channel(conv, weight), bias
 
 
 def by_output_channel(conv: Any, weight: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_linear_bn_eval
 
 from qsdk.nn import intrinsic as nni
+from qsdk.nn.intrinsic.folding import fold as fold_norm
 from qsdk.nn.quantized import functional as qF
 from qsdk.nn.quantized.base import WeightedModule
 from qsdk.qtensor import QTensor
@@ -55,8 +55,6 @@ def float_linear(mod: nn.Module) -> tuple[Tensor, Tensor | None]:
             return weight, bias
     linear: Any = mod[0] if isinstance(mod, nn.Sequential) else mod
     if isinstance(mod, nni.LinearBn1d):
-        norm: Any = mod[1]
         with torch.no_grad():
-            folded = fuse_linear_bn_eval(linear.eval(), norm.eval())
-        return folded.weight, folded.bias
+            return fold_norm(linear, mod[1])
     return linear.weight, linear.bias

@@ -183,7 +183,9 @@ def test_fusing_changes_no_result_and_equals_torch_s(kinds):
         assert torch.equal(fused(x), model(x))
     theirs = ao.fuse_modules(model, kinds)
     ours, other = dict(fused.named_parameters()), dict(theirs.named_parameters())
-    assert set(ours) == set(other) and all(torch.equal(ours[k], other[k]) for k in ours)
+    # torch folds by rsqrt, which its vector kernels round in another way than its scalar ones; ours is 1 / sqrt.
+    assert set(ours) == set(other)
+    assert all((ours[k] - other[k]).abs().max() <= 4 * 2**-24 * other[k].abs().max() for k in ours)
 
 
 def test_fusing_moves_hooks():

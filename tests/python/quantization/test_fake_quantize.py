@@ -126,7 +126,7 @@ def test_fixed_parameters():
         lambda: tq.FixedQParamsFakeQuantize(observer=tq.MinMaxObserver),
         lambda: tq.FakeQuantize(observer=tq.MinMaxObserver, dtype=torch.qint32),
         lambda: tq.FakeQuantize(observer=tq.MinMaxObserver, quant_min=0, quant_max=300),
-        lambda: tq.FakeQuantize(observer=tq.default_float_qparams_observer),
+        lambda: tq.default_dynamic_fake_quant.with_args(averaging_constant=0.5)(),
         lambda: fake_quantize(torch.ones(2, 3), torch.ones(2), torch.zeros(2), 0, 255),
         lambda: fake_quantize(torch.ones(2, 3), torch.ones(2), torch.zeros(2), 0, 255, 1),
     ],
