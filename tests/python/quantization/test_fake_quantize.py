@@ -42,6 +42,55 @@ def test_equals_quantize_then_dequantize(array, scale, dtype, data):
     assert torch.equal(y.grad, z.grad)
 
 
+def by_hand(x, scale, zero_point, low, high):
+    """Rule 16 with every step rounded to float32."""
+    x, scale, zero_point = np.float32(x), np.float32(scale), np.float32(zero_point)
+    integer = np.rint(np.float32(np.float32(x * np.float32(np.float32(1) / scale)) + zero_point))
+    return np.float32(scale * np.float32(np.float32(min(max(integer, low), high)) - zero_point))
+
+
+@given(ARRAYS, st.lists(SCALES, min_size=3, max_size=3), st.data())
+def test_float_zero_points(array, scales, data):
+    high = data.draw(st.sampled_from([15, 255]))
+    zero_points = data.draw(st.lists(st.floats(-40, high + 40, width=32), min_size=3, max_size=3))
+    x, scale, zero_point = torch.from_numpy(array), torch.tensor(scales), torch.tensor(zero_points)
+    leaf = x.clone().requires_grad_()
+    result = fake_quantize(leaf, scale, zero_point, 0, high, 0)
+    rows = zip(array, scales, zero_points, strict=True)
+    expected = [[by_hand(v, s, z, 0, high) for v in row] for row, s, z in rows]
+    assert torch.equal(bits(result), bits(torch.tensor(np.array(expected)) + 0.0))
+    theirs = torch.fake_quantize_per_channel_affine(x, scale, zero_point, 0, 0, high)
+    # torch's kernel may contract both sums: the last bits differ, and a whole step where rounding was on the edge.
+    step = (result - theirs).abs() / scale[:, None]
+    assert ((step < 1e-3) | ((step - 1).abs() < 1e-3)).all() and (step < 1e-3).double().mean() > 0.5
+    weights = torch.randn(x.shape)
+    result.backward(weights)
+    integers = ((x * (1 / scale[:, None])) + zero_point[:, None]).round()
+    assert torch.equal(leaf.grad, weights * ((integers >= 0) & (integers <= high)))
+
+
+@given(ARRAYS, SCALES, st.floats(-10, 300, width=32))
+def test_float_zero_points_keep_the_order_of_values(array, scale, zero_point):
+    x = torch.from_numpy(array).flatten().sort().values
+    result = fake_quantize(x[None], torch.tensor([scale]), torch.tensor([zero_point]), 0, 255, 0)[0]
+    assert (result.diff() >= 0).all() and result.unique().numel() <= 256
+
+
+def test_float_zero_points_from_an_observer():
+    fake = tq.FakeQuantize(observer=tq.default_float_qparams_observer)
+    x = torch.tensor([[-1.0, 0.3, 2.0], [5.0, 5.0, 5.0], [0.0, 0.0, 0.0]])
+    result = fake(x)
+    assert fake.zero_point.dtype is torch.float32 and (fake.quant_min, fake.quant_max) == (0, 255)
+    assert torch.equal(result[1:], x[1:])  # a constant row keeps its value: scale 1, zero point -value
+    assert (result[0] - x[0]).abs().max() <= 0.500001 * fake.scale[0]
+    nan = torch.tensor([[float("nan"), float("inf"), -float("inf")]])
+    unusual = fake_quantize(nan, torch.tensor([0.5]), torch.tensor([2.25]), 0, 15, 0)
+    assert unusual.tolist() == [[-1.125, 6.375, -1.125]]
+    fake.double()
+    fake.disable_observer()
+    assert torch.equal(fake(x), result)
+
+
 @given(st.lists(st.integers(-600, 600), min_size=6, max_size=6), st.lists(st.integers(-8, 4), min_size=3, max_size=3))
 def test_ties_per_channel(half_steps, exponents):
     scale, zero_point = 2.0 ** torch.tensor(exponents, dtype=torch.float32), torch.tensor([-3, 0, 7])
