@@ -139,9 +139,13 @@ def _fusers() -> dict[tuple[type[nn.Module], ...], Fuser]:
 _FUSERS = _fusers()
 
 
-def known_fusions() -> set[tuple[type[nn.Module], ...]]:
-    """The sequences of module types that can be fused."""
-    return set(_FUSERS)
+def known_fusions(is_qat: bool) -> set[tuple[type[nn.Module], ...]]:
+    """The sequences of module types that can be fused, for training or in eval mode."""
+    known = set(_FUSERS)
+    if is_qat:
+        known -= {(layer, row.norm) for layer, row in _LAYERS.items() if row.with_norm is None}
+        known -= {(layer, row.norm, nn.ReLU) for layer, row in _LAYERS.items() if row.with_norm_relu is None}
+    return known
 
 
 def _known() -> str:

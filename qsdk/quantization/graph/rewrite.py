@@ -91,7 +91,7 @@ def fuse(graph_module: fx.GraphModule, qconfig_of: QConfigOf, additional: dict[A
 
     Modules whose qconfig is None are left alone.
     """
-    patterns = {*known_fusions(), *(additional or {})}
+    patterns = {*known_fusions(graph_module.training), *(additional or {})}
     longest = max(len(pattern) for pattern in patterns)
     calls: dict[int, int] = {}
     for node in graph_module.graph.nodes:
@@ -129,7 +129,7 @@ def _chain(
 
 def _fuse_chain(graph_module: fx.GraphModule, chain: list[fx.Node], additional: dict[Any, Any] | None) -> None:
     modules = [module_of(graph_module, node) for node in chain]
-    fused = fuse_known_modules(modules, additional)[0]
+    fused = fuse_known_modules(modules, graph_module.training, additional)[0]
     parent, _, last = str(chain[0].target).rpartition(".")
     setattr(graph_module.get_submodule(parent), last, fused)
     for node in reversed(chain[1:]):
