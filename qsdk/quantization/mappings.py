@@ -57,6 +57,8 @@ _ROWS: dict[type[nn.Module], _Row] = {
     nn.ConvTranspose2d: _Row(nnq.ConvTranspose2d),
     nn.ConvTranspose3d: _Row(nnq.ConvTranspose3d),
     nn.Linear: _Row(nnq.Linear, nnqat.Linear),
+    nn.Embedding: _Row(nnq.Embedding, observed=False),
+    nn.EmbeddingBag: _Row(nnq.EmbeddingBag, observed=False),
     nn.BatchNorm1d: _Row(nnq.BatchNorm1d),
     nn.BatchNorm2d: _Row(nnq.BatchNorm2d),
     nn.BatchNorm3d: _Row(nnq.BatchNorm3d),
@@ -106,6 +108,11 @@ def get_static_quant_module_class(
     return mapping[float_module_class]
 
 
+def get_embedding_static_quant_module_mappings() -> Mapping:
+    """The static mapping, which knows Embedding and EmbeddingBag; a copy to extend and pass as `mapping`."""
+    return get_default_static_quant_module_mappings()
+
+
 def get_default_qat_module_mappings() -> Mapping:
     """Float module -> module with a fake quantized weight; a copy to extend and pass to prepare_qat."""
     return {kind: row.qat for kind, row in _ROWS.items() if row.qat is not None}
@@ -141,5 +148,6 @@ __all__ = [
     "get_default_qat_module_mappings",
     "get_default_qconfig_propagation_list",
     "get_default_static_quant_module_mappings",
+    "get_embedding_static_quant_module_mappings",
     "get_static_quant_module_class",
 ]
