@@ -89,7 +89,9 @@ def embedding_bag(
     starts, ends = _bounds(offsets.to(torch.int64), count, include_last_offset)
     position = torch.arange(count, device=input.device)
     bag = torch.searchsorted(ends, position, right=True)
-    kept = (bag < len(ends)) & (input != padding_idx)
+    kept = bag < len(ends)
+    if padding_idx >= 0:
+        kept = kept & (input != padding_idx)
     bag, position = bag[kept], position[kept]
     rows = _rows(input[kept], weight, weight_scale, weight_zero_point, embedding_dim, bits)
     if per_sample_weights is not None:

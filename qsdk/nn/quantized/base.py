@@ -143,13 +143,13 @@ class QuantizedModule(nn.Module):
         )
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        dtypes = {name: buffer.dtype for name, buffer in self._buffers.items() if buffer is not None}
+        before = dict(self._buffers)
         result = super()._apply(fn, recurse)
-        # half() and double() move float buffers; scales, biases and factors are float32 by definition.
-        for name, dtype in dtypes.items():
-            buffer = self._buffers[name]
-            if buffer is not None and buffer.dtype != dtype:
-                self._buffers[name] = buffer.to(dtype)
+        # half() and double() convert float buffers; scales, biases and factors are float32 by definition.
+        for name, buffer in before.items():
+            after = self._buffers[name]
+            if buffer is not None and after is not None and after.dtype != buffer.dtype:
+                self._buffers[name] = buffer.to(after.device)
         return result
 
 

@@ -255,4 +255,7 @@ def _table_qparams(mod: Any) -> QParams:
             f"{per_channel_affine_float_qparams!r}; set its qconfig to float_qparams_weight_only_qconfig or "
             "float_qparams_weight_only_qconfig_4bit, or to None to leave it in float"
         )
-    return weight_qparams(observer, mod.weight, place)
+    qparams = weight_qparams(observer, mod.weight, place)
+    if qparams.ch_axis not in (0, -2):
+        raise QuantizationError(f"{place}: its table is quantized along axis {qparams.ch_axis}; use ch_axis=0")
+    return qparams
