@@ -66,8 +66,9 @@ class QTensor:
         return types.MethodType(implementation, self)
 
     def __dir__(self) -> list[str]:
-        methods = [name for name in dir(torch.Tensor) if implementation_of(getattr(torch.Tensor, name, None))]
-        return sorted({*super().__dir__(), *_OF_STORAGE, *methods})
+        functions = {name: getattr(torch.Tensor, name, None) for name in dir(torch.Tensor)}
+        answered = [name for name, function in functions.items() if callable(function) and implementation_of(function)]
+        return sorted({*super().__dir__(), *_OF_STORAGE, *answered})
 
     # Quantization parameters
 

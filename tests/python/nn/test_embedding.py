@@ -14,7 +14,9 @@ from torch.nn import functional as F
 import qsdk
 import qsdk.nn.quantized as nnq
 import qsdk.quantization as tq
+from qsdk import dispatch
 from qsdk.errors import IndexRangeError, QuantizationError, UnsupportedOperatorError
+from qsdk.ops import OPERATORS
 from qsdk.qtensor import quantize, quint4x2, quint8
 
 QCONFIGS = {quint8: tq.float_qparams_weight_only_qconfig, quint4x2: tq.float_qparams_weight_only_qconfig_4bit}
@@ -141,7 +143,7 @@ def test_a_trained_table_keeps_its_parameters(dtype, kind):
     assert torch.equal(table.q_per_channel_zero_points(), zero_point)
     expected = torch.fake_quantize_per_channel_affine(layer.weight, scale, zero_point, 0, 0, dtype.max)
     # torch computes (q - zero_point) * scale in float64 here and rounds once, rule 16 after each step.
-    torch.testing.assert_close(table.dequantize(), expected, rtol=2.0**-22, atol=2.0**-22)
+    torch.testing.assert_close(table.dequantize(), expected, rtol=2.0**-22, atol=0)
 
 
 class Classifier(nn.Module):
@@ -276,6 +278,22 @@ def test_wrong_operands_are_explained():
     ]:  # fmt: skip
         with pytest.raises(qsdk.QsdkError, match=message):
             function()
+
+
+@DTYPES
+def test_one_call_on_the_stored_tensors(dtype):
+    embedding, bag = (converted(float_layer(kind), dtype) for kind in (nn.Embedding, nn.EmbeddingBag))
+    calls = []
+    dispatch.select(lambda operator, arguments: calls.append((operator, arguments)) or operator(*arguments))
+    try:
+        embedding(INDICES), bag(INDICES), bag(INDICES[0], torch.tensor([0, 1]))
+    finally:
+        dispatch.select(None)
+    names = [OPERATORS[name].reference for name in ("embedding", "embedding_bag", "embedding_bag")]
+    assert [operator for operator, _ in calls] == names
+    for (_, arguments), layer, first in zip(calls, (embedding, bag, bag), (1, 2, 2), strict=True):
+        stored = (layer.qweight, layer.weight_scale, layer.weight_zero_point)
+        assert all(a is b for a, b in zip(arguments[first : first + 3], stored, strict=True))
 
 
 def test_mappings():
