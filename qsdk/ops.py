@@ -403,8 +403,10 @@ IDENTITIES: dict[Any, Callable[..., Any]] = {F.dropout: qF.dropout, F.dropout2d:
 
 for _row in _ROWS:
     for _function, _implementation in _row.functions.items():
-        qtensor.register_implementation([_function], _implementation)
+        qtensor.register_implementation([_function], _implementation, passes=_row.qparams == "shared")
     for _method, _implementation in _row.methods.items():
-        qtensor.register_implementation([getattr(torch.Tensor, _method)], _implementation)
+        qtensor.register_implementation(
+            [getattr(torch.Tensor, _method)], _implementation, passes=_row.qparams == "shared"
+        )
 for _function, _implementation in IDENTITIES.items():
-    qtensor.register_implementation([_function], _implementation)
+    qtensor.register_implementation([_function], _implementation, passes=True)

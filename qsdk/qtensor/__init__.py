@@ -24,7 +24,7 @@ from qsdk.qtensor import comparison as _comparison  # noqa: F401  (these fill th
 from qsdk.qtensor import moving as _moving  # noqa: F401
 from qsdk.qtensor import parts as _parts  # noqa: F401
 from qsdk.qtensor.conversion import dequantize, quantize, quantize_per_channel, quantize_per_tensor
-from qsdk.qtensor.table import calling_module, implementation_of, register_implementation
+from qsdk.qtensor.table import calling_module, implementation_of, passes_qparams, register_implementation
 from qsdk.qtensor.tensor import QTensor
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "check_pair",
     "dequantize",
     "implementation_of",
+    "passes_qparams",
     "per_channel_affine",
     "per_channel_affine_float_qparams",
     "per_channel_symmetric",

@@ -110,10 +110,10 @@ def _of_storage(name: str) -> Callable[..., Any]:
 
 
 for _name in _MOVES:
-    register_name(_name, _move(_name))
+    register_name(_name, _move(_name), passes=True)
 for _name in ("contiguous", "detach"):
-    register_name(_name, itself)
+    register_name(_name, itself, passes=True)
 for _name in ("numel", "is_floating_point", "is_complex"):
     register_name(_name, _of_storage(_name))
 for _function in (requires_grad_, to, cpu, cuda, share_memory_, pin_memory):
-    register_name(_function.__name__, _function)
+    register_name(_function.__name__, _function, passes=_function is not to)

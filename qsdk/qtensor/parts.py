@@ -160,11 +160,11 @@ def resize_(input: QTensor, *sizes: Any, memory_format: Any = None) -> QTensor:
     return source
 
 
-register_implementation([torch.Tensor.__getitem__], get_part)
+register_implementation([torch.Tensor.__getitem__], get_part, passes=True)
 register_implementation([torch.Tensor.__setitem__], set_part)
 register_implementation([torch.Tensor.__iter__], lambda input: iter(unbind(input)))
-for _function in (
-    *(select, narrow, split, chunk, tensor_split, unbind),
-    *(copy_, fill_, zero_, masked_fill, masked_fill_, resize_),
-):
-    register_name(_function.__name__, _function)
+for _function in (select, narrow, split, chunk, tensor_split, unbind):
+    register_name(_function.__name__, _function, passes=True)
+# What is written is rounded to the tensor's steps, and saturates: a model that fills with -inf means float tensors.
+for _writer in (copy_, fill_, zero_, masked_fill, masked_fill_, resize_):
+    register_name(_writer.__name__, _writer)

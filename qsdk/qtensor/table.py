@@ -10,27 +10,40 @@ import torch
 
 from qsdk.errors import QuantizationError
 
-# torch function or method -> its implementation on QTensors. qsdk/ops.py adds the operator table to it.
-_IMPLEMENTATIONS: dict[Any, Callable[..., Any]] = {}
+# torch function or method -> its implementation on QTensors, and whether the result has the parameters of the first
+# operand. qsdk/ops.py adds the operator table to it.
+_IMPLEMENTATIONS: dict[Any, tuple[Callable[..., Any], bool]] = {}
 
 
-def register_implementation(functions: Iterable[Any], implementation: Callable[..., Any]) -> None:
-    """Make QTensors answer each of `functions` with `implementation`."""
+def register_implementation(functions: Iterable[Any], implementation: Callable[..., Any], passes: bool = False) -> None:
+    """Make QTensors answer each of `functions` with `implementation`.
+
+    passes: the results are QTensors with the scale and zero point of the first operand.
+    """
     for function in functions:
-        _IMPLEMENTATIONS[function] = implementation
+        _IMPLEMENTATIONS[function] = implementation, passes
 
 
-def register_name(name: str, implementation: Callable[..., Any]) -> None:
+def register_name(name: str, implementation: Callable[..., Any], passes: bool = False) -> None:
     """Make QTensors answer the torch function and the tensor method called `name`, as far as there are such."""
     spellings = (getattr(room, name, None) for room in (torch, torch.Tensor))
-    register_implementation([function for function in spellings if callable(function)], implementation)
+    register_implementation([function for function in spellings if callable(function)], implementation, passes)
 
 
 def implementation_of(function: Any) -> Callable[..., Any] | None:
     """What QTensors answer `function` with, or None."""
+    return _row(function)[0]
+
+
+def passes_qparams(function: Any) -> bool:
+    """Whether QTensors answer `function` with QTensors of the same scale and zero point."""
+    return _row(function)[1]
+
+
+def _row(function: Any) -> tuple[Callable[..., Any] | None, bool]:
     import qsdk.ops  # noqa: F401  (fills the table; it cannot be imported earlier because it needs this package)
 
-    return _IMPLEMENTATIONS.get(function)
+    return _IMPLEMENTATIONS.get(function, (None, False))
 
 
 _OWN_PARAMETERS = (

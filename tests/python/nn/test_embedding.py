@@ -14,10 +14,11 @@ from torch.nn import functional as F
 import qsdk
 import qsdk.nn.quantized as nnq
 import qsdk.quantization as tq
-from qsdk import dispatch
+from qsdk import backends, dispatch
 from qsdk.errors import IndexRangeError, QuantizationError, UnsupportedOperatorError
 from qsdk.ops import OPERATORS
 from qsdk.qtensor import quantize, quint4x2, quint8
+from qsdk.quantization.quantize_fx import convert_fx, prepare_fx
 
 QCONFIGS = {quint8: tq.float_qparams_weight_only_qconfig, quint4x2: tq.float_qparams_weight_only_qconfig_4bit}
 DTYPES = pytest.mark.parametrize("dtype", QCONFIGS)
@@ -284,16 +285,46 @@ def test_wrong_operands_are_explained():
 def test_one_call_on_the_stored_tensors(dtype):
     embedding, bag = (converted(float_layer(kind), dtype) for kind in (nn.Embedding, nn.EmbeddingBag))
     calls = []
-    dispatch.select(lambda operator, arguments: calls.append((operator, arguments)) or operator(*arguments))
+    recorder = dispatch.Engine("recorder", lambda op, arguments: calls.append((op, arguments)) or op(*arguments))
+    dispatch.select(recorder)
     try:
         embedding(INDICES), bag(INDICES), bag(INDICES[0], torch.tensor([0, 1]))
     finally:
-        dispatch.select(None)
+        dispatch.select(dispatch.REFERENCE)
     names = [OPERATORS[name].reference for name in ("embedding", "embedding_bag", "embedding_bag")]
     assert [operator for operator, _ in calls] == names
     for (_, arguments), layer, first in zip(calls, (embedding, bag, bag), (1, 2, 2), strict=True):
         stored = (layer.qweight, layer.weight_scale, layer.weight_zero_point)
         assert all(a is b for a, b in zip(arguments[first : first + 3], stored, strict=True))
+
+
+def test_every_engine_gives_the_same():
+    """The runtime has no embeddings yet: the reference computes them, and a warning says so once."""
+    bag = converted(float_layer(nn.EmbeddingBag, mode="sum"), quint8)
+    calls = [(INDICES,), (INDICES[0], torch.tensor([0, 2])), (INDICES, None, torch.rand(3, 3))]
+    expected = [bag(*arguments) for arguments in calls]
+    backends.quantized.engine = "qsdk"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert all(torch.equal(bag(*arguments), result) for arguments, result in zip(calls, expected, strict=True))
+        with pytest.raises(IndexRangeError):
+            bag(INDICES + 1)
+    finally:
+        backends.quantized.engine = "reference"
+
+
+def test_graph_mode():
+    torch.manual_seed(0)
+    model = Classifier().eval()
+    mapping = tq.QConfigMapping().set_global(tq.get_default_qconfig())
+    mapping.set_object_type(nn.EmbeddingBag, tq.float_qparams_weight_only_qconfig_4bit)
+    words = torch.randint(0, 11, (64, 6))
+    prepared = prepare_fx(model, mapping, (words,))
+    prepared(words)
+    quantized = convert_fx(prepared)
+    assert type(quantized.words) is nnq.EmbeddingBag and quantized.words.dtype is quint4x2
+    assert (quantized(words) - model(words)).abs().max() <= 25 * quantized.scores.scale
 
 
 def test_mappings():

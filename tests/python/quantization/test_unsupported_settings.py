@@ -92,10 +92,10 @@ def test_weights(kind, weight, message):
     [
         (tq.MinMaxObserver.with_args(dtype=quint4x2), FOR_TABLES),
         (tq.MinMaxObserver.with_args(dtype=torch.float16), "dtype torch.float16 is not supported"),
-        (tq.MinMaxObserver.with_args(dtype=qint32), "outputs are qsdk.qint8 or qsdk.quint8, per tensor"),
+        (tq.MinMaxObserver.with_args(dtype=qint32), "no activations of qsdk.qint32, only of qint8, quint8"),
         (tq.PerChannelMinMaxObserver, "outputs are qsdk.qint8 or qsdk.quint8, per tensor"),
         (tq.default_float_qparams_observer, "outputs are qsdk.qint8 or qsdk.quint8, per tensor"),
-        (tq.default_float_qparams_observer_4bit, "outputs are qsdk.qint8 or qsdk.quint8, per tensor"),
+        (tq.default_float_qparams_observer_4bit, "no activations of qsdk.quint4x2, only of qint8, quint8"),
         (tq.default_placeholder_observer, "PlaceholderObserver chooses no scale"),
         (tq.default_debug_observer, "RecordingObserver chooses no scale"),
         (tq.default_reuse_input_observer, "ReuseInputObserver chooses no scale"),

@@ -1,12 +1,9 @@
 """embedding and embedding_bag against naive loops: widths, modes, padding, weights, offsets; and what is refused."""
 
-import itertools
-
 import naive
 import numpy as np
 import pytest
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 import qsdk.ops  # noqa: F401  (defines torch.ops.qsdk)
 from qsdk.reference.embedding import pack_nibbles, unpack_nibbles
@@ -119,21 +116,3 @@ def test_offsets_that_are_no_bags(offsets, last):
     indices, offsets = torch.zeros(4, dtype=torch.int64), torch.tensor(offsets, dtype=torch.int64)
     with pytest.raises(IndexError, match="begin at 0, ascend"):
         ops.embedding_bag(indices, offsets, *table(8, 2), None, "sum", last, -1, 2, 8)
-
-
-def test_what_fake_tensors_get():
-    for bits, shape in itertools.product((8, 4), [(4,), (2, 3)]):
-        parts, indices = table(bits, 5), torch.zeros(shape, dtype=torch.int64)
-        offsets = torch.tensor([0, 2, 4])
-        calls = [(ops.embedding, (indices, *parts, 5, bits))]
-        if len(shape) == 1:
-            calls += [
-                (ops.embedding_bag, (indices, offsets, *parts, None, "sum", last, -1, 5, bits))
-                for last in (False, True)
-            ]
-        for operator, arguments in calls:
-            real = operator(*arguments)
-            with FakeTensorMode() as mode:
-                arguments = [mode.from_tensor(a) if isinstance(a, torch.Tensor) else a for a in arguments]
-                fake = operator(*arguments)
-            assert fake.shape == real.shape and fake.dtype == real.dtype
