@@ -5,13 +5,29 @@ from qsdk.errors import (
     ArenaError,
     CaptureError,
     FileFormatError,
+    IndexRangeError,
     QsdkError,
     QuantizationError,
     RuntimeStatusError,
     UnsupportedOperatorError,
 )
 from qsdk.export import ExportReport, export
-from qsdk.qtensor import QParams, QTensor, qint8, qint32, quint8
+from qsdk.qtensor import (
+    QParams,
+    QTensor,
+    dequantize,
+    per_channel_affine,
+    per_channel_affine_float_qparams,
+    per_channel_symmetric,
+    per_tensor_affine,
+    per_tensor_symmetric,
+    qint8,
+    qint32,
+    quantize_per_channel,
+    quantize_per_tensor,
+    quint4x2,
+    quint8,
+)
 from qsdk.runtime import Session
 from qsdk.version import __version__
 
@@ -20,6 +36,7 @@ __all__ = [
     "CaptureError",
     "ExportReport",
     "FileFormatError",
+    "IndexRangeError",
     "QParams",
     "QTensor",
     "QsdkError",
@@ -29,10 +46,19 @@ __all__ = [
     "UnsupportedOperatorError",
     "__version__",
     "backends",
+    "dequantize",
     "export",
+    "per_channel_affine",
+    "per_channel_affine_float_qparams",
+    "per_channel_symmetric",
+    "per_tensor_affine",
+    "per_tensor_symmetric",
     "qint8",
     "qint32",
     "quantization",
+    "quantize_per_channel",
+    "quantize_per_tensor",
+    "quint4x2",
     "quint8",
     "reference",
 ]

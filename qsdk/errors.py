@@ -17,6 +17,10 @@ class UnsupportedOperatorError(QsdkError):
     """A layer or function has no quantized counterpart, or a setting of it has none."""
 
 
+class IndexRangeError(QsdkError, IndexError):
+    """An index given at run time points outside a table, or offsets outside the indices."""
+
+
 class FileFormatError(QsdkError):
     """A .qsdk file is damaged, of another version, or inconsistent; the message names the field."""
 

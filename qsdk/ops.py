@@ -118,6 +118,22 @@ _ROWS = (
         forms={F.linear: spellings.linear},
     ),
     OperatorRow(
+        name="embedding",
+        rule=16,
+        reference=_qsdk.embedding.default,
+        function=qF.embedding,
+        modules=(nn.Embedding,),
+        functions={F.embedding: qF.embedding},
+    ),
+    OperatorRow(
+        name="embedding_bag",
+        rule=16,
+        reference=_qsdk.embedding_bag.default,
+        function=qF.embedding_bag,
+        modules=(nn.EmbeddingBag,),
+        functions={F.embedding_bag: qF.embedding_bag},
+    ),
+    OperatorRow(
         name="matmul",
         rule=15,
         reference=_qsdk.matmul.default,
@@ -184,8 +200,17 @@ _ROWS = (
             F.hardtanh: qF.hardtanh,
             torch.clamp: qF.clamp,
             torch.clip: qF.clamp,
+            torch.clamp_: qF.clamp_,
+            torch.clip_: qF.clamp_,
         },
-        methods={"relu": qF.relu, "relu_": qF.relu_, "clamp": qF.clamp, "clip": qF.clamp},
+        methods={
+            "relu": qF.relu,
+            "relu_": qF.relu_,
+            "clamp": qF.clamp,
+            "clip": qF.clamp,
+            "clamp_": qF.clamp_,
+            "clip_": qF.clamp_,
+        },
         qparams="shared",
         in_place=True,
         forms={
@@ -247,7 +272,13 @@ _ROWS = (
         rule=7,
         reference=_qsdk.cat.default,
         function=qF.cat,
-        functions={torch.cat: qF.cat, torch.concat: qF.cat, qF.cat: qF.cat},
+        functions={
+            torch.cat: qF.cat,
+            torch.concat: qF.cat,
+            torch.concatenate: qF.cat,
+            torch.stack: qF.stack,
+            qF.cat: qF.cat,
+        },
         qparams="shared",
         functional=dict.fromkeys((torch.cat, torch.concat, torch.concatenate), "cat"),
     ),
@@ -310,6 +341,7 @@ _ROWS = (
         functions={
             torch.reshape: qF.reshape,
             torch.flatten: qF.flatten,
+            torch.ravel: qF.flatten,
             torch.unflatten: qF.unflatten,
             torch.squeeze: qF.squeeze,
             torch.unsqueeze: qF.unsqueeze,
@@ -317,8 +349,11 @@ _ROWS = (
         },
         methods={
             "view": qF.reshape,
+            "view_as": qF.reshape_as,
             "reshape": qF.reshape,
+            "reshape_as": qF.reshape_as,
             "flatten": qF.flatten,
+            "ravel": qF.flatten,
             "unflatten": qF.unflatten,
             "squeeze": qF.squeeze,
             "unsqueeze": qF.unsqueeze,
@@ -332,8 +367,24 @@ _ROWS = (
         rule=7,
         reference=_qsdk.permute.default,
         function=qF.permute,
-        functions={torch.permute: qF.permute, torch.transpose: qF.transpose},
-        methods={"permute": qF.permute, "transpose": qF.transpose},
+        functions={
+            torch.permute: qF.permute,
+            torch.transpose: qF.transpose,
+            torch.swapaxes: qF.transpose,
+            torch.swapdims: qF.transpose,
+            torch.movedim: qF.movedim,
+            torch.moveaxis: qF.movedim,
+            torch.t: qF.t,
+        },
+        methods={
+            "permute": qF.permute,
+            "transpose": qF.transpose,
+            "swapaxes": qF.transpose,
+            "swapdims": qF.transpose,
+            "movedim": qF.movedim,
+            "moveaxis": qF.movedim,
+            "t": qF.t,
+        },
         qparams="shared",
     ),
 )
@@ -352,8 +403,10 @@ IDENTITIES: dict[Any, Callable[..., Any]] = {F.dropout: qF.dropout, F.dropout2d:
 
 for _row in _ROWS:
     for _function, _implementation in _row.functions.items():
-        qtensor.register_implementation([_function], _implementation)
+        qtensor.register_implementation([_function], _implementation, passes=_row.qparams == "shared")
     for _method, _implementation in _row.methods.items():
-        qtensor.register_implementation([getattr(torch.Tensor, _method)], _implementation)
+        qtensor.register_implementation(
+            [getattr(torch.Tensor, _method)], _implementation, passes=_row.qparams == "shared"
+        )
 for _function, _implementation in IDENTITIES.items():
-    qtensor.register_implementation([_function], _implementation)
+    qtensor.register_implementation([_function], _implementation, passes=True)

@@ -1,6 +1,8 @@
 """Quantization parameters: dtypes, schemes, and the scale, zero point and range of one tensor.
 
 Devices know int8 only, so quint8 values are stored minus 128, zero point and range too; users see their own dtype.
+Tables with float zero points are the exception: they are stored as users see them, because a float zero point less 128
+would be rounded.
 """
 
 from __future__ import annotations
@@ -22,31 +24,22 @@ class QDType(enum.Enum):
     qint8 = "qint8"
     quint8 = "quint8"
     qint32 = "qint32"
+    quint4x2 = "quint4x2"
 
     @property
     def min(self) -> int:
         """Lowest value of the type."""
-        return {"qint8": -128, "quint8": 0, "qint32": -(2**31)}[self.value]
+        return {"qint8": -128, "quint8": 0, "qint32": -(2**31), "quint4x2": 0}[self.value]
 
     @property
     def max(self) -> int:
         """Highest value of the type."""
-        return {"qint8": 127, "quint8": 255, "qint32": 2**31 - 1}[self.value]
-
-    @property
-    def device_offset(self) -> int:
-        """What is subtracted from a value to get the value that devices store."""
-        return 128 if self is QDType.quint8 else 0
-
-    @property
-    def storage_dtype(self) -> torch.dtype:
-        """torch dtype of the device storage."""
-        return torch.int32 if self is QDType.qint32 else torch.int8
+        return {"qint8": 127, "quint8": 255, "qint32": 2**31 - 1, "quint4x2": 15}[self.value]
 
     @property
     def repr_dtype(self) -> torch.dtype:
-        """torch dtype of int_repr()."""
-        return {"qint8": torch.int8, "quint8": torch.uint8, "qint32": torch.int32}[self.value]
+        """torch dtype of int_repr(); one value an element, 4 bits too."""
+        return {"qint8": torch.int8, "qint32": torch.int32}.get(self.value, torch.uint8)
 
     def __repr__(self) -> str:
         return f"qsdk.{self.value}"
@@ -78,6 +71,7 @@ class QScheme(enum.Enum):
 qint8 = QDType.qint8
 quint8 = QDType.quint8
 qint32 = QDType.qint32
+quint4x2 = QDType.quint4x2
 per_tensor_affine = QScheme.per_tensor_affine
 per_tensor_symmetric = QScheme.per_tensor_symmetric
 per_channel_affine = QScheme.per_channel_affine
@@ -91,6 +85,7 @@ _TORCH_DTYPES = {
     torch.uint8: quint8,
     torch.qint32: qint32,
     torch.int32: qint32,
+    torch.quint4x2: quint4x2,
 }
 
 
@@ -102,7 +97,10 @@ def to_qdtype(dtype: Any) -> QDType:
         return QDType[dtype]
     if isinstance(dtype, torch.dtype) and dtype in _TORCH_DTYPES:
         return _TORCH_DTYPES[dtype]
-    raise QuantizationError(f"dtype {dtype} is not supported; use qsdk.qint8, qsdk.quint8 or qsdk.qint32")
+    raise QuantizationError(
+        f"dtype {dtype} is not supported; use qsdk.qint8, qsdk.quint8 or qsdk.qint32, or qsdk.quint4x2 for embedding "
+        "tables"
+    )
 
 
 def to_qscheme(qscheme: Any) -> QScheme:
@@ -115,13 +113,32 @@ def to_qscheme(qscheme: Any) -> QScheme:
     raise QuantizationError(f"qscheme {qscheme} is not supported; use one of {', '.join(QScheme.__members__)}")
 
 
+def check_pair(dtype: QDType, qscheme: QScheme) -> None:
+    """Refuse a dtype that a qscheme is not for: float zero points go with the unsigned dtypes of embedding tables.
+
+    Raises:
+        QuantizationError: names both, and what to use in place of one.
+    """
+    if dtype is quint4x2 and qscheme is not per_channel_affine_float_qparams:
+        raise QuantizationError(
+            f"qsdk.quint4x2 is for embedding tables, with {per_channel_affine_float_qparams!r}, not {qscheme!r}; use "
+            "qsdk.qint8 or qsdk.quint8"
+        )
+    if qscheme is per_channel_affine_float_qparams and dtype not in (quint8, quint4x2):
+        raise QuantizationError(
+            f"{qscheme!r} is for embedding tables of qsdk.quint8 or qsdk.quint4x2, not {dtype!r}; use one of these, or "
+            f"{per_channel_affine!r}"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class QParams:
     """real = scale * (q - zero_point), with quant_min <= q <= quant_max.
 
     Attributes:
         scale: a float that holds a binary32 value, or a float32 tensor [C] per channel
-        zero_point: an int in the user's dtype, or an int64 tensor [C] per channel
+        zero_point: an int in the user's dtype, or an int64 tensor [C] per channel; a float32 tensor [C] for the rows
+            of an embedding table (quint8 or quint4x2)
         dtype: the user's dtype
         quant_min, quant_max: range in the user's dtype; the whole dtype unless given. Narrower ones (reduce_range,
             4 bits) clamp every operator's output exactly as fake quantization does
@@ -149,6 +166,7 @@ class QParams:
             self._check_per_tensor(dtype, low, high)
         else:
             self._check_per_channel(low, high)
+        check_pair(dtype, self.qscheme)
 
     def _check_per_tensor(self, dtype: QDType, low: int, high: int) -> None:
         scale, zero_point = f32(float(self.scale)), int(self.zero_point)
@@ -162,9 +180,7 @@ class QParams:
     def _check_per_channel(self, low: int, high: int) -> None:
         scale = torch.as_tensor(self.scale).detach().to(torch.float32).reshape(-1).clone()
         zero_point = torch.as_tensor(self.zero_point).detach().reshape(-1).clone()
-        if zero_point.is_floating_point():
-            raise QuantizationError("float zero points are not supported yet; use an integer qscheme")
-        zero_point = zero_point.to(torch.int64)
+        zero_point = zero_point.to(torch.float32 if zero_point.is_floating_point() else torch.int64)
         if scale.shape != zero_point.shape:
             raise QuantizationError(f"{scale.numel()} scales, but {zero_point.numel()} zero points")
         outside = ~((scale >= SCALE_MIN) & (scale <= SCALE_MAX))
@@ -173,7 +189,10 @@ class QParams:
             raise QuantizationError(
                 f"scale {float(scale[channel])} of channel {channel} is not within [2^-60, 2^60]; check the weights"
             )
-        if bool(((zero_point < low) | (zero_point > high)).any()):
+        if zero_point.is_floating_point():
+            if not bool((zero_point.abs() <= SCALE_MAX).all()):
+                raise QuantizationError(f"zero points {zero_point.tolist()} are not within 2^60; check the weights")
+        elif bool(((zero_point < low) | (zero_point > high)).any()):
             raise QuantizationError(f"zero points {zero_point.tolist()} leave the range {low}..{high}")
         object.__setattr__(self, "scale", scale)
         object.__setattr__(self, "zero_point", zero_point)
@@ -184,24 +203,43 @@ class QParams:
         return self.ch_axis is not None
 
     @property
+    def float_zero_point(self) -> bool:
+        """The parameters of an embedding table (rule 16)."""
+        return self.per_channel and bool(self.zero_point.is_floating_point())
+
+    @property
     def qscheme(self) -> QScheme:
-        """per_channel_affine or per_tensor_affine, as torch reports it for tensors."""
+        """per_tensor_affine, per_channel_affine or per_channel_affine_float_qparams, as torch has it for tensors."""
+        if self.float_zero_point:
+            return per_channel_affine_float_qparams
         return per_channel_affine if self.per_channel else per_tensor_affine
+
+    @property
+    def device_offset(self) -> int:
+        """What is subtracted from a value to get the value that devices store."""
+        return 128 if self.dtype is quint8 and not self.float_zero_point else 0
+
+    @property
+    def storage_dtype(self) -> torch.dtype:
+        """torch dtype of the device storage."""
+        if self.float_zero_point:
+            return torch.uint8
+        return torch.int32 if self.dtype is qint32 else torch.int8
 
     @property
     def device_zero_point(self) -> Any:
         """The zero point of the device storage."""
-        return self.zero_point - self.dtype.device_offset
+        return self.zero_point - self.device_offset
 
     @property
     def device_min(self) -> int:
         """quant_min in terms of the device storage."""
-        return self._bound(self.quant_min) - self.dtype.device_offset
+        return self._bound(self.quant_min) - self.device_offset
 
     @property
     def device_max(self) -> int:
         """quant_max in terms of the device storage."""
-        return self._bound(self.quant_max) - self.dtype.device_offset
+        return self._bound(self.quant_max) - self.device_offset
 
     @staticmethod
     def _bound(value: int | None) -> int:

@@ -28,7 +28,7 @@ from qsdk.ops import OPERATORS
 from qsdk.qtensor import QTensor
 
 # Names of the operands of reference operators that are activations; all other tensors are constants.
-ACTIVATIONS = frozenset({"input", "other", "inputs"})
+ACTIVATIONS = frozenset({"input", "other", "inputs", "offsets", "per_sample_weights"})
 
 TO_NHWC = (0, 2, 3, 1)
 TO_NCHW = (0, 3, 1, 2)
@@ -81,7 +81,8 @@ def lower_call(operator: Any, arguments: tuple[Any, ...]) -> Program:
     for name in [name for name in bound if name in ACTIVATIONS]:
         scale, zero_point = bound.get(f"{name}_scale", 1.0), bound.get(f"{name}_zero_point", 0)
         for tensor in bound[name] if isinstance(bound[name], (list, tuple)) else [bound[name]]:
-            recorder.add_activation(tensor, name, float(scale), int(zero_point))
+            if tensor is not None:
+                recorder.add_activation(tensor, name, float(scale), int(zero_point))
     empty = [tree_map_only(torch.Tensor, lambda t: t.to("meta"), value) for value in arguments]
     result = operator(*empty)
     recorder._record(operator, arguments, {}, result)

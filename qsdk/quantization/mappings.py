@@ -57,6 +57,8 @@ _ROWS: dict[type[nn.Module], _Row] = {
     nn.ConvTranspose2d: _Row(nnq.ConvTranspose2d),
     nn.ConvTranspose3d: _Row(nnq.ConvTranspose3d),
     nn.Linear: _Row(nnq.Linear, nnqat.Linear),
+    nn.Embedding: _Row(nnq.Embedding, nnqat.Embedding, observed=False),
+    nn.EmbeddingBag: _Row(nnq.EmbeddingBag, nnqat.EmbeddingBag, observed=False),
     nn.BatchNorm1d: _Row(nnq.BatchNorm1d),
     nn.BatchNorm2d: _Row(nnq.BatchNorm2d),
     nn.BatchNorm3d: _Row(nnq.BatchNorm3d),
@@ -114,14 +116,20 @@ def get_static_quant_module_class(
     return mapping[float_module_class]
 
 
+def get_embedding_static_quant_module_mappings() -> Mapping:
+    """The static mapping, which knows Embedding and EmbeddingBag; a copy to extend and pass as `mapping`."""
+    return get_default_static_quant_module_mappings()
+
+
 def get_default_qat_module_mappings() -> Mapping:
     """Float module -> module with a fake quantized weight; a copy to extend and pass to prepare_qat."""
-    return {kind: row.qat for kind, row in _ROWS.items() if row.qat is not None}
+    mapping = get_embedding_qat_module_mappings()
+    return {kind: qat for kind, qat in mapping.items() if kind not in (nn.Embedding, nn.EmbeddingBag)}
 
 
 def get_embedding_qat_module_mappings() -> Mapping:
     """With embeddings too; these need a qconfig such as default_embedding_qat_qconfig, or None."""
-    return get_default_qat_module_mappings() | {nn.Embedding: nnqat.Embedding, nn.EmbeddingBag: nnqat.EmbeddingBag}
+    return {kind: row.qat for kind, row in _ROWS.items() if row.qat is not None}
 
 
 def get_default_qconfig_propagation_list() -> set[type[nn.Module]]:
@@ -155,5 +163,6 @@ __all__ = [
     "get_default_qconfig_propagation_list",
     "get_default_static_quant_module_mappings",
     "get_embedding_qat_module_mappings",
+    "get_embedding_static_quant_module_mappings",
     "get_static_quant_module_class",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from qsdk.errors import QuantizationError
-from qsdk.qtensor import QScheme, qint8, quint8
+from qsdk.qtensor import QScheme, qint8, quint4x2, quint8
 from qsdk.quantization.observer_base import ObserverBase, PartialObserver, UniformQuantizationObserverBase
 from qsdk.quantization.observer_histogram import HistogramObserver
 from qsdk.quantization.observer_min_max import (
@@ -47,7 +47,7 @@ default_dynamic_quant_observer = PlaceholderObserver.with_args(
 default_float_qparams_observer = PerChannelMinMaxObserver.with_args(
     dtype=quint8, qscheme=QScheme.per_channel_affine_float_qparams, ch_axis=0
 )
-default_float_qparams_observer_4bit = default_float_qparams_observer.with_args(quant_min=0, quant_max=15)
+default_float_qparams_observer_4bit = default_float_qparams_observer.with_args(dtype=quint4x2)
 default_fixed_qparams_range_neg1to1_observer = FixedQParamsObserver.with_args(scale=2.0 / 256.0, zero_point=128)
 default_fixed_qparams_range_0to1_observer = FixedQParamsObserver.with_args(scale=1.0 / 256.0, zero_point=0)
 default_symmetric_fixed_qparams_observer = default_fixed_qparams_range_neg1to1_observer

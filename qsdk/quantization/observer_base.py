@@ -12,7 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from qsdk.errors import QuantizationError
-from qsdk.qtensor import QDType, QScheme, per_channel_affine_float_qparams, qint8, quint8, to_qdtype, to_qscheme
+from qsdk.qtensor import (
+    QDType,
+    QScheme,
+    check_pair,
+    per_channel_affine_float_qparams,
+    qint8,
+    quint4x2,
+    quint8,
+    to_qdtype,
+    to_qscheme,
+)
 
 
 class PartialObserver:
@@ -128,8 +138,8 @@ def _quant_range(
     if quant_min is not None and quant_max is not None:
         if not quant_min <= 0 <= quant_max or quant_min == quant_max:
             raise QuantizationError(f"quant_min {quant_min} and quant_max {quant_max} have to include 0 and differ")
-        if quant_max - quant_min > dtype.max - dtype.min:
-            raise QuantizationError(f"quant_min {quant_min} to quant_max {quant_max} is wider than {dtype!r}")
+        if quant_max - quant_min > dtype.max - dtype.min or (dtype is quint4x2 and quant_min < 0):
+            raise QuantizationError(f"quant_min {quant_min} to quant_max {quant_max} is not within {dtype!r}")
         return (quant_min // 2, quant_max // 2, True) if reduce_range else (quant_min, quant_max, True)
     if dtype is qint8:
         return (-64, 63, False) if reduce_range else (-128, 127, False)
@@ -183,6 +193,7 @@ class UniformQuantizationObserverBase(ObserverBase):
     ) -> None:
         super().__init__(to_qdtype(dtype))
         self.qscheme = to_qscheme(qscheme)
+        check_pair(self.dtype, self.qscheme)
         self.reduce_range = reduce_range
         self.quant_min, self.quant_max, self.has_customized_qrange = _quant_range(
             self.dtype, quant_min, quant_max, reduce_range

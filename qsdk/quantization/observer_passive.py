@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from qsdk.errors import QuantizationError
-from qsdk.qtensor import QScheme, quint8, to_qdtype, to_qscheme
+from qsdk.qtensor import QScheme, check_pair, quint8, to_qdtype, to_qscheme
 from qsdk.quantization.observer_base import ObserverBase
 
 
@@ -131,6 +131,7 @@ class FixedQParamsObserver(ObserverBase):
         self.qscheme = to_qscheme(qscheme)
         if self.qscheme.per_channel:
             raise QuantizationError(f"FixedQParamsObserver is per tensor, not {qscheme}")
+        check_pair(self.dtype, self.qscheme)
         self.quant_min = self.dtype.min if quant_min is None else quant_min
         self.quant_max = self.dtype.max if quant_max is None else quant_max
         self.register_buffer("scale", torch.tensor([scale], dtype=torch.float32))

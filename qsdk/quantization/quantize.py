@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from qsdk import dispatch
-from qsdk.errors import QuantizationError
+from qsdk.errors import QsdkError, QuantizationError
 from qsdk.nn import intrinsic as nni
 from qsdk.nn import quantized as nnq
 from qsdk.quantization.mappings import (
@@ -66,7 +66,10 @@ def _device(model: nn.Module) -> Any:
 
 
 def _insert_observer(module: nn.Module, name: str, device: Any) -> None:
-    observer: Any = activation_observer(module)
+    try:
+        observer: Any = activation_observer(module)
+    except QsdkError as error:
+        raise QuantizationError(f"prepare: layer '{name}': {error}") from None
     dispatch.need_activation(getattr(observer, "dtype", None), f"the qconfig of layer '{name}'")
     parameter = next(iter(module.parameters()), None)
     observer.to(device if parameter is None else parameter.device)

@@ -7,6 +7,7 @@ describe tensors.
 
 from qsdk.reference.conv import conv2d, conv3d, conv_transpose2d, conv_transpose3d, linear, matmul
 from qsdk.reference.elementwise import add, clamp, dequantize, lookup_table, mul, prelu, quantize_per_tensor
+from qsdk.reference.embedding import embedding, embedding_bag
 from qsdk.reference.norm import batch_norm, group_norm, layer_norm, softmax
 from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mean
 from qsdk.reference.shape import cat, permute, reshape
@@ -23,6 +24,8 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose3d",
     "dequantize",
+    "embedding",
+    "embedding_bag",
     "group_norm",
     "layer_norm",
     "linear",

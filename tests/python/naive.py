@@ -208,3 +208,41 @@ def adaptive_avg_pool2d(a, size, rescale, zi, zo, lo, hi):
         window = a[i, ch, rows, columns].astype(np.int64)
         out[i, ch, y, x] = average(int((window - zi).sum()), window.size, rescale, zo, lo, hi)
     return out
+
+
+def quantize_row(row, scale, zero_point, highest):
+    """Rule 16, quantize."""
+    inverse = f32(1) / f32(scale)
+    return [min(max(int(np.rint(f32(f32(f32(v) * inverse) + f32(zero_point)))), 0), highest) for v in row]
+
+
+def table_row(table, index, scale, zero_point, embedding_dim, bits):
+    """Rule 16: the real values of one row; low nibble first."""
+    codes = [int(v) for v in table[index]]
+    if bits == 4:
+        codes = [nibble for byte in codes for nibble in (byte % 16, byte // 16)]
+    return [f32(f32(scale[index]) * f32(f32(q) - f32(zero_point[index]))) for q in codes[:embedding_dim]]
+
+
+def embedding_bag(indices, bounds, weights, mode, padding_idx, row_of, embedding_dim):
+    """Rule 16; bag b is indices[bounds[b]:bounds[b + 1]], and row_of(index) gives a row's values."""
+    out = np.zeros((len(bounds) - 1, embedding_dim), f32)
+    with np.errstate(all="ignore"):
+        for bag in range(len(bounds) - 1):
+            kept = [k for k in range(bounds[bag], bounds[bag + 1]) if indices[k] != padding_idx]
+            for column in range(embedding_dim):
+                values = [row_of(indices[k])[column] for k in kept]
+                if weights is not None:
+                    values = [f32(v * f32(weights[k])) for v, k in zip(values, kept, strict=True)]
+                total = f32(0)
+                if mode == "max" and values:
+                    total = values[0]
+                    for v in values[1:]:
+                        total = total if total > v else v
+                elif mode != "max":
+                    for v in values:
+                        total = f32(total + v)
+                    if mode == "mean" and values:
+                        total = f32(total / f32(len(values)))
+                out[bag, column] = total
+    return out

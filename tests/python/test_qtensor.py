@@ -38,7 +38,7 @@ def test_quantize_then_dequantize_is_fake_quantize(array, scale, dtype, data):
     assert q.q_zero_point() == zero_point and q.q_scale() == scale
     integers = q.int_repr()
     assert integers.dtype == dtype.repr_dtype and integers.min() >= low and integers.max() <= high
-    assert torch.equal(q.storage.int(), integers.int() - dtype.device_offset)
+    assert torch.equal(q.storage.int(), integers.int() - q.qparams.device_offset)
 
 
 @given(ARRAYS, SCALES, st.integers(0, 255))

@@ -18,6 +18,7 @@ from qsdk.nn.quantized.activation import (
 )
 from qsdk.nn.quantized.boundary import DeQuantize, Quantize
 from qsdk.nn.quantized.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from qsdk.nn.quantized.embedding import Embedding, EmbeddingBag
 from qsdk.nn.quantized.functional_modules import FloatFunctional, QFunctional
 from qsdk.nn.quantized.linear import Linear
 from qsdk.nn.quantized.normalization import (
@@ -44,6 +45,8 @@ __all__ = [
     "DeQuantize",
     "Dropout",
     "ELU",
+    "Embedding",
+    "EmbeddingBag",
     "FloatFunctional",
     "GELU",
     "GroupNorm",

@@ -54,8 +54,6 @@ def _observed_qparams(observer: Any, place: str) -> QParams:
             f"{place} has seen NaN or infinite calibration data (scale {scale}); remove it from the calibration inputs"
         )
     per_channel = to_qscheme(observer.qscheme).per_channel
-    if torch.as_tensor(zero_point).is_floating_point():
-        raise QuantizationError(f"{place}: float zero points are for embeddings only; use another qscheme")
     try:
         return QParams(
             scale,
@@ -83,15 +81,7 @@ def _chosen(observer: Any, place: str) -> tuple[Tensor, Tensor]:
 
 def quantized_weight(module: nn.Module, weight: Tensor, place: str) -> tuple[Tensor, Tensor]:
     """int8 weights [O, ...] and their scales float32 [O], by the weight observer of the module's qconfig."""
-    trained: Any = getattr(module, "weight_fake_quant", None)
-    observer: Any = module.qconfig.weight() if trained is None else trained  # type: ignore[operator, union-attr]
-    if not bool(torch.isfinite(weight).all()):
-        raise QuantizationError(f"{place} has weights that are NaN or infinite")
-    # A fake quantize keeps the parameters that training saw; observing once more would move its average.
-    if trained is None or not getattr(trained, "calibrated", True):
-        observer.to(weight.device)
-        observer(weight.detach().to(torch.float32))
-    qparams = _observed_qparams(observer, f"{place}, weight")
+    qparams = weight_qparams(module, weight_observer(module, place), weight, place)
     if qparams.dtype is not qint8 or bool((torch.as_tensor(qparams.zero_point) != 0).any()):
         raise QuantizationError(
             f"{place}: weights are {qparams.dtype!r} with zero points that are not all 0; use a symmetric qscheme with "
@@ -101,6 +91,33 @@ def quantized_weight(module: nn.Module, weight: Tensor, place: str) -> tuple[Ten
         raise QuantizationError(f"{place}: weights are quantized along axis {qparams.ch_axis}; use ch_axis=0")
     quantized = quantize_weight(weight, qparams)
     return quantized.storage, torch.as_tensor(qparams.scale).expand(weight.shape[0]).to(weight.device).clone()
+
+
+def weight_observer(module: nn.Module, place: str) -> Any:
+    """What chooses a weight's parameters: the fake quantize that trained it, else what the module's qconfig makes."""
+    observer = getattr(module, "weight_fake_quant", None)
+    if observer is not None:
+        return observer
+    try:
+        return module.qconfig.weight()  # type: ignore[operator, union-attr]
+    except QsdkError as error:
+        raise QuantizationError(f"{place}, weight: {error}") from None
+
+
+def weight_qparams(module: nn.Module, observer: Any, weight: Tensor, place: str) -> QParams:
+    """The parameters that a module's weight_observer chooses; those that training used, if it trained the weight.
+
+    Raises:
+        QuantizationError: the weight is not finite; starts with `place`.
+    """
+    if not bool(torch.isfinite(weight).all()):
+        raise QuantizationError(f"{place} has weights that are NaN or infinite")
+    # A fake quantize keeps the parameters that training saw; observing once more would move its average.
+    trained = observer is getattr(module, "weight_fake_quant", None)
+    if not trained or not getattr(observer, "calibrated", True):
+        observer.to(weight.device)
+        observer(weight.detach().to(torch.float32))
+    return _observed_qparams(observer, f"{place}, weight")
 
 
 def quantize_weight(weight: Tensor, qparams: QParams) -> QTensor:
@@ -132,13 +149,13 @@ class QuantizedModule(nn.Module):
         )
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        dtypes = {name: buffer.dtype for name, buffer in self._buffers.items() if buffer is not None}
+        before = dict(self._buffers)
         result = super()._apply(fn, recurse)
-        # half() and double() move float buffers; scales, biases and factors are float32 by definition.
-        for name, dtype in dtypes.items():
-            buffer = self._buffers[name]
-            if buffer is not None and buffer.dtype != dtype:
-                self._buffers[name] = buffer.to(dtype)
+        # half() and double() convert float buffers; scales, biases and factors are float32 by definition.
+        for name, buffer in before.items():
+            after = self._buffers[name]
+            if buffer is not None and after is not None and after.dtype != buffer.dtype:
+                self._buffers[name] = buffer.to(after.device)
         return result
 
 

@@ -17,7 +17,7 @@ from torch.fx.node import map_arg
 
 from qsdk.nn.quantized import FloatFunctional
 from qsdk.ops import FORMS, FUNCTIONALS, OPERATORS
-from qsdk.qtensor import implementation_of
+from qsdk.qtensor import passes_qparams
 from qsdk.quantization.graph.rewrite import add_module, module_of
 from qsdk.quantization.mappings import is_observed, is_swapped
 from qsdk.quantization.qconfig import is_static
@@ -112,7 +112,7 @@ class Placer:
         if target in FUNCTIONALS or target in FORMS and not _keeps_qparams(target):
             return False
         function = getattr(Tensor, target, None) if isinstance(target, str) else target
-        return function is not None and implementation_of(function) is not None and function not in _NOT_PASSING
+        return passes_qparams(function)
 
     def _call_module(self, node: fx.Node) -> None:
         module, qconfig = module_of(self._module, node), self._qconfig_of(node)
@@ -269,8 +269,3 @@ def _keeps_qparams(target: Any) -> bool:
 _DIFFERENCES = {operator.sub, operator.isub, torch.sub, torch.subtract, "sub", "sub_"}
 _QUOTIENTS = {operator.truediv, operator.itruediv, torch.div, torch.true_divide, "div", "div_"}
 _NEGATIONS = {operator.neg, torch.neg, "neg"}
-_NOT_PASSING = {torch.equal, Tensor.equal, torch.dequantize, Tensor.dequantize} | {
-    getattr(room, name)
-    for name in ("eq", "ne", "lt", "le", "gt", "ge")
-    for room in (torch, Tensor)
-}  # fmt: skip

@@ -322,6 +322,7 @@ def calls():
     a = torch.from_numpy(filled((1, 2, 5, 4), "random"))
     weight, bias, multiplier = torch.ones(4, 1, 3, 2, dtype=torch.int8), torch.zeros(4).int(), torch.ones(4)
     tail = (1.0, 0, 1.0, 0, -128, 127)
+    table = (torch.ones(2, 3, dtype=torch.uint8), torch.ones(2), torch.zeros(2))
     return {
         "quantize_per_tensor": (a.float(), 1.0, 1.0, 0, -128, 127),
         "dequantize": (a, 1.0, 0),
@@ -376,6 +377,8 @@ def calls():
         "mean": (a, [2, 3], True, *tail),
         "reshape": (a, [5, 8]),
         "permute": (a, [3, 1, 0, 2]),
+        "embedding": (torch.tensor([[1, 0]]), *table, 5, 4),
+        "embedding_bag": (torch.tensor([1, 0]), torch.tensor([0, 1, 1]), *table, None, "mean", True, -1, 5, 4),
     }
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from qsdk import dispatch
 from qsdk.errors import QuantizationError
-from qsdk.qtensor import QParams, QTensor, calling_module, to_qdtype
+from qsdk.qtensor import QParams, QTensor, calling_module, qint8, quint8, to_qdtype
 
 
 def where(name: str) -> str:
@@ -29,7 +29,7 @@ def need_qtensor(value: Any, what: str, name: str = "") -> QTensor:
         raise QuantizationError(
             f"{what} got {kind}{where(name)}, but computes on quantized tensors; insert a QuantStub before it"
         )
-    if value.qparams.per_channel or value.qparams.dtype.device_offset + 127 != value.qparams.dtype.max:
+    if value.qparams.per_channel or value.dtype not in (qint8, quint8):
         raise QuantizationError(
             f"{what} got a tensor of {value.dtype!r}, {value.qscheme()!r}{where(name)}; operators compute on "
             "per-tensor qint8 and quint8"
@@ -91,7 +91,7 @@ def lowest(output: QParams, relu: bool) -> int:
 
 def user_range(qparams: QParams) -> tuple[int, int]:
     """quant_min and quant_max in the user's dtype."""
-    offset = qparams.dtype.device_offset
+    offset = qparams.device_offset
     return qparams.device_min + offset, qparams.device_max + offset
 
 

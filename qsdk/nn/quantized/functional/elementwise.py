@@ -14,6 +14,7 @@ from torch.overrides import handle_torch_function
 from qsdk.dispatch import call
 from qsdk.errors import QuantizationError, UnsupportedOperatorError
 from qsdk.nn.quantized.functional.common import (
+    axis_of,
     constant,
     lowest,
     need_qtensor,
@@ -23,6 +24,7 @@ from qsdk.nn.quantized.functional.common import (
     user_range,
     where,
 )
+from qsdk.nn.quantized.functional.shape import unsqueeze
 from qsdk.qtensor import QParams, QTensor, calling_module
 from qsdk.reference import constants
 
@@ -235,6 +237,12 @@ def cat(
     return QTensor(call(torch.ops.qsdk.cat.default, [t.storage for t in inputs], axis), output)
 
 
+def stack(tensors: Any, dim: int = 0) -> QTensor:
+    """Join tensors of equal shape and parameters along a new axis."""
+    inputs = [need_qtensor(t, "stack") for t in tensors]
+    return cat([unsqueeze(t, dim) for t in inputs], axis_of(dim, inputs[0].dim() + 1))
+
+
 def _clamped(input: QTensor, lowest: int, highest: int, inplace: bool) -> QTensor:
     storage = call(torch.ops.qsdk.clamp.default, input.storage, lowest, highest)
     if inplace:
@@ -272,6 +280,11 @@ def clamp(input: QTensor, min: float | None = None, max: float | None = None, *,
     if lowest > highest:  # noqa: PLR1730  (`min` is an argument here)
         lowest = highest  # as torch: where min > max, the result is max
     return _clamped(input, lowest, highest, inplace)
+
+
+def clamp_(input: QTensor, min: float | None = None, max: float | None = None) -> QTensor:
+    """As clamp, in place."""
+    return clamp(input, min, max, inplace=True)
 
 
 def hardtanh(input: QTensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> QTensor:

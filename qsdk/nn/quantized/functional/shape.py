@@ -47,6 +47,11 @@ def unflatten(input: QTensor, dim: int, sizes: Any) -> QTensor:
     return reshape(input, [*input.shape[:axis], *extents, *input.shape[axis + 1 :]])
 
 
+def reshape_as(input: QTensor, other: Any) -> QTensor:
+    """The same values in the shape of another tensor."""
+    return reshape(input, list(other.shape))
+
+
 def squeeze(input: QTensor, *dim: Any) -> QTensor:
     """Drop axes of extent 1: all, or those named."""
     axes = [axis_of(d, input.dim()) for d in ints(dim)] if dim else range(input.dim())
@@ -82,6 +87,23 @@ def transpose(input: QTensor, dim0: int, dim1: int) -> QTensor:
     axes = list(range(input.dim()))
     first, second = axis_of(dim0, input.dim()), axis_of(dim1, input.dim())
     axes[first], axes[second] = axes[second], axes[first]
+    return permute(input, axes)
+
+
+def t(input: QTensor) -> QTensor:
+    """Swap the axes of a matrix; a vector as it is."""
+    if input.dim() > 2:
+        raise QuantizationError(f"t of a tensor with {input.dim()} axes{calling_module()}; name two in transpose")
+    return permute(input, list(reversed(range(input.dim()))))
+
+
+def movedim(input: QTensor, source: Any, destination: Any) -> QTensor:
+    """Move axes to other places; those not named keep their order."""
+    rank = input.dim()
+    sources, destinations = ([axis_of(d, rank) for d in ints((dims,))] for dims in (source, destination))
+    axes = [axis for axis in range(rank) if axis not in sources]
+    for place, axis in sorted(zip(destinations, sources, strict=True)):
+        axes.insert(place, axis)
     return permute(input, axes)
 
 

@@ -12,7 +12,7 @@ from qsdk.dispatch import call
 from qsdk.errors import QuantizationError, UnsupportedOperatorError
 from qsdk.nn.quantized.functional.common import along, lowest, need_qtensor, need_rank
 from qsdk.nn.quantized.functional.shape import squeeze, unsqueeze
-from qsdk.qtensor import QParams, QTensor, calling_module, to_qdtype
+from qsdk.qtensor import QParams, QTensor, calling_module, qint8, to_qdtype
 from qsdk.reference import constants
 
 
@@ -128,7 +128,7 @@ def linear_bound(input: QTensor, bound: tuple[Tensor, Tensor, Tensor], output: Q
 def _weight_parts(weight: QTensor, what: str) -> tuple[Tensor, Tensor]:
     qparams = weight.qparams
     zero_point = torch.as_tensor(qparams.zero_point)
-    if qparams.dtype.device_offset or qparams.ch_axis not in (None, 0) or bool((zero_point != 0).any()):
+    if qparams.dtype is not qint8 or qparams.ch_axis not in (None, 0) or bool((zero_point != 0).any()):
         raise QuantizationError(
             f"{what} needs weights of qsdk.qint8, symmetric, per tensor or per channel along axis 0{calling_module()}"
         )
