@@ -55,7 +55,11 @@ class Embedding(QuantizedModule):
         dtype: Any = quint8,
     ) -> None:
         super().__init__()
-        _need_no_max_norm(max_norm, type(self).__name__)
+        if max_norm is not None:
+            raise UnsupportedOperatorError(
+                f"{type(self).__name__} with max_norm={max_norm}, which would change the table while it is used; "
+                "from_float applies it to the float table"
+            )
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = padding_idx
@@ -111,22 +115,16 @@ class Embedding(QuantizedModule):
         self.dtype = w.dtype
         self.qweight, self.weight_scale, self.weight_zero_point = table, scale, zero_point
 
-    def _take_table(self, source: Any, qparams: QParams) -> None:
-        self._qualified_name = source.__dict__.get("_qualified_name", "")
-        self.set_weight(quantize_weight(source.weight, qparams))
-
     @classmethod
     def from_float(cls, mod: nn.Module) -> Embedding:
         """From nn.Embedding with a qconfig for tables, or its quantization-aware counterpart.
 
         Raises:
             QuantizationError: the qconfig is not for tables, or weights are not finite; names the layer.
-            UnsupportedOperatorError: the layer has a max_norm.
         """
         assert isinstance(mod, nn.Embedding)
-        qparams = _table_qparams(mod)
-        result = cls(mod.num_embeddings, mod.embedding_dim, mod.padding_idx, dtype=qparams.dtype)
-        result._take_table(mod, qparams)
+        result = cls(mod.num_embeddings, mod.embedding_dim, mod.padding_idx, _weight=_quantized_table(mod))
+        result._qualified_name = mod.__dict__.get("_qualified_name", "")
         return result
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
@@ -215,19 +213,17 @@ class EmbeddingBag(Embedding):
 
         Raises:
             QuantizationError: the qconfig is not for tables, or weights are not finite; names the layer.
-            UnsupportedOperatorError: the layer has a max_norm.
         """
         assert isinstance(mod, nn.EmbeddingBag)
-        qparams = _table_qparams(mod)
         result = cls(
             mod.num_embeddings,
             mod.embedding_dim,
             mode=mod.mode,
+            _weight=_quantized_table(mod),
             include_last_offset=mod.include_last_offset,
-            dtype=qparams.dtype,
             padding_idx=mod.padding_idx,
         )
-        result._take_table(mod, qparams)
+        result._qualified_name = mod.__dict__.get("_qualified_name", "")
         return result
 
     def extra_repr(self) -> str:
@@ -235,18 +231,9 @@ class EmbeddingBag(Embedding):
         return f"{super().extra_repr()}, mode='{self.mode}'"
 
 
-def _need_no_max_norm(max_norm: float | None, place: str) -> None:
-    if max_norm is not None:
-        raise UnsupportedOperatorError(
-            f"{place} has max_norm={max_norm}, which changes the table while it is used; apply it to the float weights "
-            "with torch.embedding_renorm_ once and set max_norm to None"
-        )
-
-
-def _table_qparams(mod: Any) -> QParams:
-    """The rows' parameters, by the weight observer of a layer's qconfig, or as training used them."""
+def _quantized_table(mod: Any) -> QTensor:
+    """The rows, none longer than max_norm, by the weight observer of a layer's qconfig or as training had them."""
     place = place_of(mod)
-    _need_no_max_norm(mod.max_norm, place)
     observer = weight_observer(mod, place)
     qscheme = getattr(observer, "qscheme", None)
     if qscheme is None or to_qscheme(qscheme) is not per_channel_affine_float_qparams:
@@ -255,7 +242,11 @@ def _table_qparams(mod: Any) -> QParams:
             f"{per_channel_affine_float_qparams!r}; set its qconfig to float_qparams_weight_only_qconfig or "
             "float_qparams_weight_only_qconfig_4bit, or to None to leave it in float"
         )
-    qparams = weight_qparams(mod, observer, mod.weight, place)
+    rows = mod.weight.detach()
+    if mod.max_norm is not None:
+        every = torch.arange(len(rows), device=rows.device)
+        rows = torch.embedding_renorm_(rows.clone(), every, mod.max_norm, mod.norm_type)
+    qparams = weight_qparams(mod, observer, rows, place)
     if qparams.ch_axis not in (0, -2):
         raise QuantizationError(f"{place}: its table is quantized along axis {qparams.ch_axis}; use ch_axis=0")
-    return qparams
+    return quantize_weight(rows, qparams)

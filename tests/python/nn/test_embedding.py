@@ -246,11 +246,20 @@ def test_other_qconfigs_are_refused(qconfig, kind):
     assert type(tq.convert(tq.prepare(model))[0][0]) is kind
 
 
+@pytest.mark.parametrize("kind, norm_type", [(nn.Embedding, 2.0), (nn.EmbeddingBag, 1.0)])
+def test_max_norm_is_applied_to_the_table(kind, norm_type):
+    layer = float_layer(kind, max_norm=1.5, norm_type=norm_type)
+    before = layer.weight.detach().clone()
+    rows = converted(layer, quint8).weight()
+    assert torch.equal(layer.weight, before)
+    layer(torch.arange(11).reshape(1, 11))  # applies it to every row
+    assert not torch.equal(layer.weight, before)
+    assert ((rows.dequantize() - layer.weight).abs() <= 0.51 * rows.q_per_channel_scales().reshape(-1, 1)).all()
+
+
 def test_what_has_no_quantized_counterpart():
-    layer = float_layer(nn.Embedding, max_norm=1.0)
-    for refused in (lambda: converted(layer, quint8), lambda: nnq.EmbeddingBag(3, 2, max_norm=2.0)):
-        with pytest.raises(UnsupportedOperatorError, match="max_norm=.*embedding_renorm_"):
-            refused()
+    with pytest.raises(UnsupportedOperatorError, match="EmbeddingBag with max_norm=2.0.*from_float"):
+        nnq.EmbeddingBag(3, 2, max_norm=2.0)
     layer = float_layer(nn.EmbeddingBag)
     layer.weight.data[3, 1] = float("nan")
     with pytest.raises(QuantizationError, match="layer '0' .*NaN or infinite"):
