@@ -128,6 +128,9 @@ class Trained(nn.Module):
         self.qscheme, self.ch_axis = torch.per_channel_affine_float_qparams, 0
         self.quant_min, self.quant_max = dtype.min, dtype.max
 
+    def calculate_qparams(self):
+        return self.scale, self.zero_point
+
     def forward(self, x):
         raise AssertionError("observing once more would move its parameters")
 
