@@ -99,7 +99,8 @@ _ROWS: dict[type[nn.Module], _Row] = {
 def get_default_static_quant_module_mappings() -> Mapping:
     """Float module -> quantized module, for static quantization; a copy to extend and pass as `mapping`."""
     mapping = {kind: row.static for kind, row in _ROWS.items()}
-    return mapping | {row.qat: row.static for row in _ROWS.values() if row.qat is not None}
+    tables: Mapping = {nnqat.Embedding: nnq.Embedding, nnqat.EmbeddingBag: nnq.EmbeddingBag}
+    return mapping | {row.qat: row.static for row in _ROWS.values() if row.qat is not None} | tables
 
 
 def get_static_quant_module_class(
@@ -117,7 +118,7 @@ def get_static_quant_module_class(
 
 
 def get_embedding_static_quant_module_mappings() -> Mapping:
-    """The static mapping, which knows Embedding and EmbeddingBag; a copy to extend and pass as `mapping`."""
+    """The static mapping, which has embeddings already; a copy to extend and pass as `mapping`."""
     return get_default_static_quant_module_mappings()
 
 

@@ -12,8 +12,10 @@ from torch import nn
 from torch.nn import functional as F
 
 import qsdk.nn.qat as nnqat
+import qsdk.nn.quantized as nnq
 import qsdk.quantization as tq
 from qsdk.errors import QuantizationError
+from qsdk.qtensor import to_qdtype
 
 ROWS, WIDTH = 20, 6
 BAGS = torch.tensor([[1, 2, 3, 4], [5, 5, 6, 0], [19, 1, 1, 7]])
@@ -150,6 +152,13 @@ def test_prepare_swaps_embeddings_and_leaves_their_outputs_float():
     assert torch.equal(prepared.words(x), table[x])  # the output is not fake quantized once more
     levels = [row.unique().numel() for row in prepared.tags.weight_fake_quant(prepared.tags.weight)]
     assert max(levels) <= 16
+    quantized = tq.convert(prepared.eval().apply(tq.disable_observer), tq.get_embedding_static_quant_module_mappings())
+    for trained, converted, kind in zip((prepared.words, prepared.tags), (quantized.words, quantized.tags),
+                                        (nnq.Embedding, nnq.EmbeddingBag), strict=True):  # fmt: skip
+        assert type(converted) is kind and converted.dtype is trained.weight_fake_quant.dtype
+        assert torch.equal(converted.weight().dequantize(), trained.weight_fake_quant(trained.weight))
+    # The same tables; the linear layer rounds its bias to the accumulator's steps, and its output once.
+    assert (quantized(x) - prepared(x)).abs().max() <= 1.01 * quantized.classify.scale
 
 
 def test_settings_without_float_zero_points_name_the_layer():
@@ -168,8 +177,8 @@ def test_settings_are_torch_s():
         ours, theirs = getattr(tq, name)(), getattr(ao, name)() if hasattr(ao, name) else None
         if theirs is None:
             theirs = getattr(ao.fake_quantize, name)()
-        assert (ours.quant_min, ours.quant_max, ours.is_dynamic) == (
-            theirs.quant_min, theirs.quant_max, theirs.is_dynamic,
+        assert (ours.quant_min, ours.quant_max, ours.is_dynamic, ours.dtype) == (
+            theirs.quant_min, theirs.quant_max, theirs.is_dynamic, to_qdtype(theirs.dtype),
         )  # fmt: skip
         assert ours.activation_post_process.averaging_constant == theirs.activation_post_process.averaging_constant
         assert repr(ours.qscheme).split(".")[-1] == str(theirs.qscheme).split(".")[-1]
