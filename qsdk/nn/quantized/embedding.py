@@ -96,8 +96,8 @@ class Embedding(QuantizedModule):
         return qF.embedding_bound(indices, self._table, self.embedding_dim, self._bits)
 
     def weight(self) -> QTensor:
-        """The table [V, D], quantized with a scale and a float zero point per row."""
-        values = unpack_nibbles(self.qweight, self.embedding_dim) if self._bits == 4 else self.qweight
+        """A copy of the table [V, D], quantized with a scale and a float zero point per row."""
+        values = unpack_nibbles(self.qweight, self.embedding_dim) if self._bits == 4 else self.qweight.clone()
         return QTensor(values, QParams(self.weight_scale, self.weight_zero_point, self.dtype, ch_axis=0))
 
     def set_weight(self, w: QTensor) -> None:

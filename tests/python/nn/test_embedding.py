@@ -134,9 +134,6 @@ class Trained(nn.Module):
     def forward(self, x):
         raise AssertionError("observing once more would move its parameters")
 
-    def calculate_qparams(self):
-        return self.scale, self.zero_point
-
 
 @DTYPES
 @pytest.mark.parametrize("kind", [nn.Embedding, nn.EmbeddingBag])
@@ -210,6 +207,8 @@ def test_copies(dtype, kind):
     for other in (*fresh, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer).half()):
         assert torch.equal(other(INDICES), expected) and other.dtype is dtype
         assert other.weight().equal(layer.weight())
+    layer.weight().fill_(0.0)  # a copy of the table
+    assert torch.equal(layer(INDICES), expected)
     with pytest.raises(RuntimeError, match="bits"):
         fresh[0].load_state_dict({k: v for k, v in state.items() if k != "bits"})
 
