@@ -21,7 +21,16 @@ import torch
 from torch import Tensor, nn
 
 from qsdk.errors import QuantizationError
-from qsdk.qtensor import QScheme, per_channel_affine_float_qparams, qint8, qint32, quint8, to_qdtype, to_qscheme
+from qsdk.qtensor import (
+    QScheme,
+    per_channel_affine_float_qparams,
+    qint8,
+    qint32,
+    quint4x2,
+    quint8,
+    to_qdtype,
+    to_qscheme,
+)
 from qsdk.quantization.observer import (
     FixedQParamsObserver,
     HistogramObserver,
@@ -346,7 +355,7 @@ default_embedding_fake_quant = FakeQuantize.with_args(
     ch_axis=0,
     averaging_constant=1,
 )
-default_embedding_fake_quant_4bit = default_embedding_fake_quant.with_args(quant_max=15)
+default_embedding_fake_quant_4bit = default_embedding_fake_quant.with_args(quant_max=15, dtype=quint4x2)
 default_histogram_fake_quant = FakeQuantize.with_args(
     observer=HistogramObserver, quant_min=0, quant_max=255, dtype=quint8, reduce_range=True
 )
