@@ -19,6 +19,7 @@ from qsdk.errors import QuantizationError
 from qsdk.quantization.graph.place import Placer
 from qsdk.quantization.graph.rewrite import erase_unused, functionals_to_modules, fuse, module_of
 from qsdk.quantization.graph.trace import trace
+from qsdk.quantization.mappings import get_embedding_qat_module_mappings
 from qsdk.quantization.qconfig_mapping import QConfigMapping
 from qsdk.quantization.quantize import convert_prepared, insert_fake_quantizes, insert_observers
 
@@ -123,7 +124,8 @@ def _prepare(
         setattr(graph_module, attribute, getattr(model, attribute))
     graph_module.__dict__["_preserved_attributes"] = tuple(config.get("preserved_attributes", ()))
     if training:
-        insert_fake_quantizes(graph_module, set(custom.values()))
+        # Embeddings too: only those that have a qconfig of their own have one here.
+        insert_fake_quantizes(graph_module, set(custom.values()), get_embedding_qat_module_mappings())
     else:
         insert_observers(graph_module, set(custom.values()))
     return graph_module

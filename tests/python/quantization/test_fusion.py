@@ -11,6 +11,7 @@ import qsdk.nn.intrinsic as nni
 import qsdk.nn.intrinsic.quantized as nniq
 import qsdk.nn.quantized as nnq
 import qsdk.quantization as tq
+import qsdk.quantization.quantize_fx as quantize_fx
 from qsdk.errors import QuantizationError
 
 CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -267,3 +268,16 @@ def test_what_was_fused_in_either_mode_is_quantized_as_one(name, training):
     with torch.no_grad():
         noise = (quantized(x) - exact).square().sum() / exact.square().sum()
     assert noise < 1e-3  # 30 dB, as a single layer of 8 bits has
+
+
+@pytest.mark.parametrize("name, training", [(name, mode) for name in ROWS for mode in (False, True)])
+def test_graph_mode_fuses_the_same(name, training):
+    model, x = made(name)
+    kind = ROWS[name][3 if training else 2]
+    fused = quantize_fx.fuse_fx(model.train(training))
+    first = next(module for module in fused.children())
+    if kind is None:  # in training mode they stay apart; Linear and batch norm go together, without ReLU
+        kind = nni.LinearBn1d if name == "linear bn relu" else type(model[0])
+    assert type(first) is kind
+    expected = tq.fuse_modules(model, names(model)) if ROWS[name][3 if training else 2] else model
+    assert torch.equal(fused(x), expected(x))

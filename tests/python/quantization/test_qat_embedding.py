@@ -14,8 +14,9 @@ from torch.nn import functional as F
 import qsdk.nn.qat as nnqat
 import qsdk.nn.quantized as nnq
 import qsdk.quantization as tq
+import qsdk.quantization.quantize_fx as quantize_fx
 from qsdk.errors import QuantizationError
-from qsdk.qtensor import to_qdtype
+from qsdk.qtensor import quint4x2, quint8
 
 ROWS, WIDTH = 20, 6
 BAGS = torch.tensor([[1, 2, 3, 4], [5, 5, 6, 0], [19, 1, 1, 7]])
@@ -129,14 +130,26 @@ class Bags(nn.Module):
         return self.dequant(self.classify(self.quant(self.words(x).mean(1) + self.tags(x))))
 
 
-def test_prepare_swaps_embeddings_and_leaves_their_outputs_float():
+def prepared_bags(graph):
     torch.manual_seed(0)
     model = Bags().train()
+    tables = {"words": tq.default_embedding_qat_qconfig, "tags": tq.default_embedding_qat_qconfig_4bit}
+    if graph:
+        mapping = tq.QConfigMapping().set_global(tq.get_default_qat_qconfig())
+        for name, qconfig in tables.items():
+            mapping.set_module_name(name, qconfig)
+        return quantize_fx.prepare_qat_fx(model, mapping)
     model.qconfig = tq.get_default_qat_qconfig()
-    model.words.qconfig, model.tags.qconfig = tq.default_embedding_qat_qconfig, tq.default_embedding_qat_qconfig_4bit
-    prepared = tq.prepare_qat(model, tq.get_embedding_qat_module_mappings())
-    assert type(prepared.words) is nnqat.Embedding and type(prepared.tags) is nnqat.EmbeddingBag
+    for name, qconfig in tables.items():
+        model.get_submodule(name).qconfig = qconfig
     assert type(tq.prepare_qat(model).words) is nn.Embedding  # the default mapping has none, as PyTorch's
+    return tq.prepare_qat(model, tq.get_embedding_qat_module_mappings())
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_from_training_to_integers(graph):
+    prepared = prepared_bags(graph)
+    assert type(prepared.words) is nnqat.Embedding and type(prepared.tags) is nnqat.EmbeddingBag
     optimizer = torch.optim.Adam(prepared.parameters(), 0.02)
     x = torch.randint(ROWS, (200, 5))
     labels = x[:, 0] % 3
@@ -152,13 +165,34 @@ def test_prepare_swaps_embeddings_and_leaves_their_outputs_float():
     assert torch.equal(prepared.words(x), table[x])  # the output is not fake quantized once more
     levels = [row.unique().numel() for row in prepared.tags.weight_fake_quant(prepared.tags.weight)]
     assert max(levels) <= 16
-    quantized = tq.convert(prepared.eval().apply(tq.disable_observer), tq.get_embedding_static_quant_module_mappings())
-    for trained, converted, kind in zip((prepared.words, prepared.tags), (quantized.words, quantized.tags),
-                                        (nnq.Embedding, nnq.EmbeddingBag), strict=True):  # fmt: skip
-        assert type(converted) is kind and converted.dtype is trained.weight_fake_quant.dtype
-        assert torch.equal(converted.weight().dequantize(), trained.weight_fake_quant(trained.weight))
-    # The same tables; the linear layer rounds its bias to the accumulator's steps, and its output once.
-    assert (quantized(x) - prepared(x)).abs().max() <= 1.01 * quantized.classify.scale
+    prepared(x)
+    prepared.eval().apply(tq.disable_observer)
+    quantized = (quantize_fx.convert_fx if graph else tq.convert)(prepared)
+    assert type(quantized.words) is nnq.Embedding and type(quantized.tags) is nnq.EmbeddingBag
+    assert (quantized.words.dtype, quantized.tags.dtype) == (quint8, quint4x2)
+    for name in ("words", "tags"):
+        layer = prepared.get_submodule(name)
+        exact = layer.weight_fake_quant(layer.weight)
+        assert torch.equal(quantized.get_submodule(name).weight().dequantize(), exact)
+    assert torch.equal(quantized.words(x), prepared.words(x))
+    # torch's kernel sums a bag in another order
+    assert (quantized.tags(x) - prepared.tags(x)).abs().max() <= 1e-6
+    assert (quantized(x).argmax(1) == prepared(x).argmax(1)).double().mean() >= 0.995
+    assert torch.equal(quantized(x), copy.deepcopy(quantized)(x))
+
+
+@pytest.mark.parametrize("bits", BITS)
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_stored_table_gives_the_bits_that_training_saw(name, bits):
+    layer, inputs = made(name, bits), LAYERS[name][2]
+    expected = layer(*inputs).detach()
+    quantized = getattr(nnq, LAYERS[name][0]).from_float(layer.eval())
+    table = layer.weight_fake_quant(layer.weight)
+    assert torch.equal(quantized.weight().dequantize(), table)
+    if LAYERS[name][0] == "Embedding":
+        assert torch.equal(quantized(*inputs), expected)
+    else:  # torch's kernel adds in another order
+        assert (quantized(*inputs) - expected).abs().max() <= 1e-6 * expected.abs().max()
 
 
 def test_settings_without_float_zero_points_name_the_layer():
@@ -177,8 +211,8 @@ def test_settings_are_torch_s():
         ours, theirs = getattr(tq, name)(), getattr(ao, name)() if hasattr(ao, name) else None
         if theirs is None:
             theirs = getattr(ao.fake_quantize, name)()
-        assert (ours.quant_min, ours.quant_max, ours.is_dynamic, ours.dtype) == (
-            theirs.quant_min, theirs.quant_max, theirs.is_dynamic, to_qdtype(theirs.dtype),
+        assert (ours.quant_min, ours.quant_max, ours.is_dynamic) == (
+            theirs.quant_min, theirs.quant_max, theirs.is_dynamic,
         )  # fmt: skip
         assert ours.activation_post_process.averaging_constant == theirs.activation_post_process.averaging_constant
         assert repr(ours.qscheme).split(".")[-1] == str(theirs.qscheme).split(".")[-1]
