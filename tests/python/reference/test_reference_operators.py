@@ -383,7 +383,8 @@ def calls():
 
 
 def test_fake_kernels_agree_with_the_operators():
-    assert set(calls()) == set(qsdk.ops.OPERATORS)
+    # test_reference_dynamic.py has those of dynamic quantization.
+    assert set(calls()) == {name for name in qsdk.ops.OPERATORS if not name.endswith("_dynamic")}
     for name, arguments in calls().items():
         operator = qsdk.ops.OPERATORS[name].reference
         real = operator(*arguments)
