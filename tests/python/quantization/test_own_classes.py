@@ -180,6 +180,16 @@ def test_a_learned_scale_is_the_one_of_the_integers():
     assert not layer.weight_scale.requires_grad
 
 
+def test_convert_does_not_observe_once_more():
+    wrapped = model().train()
+    wrapped.qconfig = tq.QConfig(Halving, Halving)
+    prepared = trained(tq.prepare_qat(wrapped)).apply(tq.enable_observer)
+    with torch.no_grad():
+        prepared.module[0].weight.mul_(1.5)  # as an optimizer's last step, which no forward has seen
+    high = prepared.module[0].weight_fake_quant.high.clone()
+    assert torch.equal(tq.convert(prepared).module[0].weight_scale, (high / 127).expand(8))
+
+
 class Doubled(nn.Linear):
     """A layer of the user's."""
 
