@@ -180,16 +180,40 @@ def requantize_constants(
         _refuse(~((scale >= SCALE_MIN) & (scale <= SCALE_MAX)), "weight scale", scale)
         accumulator_scale = sa * scale
         steps = torch.round(real_bias / accumulator_scale.to(torch.float64))
-        worst = steps.abs() + weight.to(torch.int64).abs().reshape(channels, -1).sum(1) * reach
-        wide = worst > _INT32_MAX
+        wide = steps.abs() + _largest_sum(weight, reach) > _INT32_MAX
         if not bool(wide.any()):
             break
-        scale = torch.where(wide, scale * 2, scale)
-        halved = torch.round(weight.to(torch.float32) / 2).to(torch.int8)
-        weight = torch.where(wide.reshape(-1, *[1] * (weight.dim() - 1)), halved, weight)
+        weight, scale = _widened(weight, scale, wide)
     multiplier = accumulator_scale / so
     _refuse(~((multiplier >= SCALE_MIN) & (multiplier <= SCALE_MAX)), "multiplier", multiplier)
     return weight, scale, steps.to(torch.int32), multiplier
+
+
+def fit_dynamic(weight: Tensor, weight_scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Rule 10: weight int8 [O, ...] and scales float32 [O], widened as rule 3 says until no input overflows int32.
+
+    Returns the same objects unless a channel was widened.
+
+    Raises:
+        ValueError: a scale leaves [2^-60, 2^60]; names the channel.
+    """
+    while True:
+        _refuse(~((weight_scale >= SCALE_MIN) & (weight_scale <= SCALE_MAX)), "weight scale", weight_scale)
+        wide = _largest_sum(weight, 255) > _INT32_MAX
+        if not bool(wide.any()):
+            return weight, weight_scale
+        weight, weight_scale = _widened(weight, weight_scale, wide)
+
+
+def _largest_sum(weight: Tensor, reach: int) -> Tensor:
+    """Per channel, the largest |sum| with inputs up to `reach`."""
+    return weight.to(torch.int64).abs().reshape(weight.shape[0], -1).sum(1) * reach
+
+
+def _widened(weight: Tensor, scale: Tensor, wide: Tensor) -> tuple[Tensor, Tensor]:
+    """The channels in `wide` with their scale doubled and their weights halved."""
+    halved = torch.round(weight.to(torch.float32) / 2).to(torch.int8)
+    return torch.where(wide.reshape(-1, *[1] * (weight.dim() - 1)), halved, weight), torch.where(wide, scale * 2, scale)
 
 
 def _refuse(bad: Tensor, what: str, values: Tensor) -> None:
