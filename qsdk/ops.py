@@ -29,14 +29,15 @@ class OperatorRow:
     Attributes:
         name: its name everywhere
         rule: number of its rule in docs/numerics.md
-        reference: the torch operator that defines it, on plain int8 tensors in torch's layout
-        function: the QTensor-level function: computes constants and calls `reference` once
+        reference: the torch operator that defines it, on plain tensors in torch's layout
+        function: what modules call: checks operands, computes constants and calls `reference` once
         modules: float modules that it stands for
         functions: torch functions that it stands for, each with the QTensor-level function that answers it
         methods: tensor methods likewise, by name
         forms: torch functions, and tensor methods by name, each with the float module that graph mode makes of a call
         functional: functions and methods likewise, each with the FloatFunctional method that it becomes
-        qparams: 'own' if calibration observes its output, 'shared' if the output keeps its input's parameters
+        qparams: 'own' if calibration observes its output, 'shared' if the output keeps its input's parameters, 'float'
+            if input and output are float and the operator quantizes inside
         layout: 'nhwc' if the file's operator reads and writes NHWC (the reference NCHW), 'any' if layout is up to it
         constant_layouts: operand -> permutation from the reference's layout to the file's
         in_place: whether its output may take the place of an input in the arena
@@ -386,6 +387,65 @@ _ROWS = (
             "t": qF.t,
         },
         qparams="shared",
+    ),
+    OperatorRow(
+        name="linear_dynamic",
+        rule=10,
+        reference=_qsdk.linear_dynamic.default,
+        function=qF.linear_dynamic,
+        qparams="float",
+    ),
+    OperatorRow(
+        name="conv2d_dynamic",
+        rule=10,
+        reference=_qsdk.conv2d_dynamic.default,
+        function=qF.conv_dynamic,
+        qparams="float",
+    ),
+    OperatorRow(
+        name="conv3d_dynamic",
+        rule=10,
+        reference=_qsdk.conv3d_dynamic.default,
+        function=qF.conv_dynamic,
+        qparams="float",
+    ),
+    OperatorRow(
+        name="conv_transpose2d_dynamic",
+        rule=10,
+        reference=_qsdk.conv_transpose2d_dynamic.default,
+        function=qF.conv_transpose_dynamic,
+        qparams="float",
+    ),
+    OperatorRow(
+        name="conv_transpose3d_dynamic",
+        rule=10,
+        reference=_qsdk.conv_transpose3d_dynamic.default,
+        function=qF.conv_transpose_dynamic,
+        qparams="float",
+    ),
+    OperatorRow(
+        name="rnn_dynamic",
+        rule=18,
+        reference=_qsdk.rnn_dynamic.default,
+        function=qF.rnn_dynamic,
+        modules=(nn.RNNCell,),
+        qparams="float",
+    ),
+    OperatorRow(
+        name="lstm_dynamic",
+        rule=18,
+        reference=_qsdk.lstm_dynamic.default,
+        function=qF.lstm_dynamic,
+        modules=(nn.LSTM, nn.LSTMCell),
+        qparams="float",
+    ),
+    OperatorRow(
+        name="gru_dynamic",
+        rule=18,
+        reference=_qsdk.gru_dynamic.default,
+        function=qF.gru_dynamic,
+        modules=(nn.GRU, nn.GRUCell),
+        qparams="float",
     ),
 )
 

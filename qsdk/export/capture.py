@@ -36,6 +36,8 @@ def capture(model: nn.Module, example_inputs: Sequence[torch.Tensor]) -> fx.Grap
         return fx.GraphModule(model, _Tracer().trace(model))
     except Exception as fx_error:  # user code can raise anything while it is traced
         try:
+            with torch.no_grad():
+                model(*example_inputs)  # layers make their constants of real data; torch.export has none
             return torch.export.export(model, tuple(example_inputs), strict=False).module()
         except Exception as export_error:
             raise CaptureError(

@@ -28,7 +28,7 @@ from qsdk.ops import OPERATORS
 from qsdk.qtensor import QTensor
 
 # Names of the operands of reference operators that are activations; all other tensors are constants.
-ACTIVATIONS = frozenset({"input", "other", "inputs", "offsets", "per_sample_weights"})
+ACTIVATIONS = frozenset({"input", "other", "inputs", "offsets", "per_sample_weights", "hidden", "cell"})
 
 TO_NHWC = (0, 2, 3, 1)
 TO_NCHW = (0, 3, 1, 2)

@@ -12,6 +12,8 @@ from qsdk.nn import qat as nnqat
 from qsdk.nn import quantized as nnq
 from qsdk.nn.intrinsic import qat as nniqat
 from qsdk.nn.intrinsic import quantized as nniq
+from qsdk.nn.intrinsic.quantized import dynamic as nniqd
+from qsdk.nn.quantized import dynamic as nnqd
 from qsdk.quantization.fake_quantize import (
     FakeQuantizeBase,
     default_fixed_qparams_range_0to1_fake_quant,
@@ -30,16 +32,18 @@ class _Row(NamedTuple):
     """What a float module becomes.
 
     Attributes:
-        static: its quantized module
+        static: its quantized module; None if activations are never quantized ahead of time
         qat: its module for quantization-aware training, which becomes `static` too
         observed: calibration observes its output; else the output keeps its input's parameters, or is float
         fixed: (observer, fake quantize) of an output whose range is known, in place of the qconfig's
+        dynamic: its dynamically quantized module
     """
 
-    static: type[nn.Module]
+    static: type[nn.Module] | None
     qat: type[nn.Module] | None = None
     observed: bool = True
     fixed: tuple[Any, Any] | None = None
+    dynamic: type[nn.Module] | None = None
 
 
 _FROM_0_TO_1 = (default_fixed_qparams_range_0to1_observer, default_fixed_qparams_range_0to1_fake_quant)
@@ -56,9 +60,9 @@ _ROWS: dict[type[nn.Module], _Row] = {
     nn.ConvTranspose1d: _Row(nnq.ConvTranspose1d),
     nn.ConvTranspose2d: _Row(nnq.ConvTranspose2d),
     nn.ConvTranspose3d: _Row(nnq.ConvTranspose3d),
-    nn.Linear: _Row(nnq.Linear, nnqat.Linear),
-    nn.Embedding: _Row(nnq.Embedding, nnqat.Embedding, observed=False),
-    nn.EmbeddingBag: _Row(nnq.EmbeddingBag, nnqat.EmbeddingBag, observed=False),
+    nn.Linear: _Row(nnq.Linear, nnqat.Linear, dynamic=nnqd.Linear),
+    nn.Embedding: _Row(nnq.Embedding, nnqat.Embedding, observed=False, dynamic=nnq.Embedding),
+    nn.EmbeddingBag: _Row(nnq.EmbeddingBag, nnqat.EmbeddingBag, observed=False, dynamic=nnq.EmbeddingBag),
     nn.BatchNorm1d: _Row(nnq.BatchNorm1d),
     nn.BatchNorm2d: _Row(nnq.BatchNorm2d),
     nn.BatchNorm3d: _Row(nnq.BatchNorm3d),
@@ -91,16 +95,29 @@ _ROWS: dict[type[nn.Module], _Row] = {
     nni.ConvBnReLU3d: _Row(nniq.ConvReLU3d, nniqat.ConvBnReLU3d),
     nni.BNReLU2d: _Row(nniq.BNReLU2d),
     nni.BNReLU3d: _Row(nniq.BNReLU3d),
-    nni.LinearReLU: _Row(nniq.LinearReLU, nniqat.LinearReLU),
+    nni.LinearReLU: _Row(nniq.LinearReLU, nniqat.LinearReLU, dynamic=nniqd.LinearReLU),
+    nn.LSTM: _Row(None, observed=False, dynamic=nnqd.LSTM),
+    nn.GRU: _Row(None, observed=False, dynamic=nnqd.GRU),
+    nn.RNNCell: _Row(None, observed=False, dynamic=nnqd.RNNCell),
+    nn.LSTMCell: _Row(None, observed=False, dynamic=nnqd.LSTMCell),
+    nn.GRUCell: _Row(None, observed=False, dynamic=nnqd.GRUCell),
     nni.LinearBn1d: _Row(nnq.Linear, nniqat.LinearBn1d),
 }
 
 
 def get_default_static_quant_module_mappings() -> Mapping:
     """Float module -> quantized module, for static quantization; a copy to extend and pass as `mapping`."""
-    mapping = {kind: row.static for kind, row in _ROWS.items()}
-    tables: Mapping = {nnqat.Embedding: nnq.Embedding, nnqat.EmbeddingBag: nnq.EmbeddingBag}
-    return mapping | {row.qat: row.static for row in _ROWS.values() if row.qat is not None} | tables
+    mapping = {kind: row.static for kind, row in _ROWS.items() if row.static is not None}
+    return mapping | {row.qat: row.static for row in _ROWS.values() if row.qat is not None and row.static is not None}
+
+
+def get_default_dynamic_quant_module_mappings() -> Mapping:
+    """Float module -> dynamically quantized module; a copy to extend and pass as `mapping`.
+
+    Convolutions are not in it, as in PyTorch; add {nn.Conv2d: qsdk.nn.quantized.dynamic.Conv2d} and so on.
+    """
+    mapping = {kind: row.dynamic for kind, row in _ROWS.items() if row.dynamic is not None}
+    return mapping | {row.qat: row.dynamic for row in _ROWS.values() if row.qat is not None and row.dynamic is not None}
 
 
 def get_static_quant_module_class(
@@ -112,9 +129,25 @@ def get_static_quant_module_class(
         QuantizationError: there is none.
     """
     mapping = get_default_static_quant_module_mappings() | (additional_static_quant_mapping or {})
-    if float_module_class not in mapping:
-        raise QuantizationError(f"{float_module_class.__name__} has no statically quantized counterpart")
-    return mapping[float_module_class]
+    return _class_of(float_module_class, mapping, "statically")
+
+
+def get_dynamic_quant_module_class(
+    float_module_class: type[nn.Module], additional_dynamic_quant_mapping: Mapping | None = None
+) -> type[nn.Module]:
+    """The dynamically quantized class of a float one.
+
+    Raises:
+        QuantizationError: there is none.
+    """
+    mapping = get_default_dynamic_quant_module_mappings() | (additional_dynamic_quant_mapping or {})
+    return _class_of(float_module_class, mapping, "dynamically")
+
+
+def _class_of(kind: type[nn.Module], mapping: Mapping, how: str) -> type[nn.Module]:
+    if kind not in mapping:
+        raise QuantizationError(f"{kind.__name__} has no {how} quantized counterpart")
+    return mapping[kind]
 
 
 def get_embedding_static_quant_module_mappings() -> Mapping:
@@ -160,9 +193,11 @@ def activation_observer(module: nn.Module) -> nn.Module:
 
 
 __all__ = [
+    "get_default_dynamic_quant_module_mappings",
     "get_default_qat_module_mappings",
     "get_default_qconfig_propagation_list",
     "get_default_static_quant_module_mappings",
+    "get_dynamic_quant_module_class",
     "get_embedding_qat_module_mappings",
     "get_embedding_static_quant_module_mappings",
     "get_static_quant_module_class",

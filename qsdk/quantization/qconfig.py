@@ -105,6 +105,11 @@ def is_static(qconfig: QConfig) -> bool:
     return not isinstance(observer, passive) and not getattr(observer, "is_dynamic", False)
 
 
+def is_dynamic(qconfig: QConfig) -> bool:
+    """Whether a qconfig's activations are quantized as the model runs."""
+    return isinstance(qconfig, QConfigDynamic) or bool(getattr(qconfig.activation(), "is_dynamic", False))
+
+
 # Static quantization
 default_qconfig = QConfig(default_observer, default_weight_observer)
 default_per_channel_qconfig = QConfig(default_observer, default_per_channel_weight_observer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,14 +14,24 @@ from qsdk import dispatch
 from qsdk.errors import QsdkError, QuantizationError
 from qsdk.nn import intrinsic as nni
 from qsdk.nn import quantized as nnq
+from qsdk.qparams import qint8
 from qsdk.quantization.mappings import (
     activation_observer,
+    get_default_dynamic_quant_module_mappings,
     get_default_qat_module_mappings,
     get_default_qconfig_propagation_list,
     get_default_static_quant_module_mappings,
 )
 from qsdk.quantization.observer_base import ObserverBase
 from qsdk.quantization.observer_passive import NoopObserver
+from qsdk.quantization.qconfig import (
+    QConfig,
+    default_dynamic_qconfig,
+    float16_dynamic_qconfig,
+    float_qparams_weight_only_qconfig,
+    float_qparams_weight_only_qconfig_4bit,
+    is_dynamic,
+)
 from qsdk.quantization.stubs import QuantWrapper
 
 
@@ -87,7 +97,7 @@ def _add_observers(module: nn.Module, observed: set[type[nn.Module]], name: str,
         return
     seen.add(id(module))
     qconfig = getattr(module, "qconfig", None)
-    if type(module) in observed and qconfig is not None:
+    if type(module) in observed and qconfig is not None and not is_dynamic(qconfig):
         if "activation_post_process" in module._modules and not isinstance(module, nnq.FloatFunctional):
             raise QuantizationError(f"layer '{name}' has an observer already; prepare the float model only once")
         _insert_observer(module, name, device)
@@ -228,15 +238,28 @@ def swap_module(mod: nn.Module, mapping: dict[Any, Any], custom_module_class_map
     return swapped
 
 
-def _convert(module: nn.Module, mapping: dict[Any, Any], custom: dict[Any, Any], swapped: dict[int, nn.Module]) -> None:
+def _mapping_of(module: nn.Module, mapping: dict[Any, Any] | None) -> dict[Any, Any]:
+    """`mapping`, or the default one that the module's qconfig asks for: static or dynamic."""
+    if mapping is not None:
+        return mapping
+    qconfig: Any = getattr(module, "qconfig", None)
+    if hasattr(qconfig, "activation") and is_dynamic(qconfig):  # graph mode's stubs have True
+        return get_default_dynamic_quant_module_mappings()
+    return get_default_static_quant_module_mappings()
+
+
+def _convert(
+    module: nn.Module, mapping: dict[Any, Any] | None, custom: dict[Any, Any], swapped: dict[int, nn.Module]
+) -> None:
     for name, child in module._modules.items():
         if child is None:
             continue
         if id(child) not in swapped:
-            whole = isinstance(child, nni._FusedModule) or type(child) in custom or type(child) in mapping
+            table = _mapping_of(child, mapping)
+            whole = isinstance(child, nni._FusedModule) or type(child) in custom or type(child) in table
             if not whole or getattr(child, "qconfig", None) is None:
                 _convert(child, mapping, custom, swapped)
-            swapped[id(child)] = swap_module(child, mapping, custom)
+            swapped[id(child)] = swap_module(child, table, custom)
         module._modules[name] = swapped[id(child)]
 
 
@@ -263,9 +286,12 @@ def convert(
 ) -> nn.Module:
     """Swap every calibrated module for its quantized counterpart; the result computes in integers.
 
+    Layers with a dynamic qconfig become dynamically quantized ones, which need no calibration.
+
     Args:
         module: a prepared model that has seen calibration data
-        mapping: float module -> quantized module (with from_float); the default static mapping if None
+        mapping: float module -> quantized module (with from_float); if None, the default mapping that each layer's
+            qconfig asks for, static or dynamic
         inplace: change the model itself. If an error is raised, it may be half converted
         remove_qconfig: remove qconfigs and remaining observers
         convert_custom_config_dict: 'observed_to_quantized_custom_module_class': {observed class: quantized class},
@@ -281,10 +307,10 @@ def convert(
     if not inplace:
         module = copy.deepcopy(module)
     custom = (convert_custom_config_dict or {}).get("observed_to_quantized_custom_module_class", {})
-    table = get_default_static_quant_module_mappings() if mapping is None else mapping
-    if type(module) in table and getattr(module, "qconfig", None) is not None:
+    if type(module) in _mapping_of(module, mapping) and getattr(module, "qconfig", None) is not None:
         raise QuantizationError(
-            f"convert: the model is a single {type(module).__name__}, which cannot be swapped; wrap it in QuantWrapper"
+            f"convert: the model is a single {type(module).__name__}, which cannot be swapped; wrap it in "
+            "QuantWrapper, or in nn.Sequential for dynamic quantization"
         )
     convert_prepared(module, custom, mapping, remove_qconfig)
     return module
@@ -295,7 +321,7 @@ def convert_prepared(
 ) -> None:
     """The last step of convert, in place: swap every module that has a qconfig; arguments as convert's."""
     _name_modules(model)
-    _convert(model, get_default_static_quant_module_mappings() if mapping is None else mapping, custom, {})
+    _convert(model, mapping, custom, {})
     if remove_qconfig:
         _remove_qconfig(model)
 
@@ -314,6 +340,73 @@ def quantize(
     prepare(model, inplace=True)
     run_fn(model, *run_args)
     return convert(model, mapping, inplace=True)
+
+
+_MATRICES = (nn.Linear, nn.LSTM, nn.GRU, nn.LSTMCell, nn.RNNCell, nn.GRUCell)
+# dtype -> its qconfig, and the types that it is for
+_DYNAMIC: dict[str, tuple[QConfig, tuple[type[nn.Module], ...]]] = {
+    "qint8": (default_dynamic_qconfig, _MATRICES),
+    "float16": (float16_dynamic_qconfig, _MATRICES),
+    "quint8": (float_qparams_weight_only_qconfig, (nn.EmbeddingBag, nn.Embedding)),
+    "quint4x2": (float_qparams_weight_only_qconfig_4bit, (nn.EmbeddingBag,)),
+}
+
+
+def quantize_dynamic(
+    model: nn.Module,
+    qconfig_spec: Any = None,
+    dtype: Any = qint8,
+    mapping: dict[Any, Any] | None = None,
+    inplace: bool = False,
+) -> nn.Module:
+    """Swap layers for dynamically quantized ones: int8 weights, inputs quantized as they arrive. No calibration.
+
+    An nn.TransformerEncoder with batch_first reads the weights of its layers itself; torch's
+    backends.mha.set_fastpath_enabled(False) makes it call them.
+
+    Args:
+        model: float model
+        qconfig_spec: the types and paths of the layers, as a set; or a dictionary of each to its qconfig, None for
+            layers that stay float. What holds for a layer holds for those inside it. By default linear and recurrent
+            layers (qint8), or embeddings (quint8, quint4x2)
+        dtype: of the weights; says which qconfig the layers of a set, or the default ones, get
+        mapping: float module -> dynamically quantized module; the default one if None
+        inplace: change the model itself. If an error is raised, it may be half converted
+
+    Raises:
+        QuantizationError: an unknown dtype, a path that the model does not have, or weights that are not finite; names
+            the layer.
+        UnsupportedOperatorError: a layer's settings have no quantized counterpart, float16 among them; names the layer.
+    """
+    if not isinstance(qconfig_spec, Mapping):
+        name = getattr(dtype, "value", str(dtype).removeprefix("torch."))
+        if name not in _DYNAMIC:
+            raise QuantizationError(
+                f"quantize_dynamic: no default qconfig for {dtype}; use one of {', '.join(_DYNAMIC)}, or give a "
+                "dictionary of qconfigs as qconfig_spec"
+            )
+        qconfig, kinds = _DYNAMIC[name]
+        qconfig_spec = dict.fromkeys(kinds if qconfig_spec is None else qconfig_spec, qconfig)
+    paths = {path for path, _ in model.named_modules()}
+    for key in qconfig_spec:
+        if isinstance(key, str) and key not in paths:
+            raise QuantizationError(f"quantize_dynamic: the model has no layer '{key}'; see model.named_modules()")
+    table = get_default_dynamic_quant_module_mappings() if mapping is None else mapping
+    if not inplace:
+        model = copy.deepcopy(model)
+    model.eval()
+    propagate_qconfig_(model, dict(qconfig_spec))
+    for path, module in model.named_modules():
+        if qconfig_spec.get(path, qconfig_spec.get(type(module))) and type(module) not in table and _is_leaf(module):
+            warnings.warn(
+                f"quantize_dynamic: layer '{path}' stays float; the mapping has no {type(module).__name__}",
+                stacklevel=2,
+            )
+    return convert(model, table, inplace=True)
+
+
+def _is_leaf(module: nn.Module) -> bool:
+    return next(module.children(), None) is None
 
 
 def quantize_qat(
@@ -340,6 +433,7 @@ __all__ = [
     "prepare_qat",
     "propagate_qconfig_",
     "quantize",
+    "quantize_dynamic",
     "quantize_qat",
     "swap_module",
 ]

@@ -29,9 +29,9 @@ from qsdk.reference.rounding import round_clamp, wrap_int32
 def choose_qparams(input: Tensor, per_token: bool) -> tuple[Tensor, Tensor]:
     """Scale (float32) and zero point (int32) of a float32 tensor: scalars, or [..., 1], one per row of the last axis.
 
-        lo = min(0, x), hi = max(0, x) over finite x, clamped to +-2^60
-        scale = lo = hi ? 1 : max(f32(f32(hi - lo) / 255), 2^-60)
-        zero_point = clamp(-128 - rne(f32(lo * f32(1 / scale))), -128, 127)
+    lo = min(0, x), hi = max(0, x) over finite x, clamped to +-2^60
+    scale = lo = hi ? 1 : max(f32(f32(hi - lo) / 255), 2^-60)
+    zero_point = clamp(-128 - rne(f32(lo * f32(1 / scale))), -128, 127)
     """
     finite = torch.where(torch.isfinite(input), input, torch.zeros_like(input))
     # One 0 more: the range holds 0, and there may be no elements.
@@ -186,9 +186,7 @@ def conv_transpose2d_dynamic(
 
     Returns float32 [N,O,OH,OW].
     """
-    return _transposed_convolution(
-        input, weight, weight_scale, bias, stride, padding, output_padding, dilation, groups
-    )
+    return _transposed_convolution(input, weight, weight_scale, bias, stride, padding, output_padding, dilation, groups)
 
 
 @operator(_CONV_TRANSPOSE)
@@ -207,9 +205,7 @@ def conv_transpose3d_dynamic(
 
     Returns float32 [N,O,OD,OH,OW].
     """
-    return _transposed_convolution(
-        input, weight, weight_scale, bias, stride, padding, output_padding, dilation, groups
-    )
+    return _transposed_convolution(input, weight, weight_scale, bias, stride, padding, output_padding, dilation, groups)
 
 
 def _convolution_empty(

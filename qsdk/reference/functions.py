@@ -1,8 +1,8 @@
 """exp, sigmoid, tanh and erf of float32, without libm: rule 11.
 
 Each operation in the equations is one binary32 operation (+ - * /), rounded to nearest even, denormals kept, so that C
-gives the same bits. `|x|` and `copysign` touch the sign bit alone; a comparison with NaN is false. `poly(x; c0, c1, c2)`
-is Horner's `(c2 * x + c1) * x + c0`. Every NaN that is given back is 0x7fc00000.
+gives the same bits. `|x|` and `copysign` touch the sign bit alone; a comparison with NaN is false.
+`poly(x; c0, c1, c2)` is Horner's `(c2 * x + c1) * x + c0`. Every NaN that is given back is 0x7fc00000.
 
 Errors are the largest over all of float32, in units in the last place of the exact value. The coefficients come from
 scripts/fit_functions.py.

@@ -6,10 +6,18 @@ describe tensors.
 """
 
 from qsdk.reference.conv import conv2d, conv3d, conv_transpose2d, conv_transpose3d, linear, matmul
+from qsdk.reference.dynamic import (
+    conv2d_dynamic,
+    conv3d_dynamic,
+    conv_transpose2d_dynamic,
+    conv_transpose3d_dynamic,
+    linear_dynamic,
+)
 from qsdk.reference.elementwise import add, clamp, dequantize, lookup_table, mul, prelu, quantize_per_tensor
 from qsdk.reference.embedding import embedding, embedding_bag
 from qsdk.reference.norm import batch_norm, group_norm, layer_norm, softmax
 from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mean
+from qsdk.reference.recurrent import gru_dynamic, lstm_dynamic, rnn_dynamic
 from qsdk.reference.shape import cat, permute, reshape
 
 __all__ = [
@@ -20,16 +28,23 @@ __all__ = [
     "cat",
     "clamp",
     "conv2d",
+    "conv2d_dynamic",
     "conv3d",
+    "conv3d_dynamic",
     "conv_transpose2d",
+    "conv_transpose2d_dynamic",
     "conv_transpose3d",
+    "conv_transpose3d_dynamic",
     "dequantize",
     "embedding",
     "embedding_bag",
     "group_norm",
+    "gru_dynamic",
     "layer_norm",
     "linear",
+    "linear_dynamic",
     "lookup_table",
+    "lstm_dynamic",
     "matmul",
     "max_pool2d",
     "mean",
@@ -38,5 +53,6 @@ __all__ = [
     "prelu",
     "quantize_per_tensor",
     "reshape",
+    "rnn_dynamic",
     "softmax",
 ]

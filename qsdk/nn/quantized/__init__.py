@@ -1,6 +1,6 @@
 """Quantized modules: they compute on QTensors with the exact integer semantics of qsdk.reference."""
 
-from qsdk.nn.quantized import functional
+from qsdk.nn.quantized import dynamic, functional
 from qsdk.nn.quantized.activation import (
     ELU,
     GELU,
@@ -67,5 +67,6 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "dynamic",
     "functional",
 ]

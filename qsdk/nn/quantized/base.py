@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -133,6 +134,30 @@ class QuantizedModule(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self._qualified_name = ""
+        self._bound: dict[Any, Any] = {}  # constants made of its parameters, until parameters or device change
+
+    def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gave for this key; the same objects every time. Its ValueError says what is out of range."""
+        if key not in self._bound:
+            try:
+                self._bound[key] = make()
+            except ValueError as error:
+                raise QuantizationError(
+                    f"{place_of(self)}: {error}; check its parameters and the calibration data"
+                ) from None
+        return self._bound[key]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__.get("_buffers", ()):
+            self._bound.clear()
+        super().__setattr__(name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_bound": {}}
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._bound.clear()
+        super()._load_from_state_dict(*args)
 
     def need_qtensor(self, value: Any) -> QTensor:
         """`value`, if it is a QTensor.
@@ -149,6 +174,7 @@ class QuantizedModule(nn.Module):
         )
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        self._bound.clear()
         before = dict(self._buffers)
         result = super()._apply(fn, recurse)
         # half() and double() convert float buffers; scales, biases and factors are float32 by definition.
@@ -250,12 +276,8 @@ class ObservedOutputModule(QuantizedModule):
 class BindingModule(ObservedOutputModule):
     """A quantized module whose constants depend on its parameters and on its input's scale and zero point.
 
-    They are made when an input with new parameters first arrives, and kept until parameters, device or output change.
+    They are made when an input with new parameters first arrives.
     """
-
-    def __init__(self, output_qparams: QParams | None = None) -> None:
-        super().__init__(output_qparams)
-        self._bound: dict[Any, Any] = {}
 
     def _bind(self, input: QParams) -> Any:
         """The constants for inputs with these parameters; a ValueError says what is out of range."""
@@ -265,30 +287,7 @@ class BindingModule(ObservedOutputModule):
         """The constants for inputs with these parameters; the same objects every time."""
         output = self.output_qparams
         key = (input.scale, input.device_zero_point, output.scale, output.device_zero_point)
-        if key not in self._bound:
-            try:
-                self._bound[key] = self._bind(input)
-            except ValueError as error:
-                raise QuantizationError(
-                    f"{place_of(self)}: {error}; check its parameters and the calibration data"
-                ) from None
-        return self._bound[key]
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.__dict__.get("_buffers", ()):
-            self._bound.clear()
-        super().__setattr__(name, value)
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        self._bound.clear()
-        return super()._apply(fn, recurse)
-
-    def _load_from_state_dict(self, *args: Any) -> None:
-        self._bound.clear()
-        super()._load_from_state_dict(*args)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_bound": {}}
+        return self._kept(key, lambda: self._bind(input))
 
 
 class WeightModule(QuantizedModule):
@@ -337,6 +336,10 @@ class WeightModule(QuantizedModule):
         self.weight_scale = torch.as_tensor(qparams.scale, dtype=torch.float32).expand(weight.shape[0]).clone()
         self.float_bias = None if bias is None else bias.detach().to(torch.float32).clone()
 
+    def _operator_weight(self) -> Tensor:
+        """The weights in the shape that the operator takes."""
+        return self.qweight
+
     def _take_weight(self, source: nn.Module, weight: Tensor, bias: Tensor | None) -> None:
         """Path and weights of a float module; `weight` is [O, ...], quantized by its qconfig's observer."""
         self._qualified_name = source.__dict__.get("_qualified_name", "")
@@ -362,10 +365,6 @@ class WeightedModule(WeightModule, BindingModule):
             self.output_qparams.scale,
         )
         return weight, bias, multiplier
-
-    def _operator_weight(self) -> Tensor:
-        """The weights in the shape that the operator takes."""
-        return self.qweight
 
     def _take_float(self, source: nn.Module, weight: Tensor, bias: Tensor | None) -> None:
         """Weights and output parameters from a prepared float module."""

@@ -20,7 +20,9 @@ from qsdk.qtensor import QTensor
 
 
 class Geometry:
-    """How a convolution's window moves; mixed into modules. Every tuple has one number per axis.
+    """How a convolution's window moves; mixed into modules, before the class that is made of weight shape and bias.
+
+    Every tuple has one number per axis.
 
     Attributes:
         in_channels, out_channels, groups: as torch's
@@ -29,8 +31,25 @@ class Geometry:
     """
 
     _axes: int
+    _transposed = False
+    qweight: Tensor
 
-    def _set_geometry(
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+    ) -> None:
+        sizes = (in_channels, out_channels, kernel_size)
+        self._make(*sizes, stride, padding, dilation, groups, bias, padding_mode)
+
+    def _make(
         self,
         in_channels: int,
         out_channels: int,
@@ -39,6 +58,7 @@ class Geometry:
         padding: Any,
         dilation: Any,
         groups: int,
+        bias: bool,
         padding_mode: str,
         output_padding: Any = 0,
     ) -> None:
@@ -53,6 +73,8 @@ class Geometry:
         self.output_padding = tuple(along(output_padding, self._axes))
         self.groups = groups
         self.padding_mode = padding_mode
+        make_module: Any = super().__init__
+        make_module(self.weight_shape(), bias)
 
     def weight_shape(self) -> tuple[int, ...]:
         """[out_channels, in_channels / groups, *kernel_size], for transposed convolutions too."""
@@ -79,7 +101,8 @@ class Geometry:
             return stride, begin, extra, dilation, self.groups
         return stride, begin + end, dilation, self.groups
 
-    _transposed = False
+    def _operator_weight(self) -> Tensor:
+        return self.qweight.unsqueeze(2) if self._axes == 1 else self.qweight
 
     def geometry_repr(self) -> str:
         """For extra_repr."""
@@ -108,7 +131,14 @@ class Geometry:
         return result
 
 
-class _ConvNd(Geometry, WeightedModule):
+class TransposedGeometry(Geometry):
+    """That of a transposed convolution, whose constructor has output_padding, and other places for groups and dilation.
+
+    Weights are [O, I/groups, ...], with one scale per output channel; torch's own are [I, O/groups, ...].
+    """
+
+    _transposed = True
+
     def __init__(
         self,
         in_channels: int,
@@ -116,17 +146,17 @@ class _ConvNd(Geometry, WeightedModule):
         kernel_size: Any,
         stride: Any = 1,
         padding: Any = 0,
-        dilation: Any = 1,
+        output_padding: Any = 0,
         groups: int = 1,
         bias: bool = True,
+        dilation: Any = 1,
         padding_mode: str = "zeros",
     ) -> None:
-        self._set_geometry(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode)
-        WeightedModule.__init__(self, self.weight_shape(), bias)
+        sizes = (in_channels, out_channels, kernel_size)
+        self._make(*sizes, stride, padding, dilation, groups, bias, padding_mode, output_padding)
 
-    def _operator_weight(self) -> Tensor:
-        return self.qweight.unsqueeze(2) if self._axes == 1 else self.qweight
 
+class _ConvNd(Geometry, WeightedModule):
     def forward(self, input: QTensor) -> QTensor:
         """[N, C, ...] to [N, O, ...]."""
         input = self.need_qtensor(input)
@@ -173,43 +203,19 @@ class Conv3d(_ConvNd):
     _axes = 3
 
 
-class _ConvTransposeNd(_ConvNd):
-    """Weights are [O, I/groups, ...], with one scale per output channel; torch's own are [I, O/groups, ...]."""
-
-    _transposed = True
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Any = 1,
-        padding_mode: str = "zeros",
-    ) -> None:
-        self._set_geometry(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode, output_padding
-        )
-        WeightedModule.__init__(self, self.weight_shape(), bias)
-
-
-class ConvTranspose1d(_ConvTransposeNd):
+class ConvTranspose1d(TransposedGeometry, _ConvNd):
     """1D transposed convolution of [N, C, L] with int8 weights [O, I/groups, K]; as torch.nn.ConvTranspose1d."""
 
     _axes = 1
 
 
-class ConvTranspose2d(_ConvTransposeNd):
+class ConvTranspose2d(TransposedGeometry, _ConvNd):
     """2D transposed convolution with int8 weights [O, I/groups, KH, KW]; arguments as torch.nn.ConvTranspose2d."""
 
     _axes = 2
 
 
-class ConvTranspose3d(_ConvTransposeNd):
+class ConvTranspose3d(TransposedGeometry, _ConvNd):
     """3D transposed convolution with int8 weights [O, I/groups, KD, KH, KW]; as torch.nn.ConvTranspose3d."""
 
     _axes = 3

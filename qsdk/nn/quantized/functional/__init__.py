@@ -6,6 +6,15 @@ torch.fx can record a call as one node.
 """
 
 from qsdk.nn.quantized.functional.common import need_qtensor, need_rank
+from qsdk.nn.quantized.functional.dynamic import (
+    conv_dynamic,
+    conv_transpose_dynamic,
+    gru_dynamic,
+    linear_dynamic,
+    lstm_dynamic,
+    need_float,
+    rnn_dynamic,
+)
 from qsdk.nn.quantized.functional.elementwise import (
     add,
     add_scalar,
@@ -89,7 +98,9 @@ __all__ = [
     "conv2d",
     "conv3d",
     "conv_bound",
+    "conv_dynamic",
     "conv_transpose_bound",
+    "conv_transpose_dynamic",
     "dequantize",
     "dropout",
     "embedding",
@@ -98,11 +109,14 @@ __all__ = [
     "embedding_bound",
     "flatten",
     "group_norm_bound",
+    "gru_dynamic",
     "hardtanh",
     "layer_norm_bound",
     "linear",
     "linear_bound",
+    "linear_dynamic",
     "lookup_table",
+    "lstm_dynamic",
     "matmul",
     "max_pool1d",
     "max_pool2d",
@@ -110,6 +124,7 @@ __all__ = [
     "movedim",
     "mul",
     "mul_scalar",
+    "need_float",
     "need_qtensor",
     "need_rank",
     "permute",
@@ -121,6 +136,7 @@ __all__ = [
     "requantize",
     "reshape",
     "reshape_as",
+    "rnn_dynamic",
     "softmax_bound",
     "squeeze",
     "stack",
