@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.ao.quantization as ao
 from torch import nn
+from torch.ao.quantization import quantization_mappings
 
 import qsdk
 import qsdk.nn.intrinsic as nni
@@ -154,7 +155,7 @@ def test_what_is_swapped():
     without = {nn.Linear: tq.default_dynamic_qconfig, "head.0": None}
     assert kinds(without)[0] == [linear, nn.LSTM, nn.Linear, linear]
     assert torch.equal(kinds({nn.Conv2d})[1], float_result) and torch.equal(kinds({})[1], float_result)
-    assert kinds({"": tq.per_channel_dynamic_qconfig})[0] == [linear, lstm, linear, linear]
+    assert kinds({"": tq.per_channel_dynamic_qconfig, "embed": None})[0] == [linear, lstm, linear, linear]
     model.into.qconfig = None  # what a layer says itself holds
     assert kinds(None)[0] == [nn.Linear, lstm, linear, linear]
     del model.into.qconfig
@@ -188,6 +189,41 @@ def test_already_dynamic_models_stay_as_they_are():
     assert torch.equal(tq.quantize_dynamic(all_of_it)(words), all_of_it(words))
 
 
+def test_embeddings():
+    model = nn.ModuleDict({"table": nn.Embedding(30, 16), "bags": nn.EmbeddingBag(30, 16), "head": nn.Linear(16, 2)})
+    eight = tq.quantize_dynamic(model, dtype=torch.quint8)
+    assert [type(m) for m in eight.values()] == [nnq.Embedding, nnq.EmbeddingBag, nn.Linear]
+    four = tq.quantize_dynamic(model, dtype=torch.quint4x2)
+    assert [type(m) for m in four.values()] == [nn.Embedding, nnq.EmbeddingBag, nn.Linear]
+    chosen = tq.quantize_dynamic(model, {nn.Embedding}, dtype=qsdk.quint8)
+    assert [type(m) for m in chosen.values()] == [nnq.Embedding, nn.EmbeddingBag, nn.Linear]
+    words = torch.randint(0, 30, (4, 5))
+    assert torch.equal(eight["table"](words), chosen["table"](words))
+    exact = [model[name](words) for name in ("table", "bags")]
+    assert (
+        signal_to_noise(exact[0], eight["table"](words)) > 40 and signal_to_noise(exact[1], eight["bags"](words)) > 40
+    )
+    assert 15 < signal_to_noise(exact[1], four["bags"](words)) < 30
+    everything = tq.quantize_dynamic(tq.quantize_dynamic(model), dtype=torch.quint8)
+    assert [type(m) for m in everything.values()] == [nnq.Embedding, nnq.EmbeddingBag, nnqd.Linear]
+    with pytest.raises(QuantizationError, match="layer 'table'.*float_qparams_weight_only_qconfig"):
+        tq.quantize_dynamic(model, {"table"})
+
+
+def test_encoder_of_pytorch():
+    """Its fast path would read the weights of layers that are swapped."""
+    torch.manual_seed(0)
+    model = nn.TransformerEncoder(nn.TransformerEncoderLayer(32, 4, 64, batch_first=True), 2).eval()
+    x, before = torch.randn(3, 5, 32), torch.backends.mha.get_fastpath_enabled()
+    exact = model(x)
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        quantized = tq.quantize_dynamic(model)
+        assert count(quantized, nnqd.Linear) == 4 and signal_to_noise(exact, quantized(x)) > 40
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
 def test_training_mode_and_hooks():
     model, words = network("lstm tagger")
     calls = []
@@ -202,7 +238,9 @@ def test_training_mode_and_hooks():
 def test_shared_layers_stay_shared():
     shared = nn.Linear(4, 4)
     quantized = tq.quantize_dynamic(nn.Sequential(shared, nn.ReLU(), shared))
-    assert quantized[0] is quantized[2]
+    assert quantized[0] is quantized[2] and type(quantized[0]) is nnqd.Linear
+    # PyTorch takes the path that comes first; so a second one says nothing.
+    assert type(tq.quantize_dynamic(nn.Sequential(shared, nn.ReLU(), shared), {"0", "2"})[2]) is nnqd.Linear
 
 
 def test_fused_layers():
@@ -241,16 +279,10 @@ def test_mappings():
     assert tq.get_dynamic_quant_module_class(nn.Conv1d, {nn.Conv1d: nnqd.Conv1d}) is nnqd.Conv1d
     with pytest.raises(QuantizationError, match="Conv1d has no dynamically"):
         tq.get_dynamic_quant_module_class(nn.Conv1d)
-    theirs = importlib_mappings()
+    theirs = quantization_mappings.DEFAULT_DYNAMIC_QUANT_MODULE_MAPPINGS
     ours = {kind.__name__ for kind in mapping}
-    # For training, and for a layer whose weights nn.MultiheadAttention reads itself: swapping it would break that.
-    assert {kind.__name__ for kind in theirs} - ours <= {"NonDynamicallyQuantizableLinear", "Embedding", "EmbeddingBag"}
-
-
-def importlib_mappings():
-    from torch.ao.quantization import quantization_mappings
-
-    return quantization_mappings.DEFAULT_DYNAMIC_QUANT_MODULE_MAPPINGS
+    # nn.MultiheadAttention reads the weights of this one itself: swapping it would break that.
+    assert {kind.__name__ for kind in theirs} - ours <= {"NonDynamicallyQuantizableLinear"}
 
 
 def test_what_is_refused():
@@ -310,7 +342,7 @@ def test_dynamic_qconfigs_in_prepare_and_convert():
 
 def test_graph_mode():
     model, words = network("lstm tagger")
-    prepared = prepare_fx(model, {"": tq.default_dynamic_qconfig})
+    prepared = prepare_fx(model, {"": tq.default_dynamic_qconfig, "module_name": [("embed", None)]})
     quantized = convert_fx(prepared)
     assert count(quantized, DYNAMIC) == 4 and not count(quantized, (nn.Linear, nn.LSTM))
     assert torch.equal(quantized(words), tq.quantize_dynamic(model)(words))
