@@ -362,6 +362,9 @@ def quantize_dynamic(
 ) -> nn.Module:
     """Swap layers for dynamically quantized ones: int8 weights, inputs quantized as they arrive. No calibration.
 
+    An nn.TransformerEncoder with batch_first reads the weights of its layers itself; torch's
+    backends.mha.set_fastpath_enabled(False) makes it call them.
+
     Args:
         model: float model
         qconfig_spec: the types and paths of the layers, as a set; or a dictionary of each to its qconfig, None for
@@ -380,31 +383,32 @@ def quantize_dynamic(
         name = getattr(dtype, "value", str(dtype).removeprefix("torch."))
         if name not in _DYNAMIC:
             raise QuantizationError(
-                f"quantize_dynamic: no default qconfig for {dtype}; use one of {', '.join(_DYNAMIC)}, or give a "
-                "dictionary of qconfigs as qconfig_spec"
+                f"quantize_dynamic: no default qconfig for {dtype}; use qint8, quint8 or quint4x2, or give a dictionary "
+                "of qconfigs as qconfig_spec"
             )
         qconfig, kinds = _DYNAMIC[name]
         qconfig_spec = dict.fromkeys(kinds if qconfig_spec is None else qconfig_spec, qconfig)
-    paths = {path for path, _ in model.named_modules()}
+    paths = {path for path, _ in model.named_modules(remove_duplicate=False)}
     for key in qconfig_spec:
         if isinstance(key, str) and key not in paths:
             raise QuantizationError(f"quantize_dynamic: the model has no layer '{key}'; see model.named_modules()")
-    table = get_default_dynamic_quant_module_mappings() if mapping is None else mapping
     if not inplace:
         model = copy.deepcopy(model)
     model.eval()
     propagate_qconfig_(model, dict(qconfig_spec))
+    if mapping is None:
+        mapping = get_default_dynamic_quant_module_mappings()
+        _warn_of_float(model, qconfig_spec, mapping)
+    return convert(model, mapping, inplace=True)
+
+
+def _warn_of_float(model: nn.Module, qconfig_spec: Any, mapping: dict[Any, Any]) -> None:
+    """Layers that were asked for and cannot be swapped."""
     for path, module in model.named_modules():
-        if qconfig_spec.get(path, qconfig_spec.get(type(module))) and type(module) not in table and _is_leaf(module):
-            warnings.warn(
-                f"quantize_dynamic: layer '{path}' stays float; the mapping has no {type(module).__name__}",
-                stacklevel=2,
-            )
-    return convert(model, table, inplace=True)
-
-
-def _is_leaf(module: nn.Module) -> bool:
-    return next(module.children(), None) is None
+        asked = qconfig_spec.get(path, qconfig_spec.get(type(module))) is not None
+        if asked and type(module) not in mapping and next(module.children(), None) is None:
+            kind = type(module).__name__
+            warnings.warn(f"quantize_dynamic: layer '{path}' stays float; the mapping has no {kind}", stacklevel=3)
 
 
 def quantize_qat(
