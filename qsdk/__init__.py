@@ -28,6 +28,7 @@ from qsdk.qtensor import (
     quint4x2,
     quint8,
 )
+from qsdk.quantization.one_call import quantize
 from qsdk.runtime import Session
 from qsdk.version import __version__
 
@@ -56,6 +57,7 @@ __all__ = [
     "qint8",
     "qint32",
     "quantization",
+    "quantize",
     "quantize_per_channel",
     "quantize_per_tensor",
     "quint4x2",
