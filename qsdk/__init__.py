@@ -1,6 +1,6 @@
 """qsdk: from a PyTorch model to a small board. Quantize, export one file, run it anywhere with the same bytes."""
 
-from qsdk import backends, quantization, reference
+from qsdk import backends, debug, quantization, reference
 from qsdk.errors import (
     ArenaError,
     CaptureError,
@@ -47,6 +47,7 @@ __all__ = [
     "UnsupportedOperatorError",
     "__version__",
     "backends",
+    "debug",
     "dequantize",
     "export",
     "per_channel_affine",

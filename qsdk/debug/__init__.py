@@ -2,6 +2,7 @@
 
 from qsdk.debug.compare import Comparison, Histogram, LayerRow, compare
 from qsdk.debug.operators import OperatorReport, OperatorRow, operators
+from qsdk.debug.sensitivity import Sensitivity, SensitivityRow, Suggestion, sensitivity, suggest
 
 __all__ = [
     "Comparison",
@@ -9,6 +10,11 @@ __all__ = [
     "LayerRow",
     "OperatorReport",
     "OperatorRow",
+    "Sensitivity",
+    "SensitivityRow",
+    "Suggestion",
     "compare",
     "operators",
+    "sensitivity",
+    "suggest",
 ]

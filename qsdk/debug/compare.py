@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from qsdk.debug import page
 from qsdk.debug.operators import OperatorReport, compare_operators
-from qsdk.debug.record import Call, FloatRun, Recorder, traced
+from qsdk.debug.record import Call, FloatRun, Recorder, float_twin
 from qsdk.errors import QsdkError, QuantizationError
 from qsdk.export import to_bytes
 from qsdk.nn.quantized.base import QuantizedModule
@@ -52,7 +52,7 @@ class LayerRow:
     Attributes:
         layer: its path in the quantized model
         kind: its class
-        float_layers: what it stands for in the float model; the last one's output is what it is compared with
+        float_layer: whose output it is compared with: the last that is fused into it
         shape: of its output, in the first batch
         sqnr: 10 log10(sum x^2 / sum (x - y)^2) in dB, x the float and y the quantized model's output
         max_error: largest |x - y|
@@ -63,7 +63,7 @@ class LayerRow:
 
     layer: str
     kind: str
-    float_layers: tuple[str, ...]
+    float_layer: str
     shape: tuple[int, ...]
     sqnr: float
     max_error: float
@@ -76,8 +76,8 @@ class LayerRow:
 class Statistics:
     """Adds up what a LayerRow says, over calls and batches."""
 
-    def __init__(self, layer: str, kind: str, float_layers: tuple[str, ...], x: Tensor, qparams: QParams | None):
-        self._named = (layer, kind, float_layers, tuple(x.shape))
+    def __init__(self, layer: str, kind: str, float_layer: str, x: Tensor, qparams: QParams | None):
+        self._named = (layer, kind, float_layer, tuple(x.shape))
         self._step = None if qparams is None else float(qparams.scale)
         self._ends: tuple[float, ...] = ()
         bounds = [float(v) for v in torch.aminmax(x)] if x.numel() else [0.0, 0.0]
@@ -109,13 +109,13 @@ class Statistics:
 
     def row(self) -> LayerRow:
         """What has been added up."""
-        layer, kind, float_layers, shape = self._named
+        layer, kind, float_layer, shape = self._named
         count = max(1, self._sums["count"])
         floats, quantized = (tuple(int(c) for c in counts) for counts in self._counts)
         return LayerRow(
             layer=layer,
             kind=kind,
-            float_layers=float_layers,
+            float_layer=float_layer,
             shape=shape,
             sqnr=decibels(self._sums["signal"], self._sums["noise"]),
             max_error=self._max_error,
@@ -137,7 +137,7 @@ _COLUMNS = ("layer", "kind", "output", "SQNR dB", "max error", "step", "below", 
 
 
 def _share(value: float) -> str:
-    return "" if value == 0 else f"{value:.2%}"
+    return "" if value == 0 else f"{value:.2%}" if value >= 1e-4 else "<0.01%"
 
 
 @dataclass(frozen=True)
@@ -216,8 +216,8 @@ class Comparison:
             cells = self._cells(row)
             cells.insert(4, page.bar(0.0 if math.isnan(row.sqnr) else row.sqnr / 60, color))
             most = math.log1p(max(1, *h.floats, *h.quantized))
-            heights = [[math.log1p(count) / most for count in counts] for counts in (h.floats, h.quantized)]
-            rows.append([*cells, page.histogram(h.low, h.high, *heights, marks=h.ends)])
+            behind, front = ([math.log1p(count) / most for count in counts] for counts in (h.floats, h.quantized))
+            rows.append([*cells, page.histogram(h.low, h.high, behind, front, h.ends)])
         classes = ["bad" if row.sqnr < _BAD else "poor" if row.sqnr < _POOR else "" for row in self.layers]
         columns = [*_COLUMNS, "values"]
         columns.insert(4, "0 to 60 dB")
@@ -251,8 +251,8 @@ def compare(
 ) -> Comparison:
     """Run both models on the same inputs and compare every layer's output; then the operators on host and runtime.
 
-    Layers are matched by path. A fused layer is compared with the output of the last float layer in it, a
-    FloatFunctional or an operator like + with its result.
+    Layers are matched by path. A fused layer is compared with the output of the last float layer in it. In graph mode
+    functions and operators like + are layers too.
 
     Args:
         float_model: as it was before prepare, fused or not, in eval mode
@@ -272,13 +272,13 @@ def compare(
     batches = Batches(inputs)
     if batches.first is None:
         raise QuantizationError("compare: there are no inputs; give a tensor or at least one batch")
-    graph = traced(float_model) if isinstance(quantized_model, fx.GraphModule) else None
+    twin = float_twin(float_model, quantized_model, batches.first)
     found: dict[str, Statistics] = {}
     output: Statistics | None = None
     unmatched: dict[str, None] = {}
     hidden = None if progress is None else not progress
     for batch in tqdm(batches, desc="compare", unit="batch", leave=False, disable=hidden):
-        floats = FloatRun(float_model, graph, batch, quantized_model)
+        floats = FloatRun(twin, batch, quantized_model)
         recorder = Recorder()
         with torch.no_grad(), recorder.watch(quantized_model):
             result = quantized_model(*batch)
@@ -286,18 +286,16 @@ def compare(
         for call in recorder.calls:
             if not _is_layer(quantized_model, call):
                 continue
-            group = floats.group(call.name, seen[call.name], call.kind != "Quantize")
+            wanted = floats.find(call.name, seen[call.name], fused=call.kind != "Quantize")
             seen[call.name] += 1
-            if not group or group[-1].value.shape != call.value.shape:
+            if wanted is None or wanted.value.shape != call.value.shape:
                 unmatched[call.name] = None
                 continue
-            x = group[-1].value
             if call.name not in found:
-                layers = tuple(part.name for part in group)
-                found[call.name] = Statistics(call.name, call.kind, layers, x, call.qparams)
-            found[call.name].add(x, call.value)
-        for x, y in zip(_tensors(floats.output), _tensors(result), strict=True):
-            output = output or Statistics("output", "", (), x, None)
+                found[call.name] = Statistics(call.name, call.kind, wanted.name, wanted.value, call.qparams)
+            found[call.name].add(wanted.value, call.value)
+        for x, y in zip(float_tensors(floats.output), float_tensors(result), strict=True):
+            output = output or Statistics("output", "", "output", x, None)
             output.add(x, y)
     if not found or output is None:
         raise QuantizationError(
@@ -309,14 +307,14 @@ def compare(
     return Comparison(rows, tuple(name for name in unmatched if name not in found), report, note)
 
 
-def _tensors(output: Any) -> list[Tensor]:
+def float_tensors(output: Any) -> list[Tensor]:
     """The float tensors of a model's output."""
     if isinstance(output, QTensor):
         return [output.dequantize()]
     if isinstance(output, Tensor):
         return [output] if output.is_floating_point() else []
     items = output.values() if isinstance(output, dict) else output if isinstance(output, (tuple, list)) else ()
-    return [tensor for item in items for tensor in _tensors(item)]
+    return [tensor for item in items for tensor in float_tensors(item)]
 
 
 def _operators(model: nn.Module, inputs: tuple[Any, ...], isa: str | None) -> tuple[OperatorReport | None, str]:

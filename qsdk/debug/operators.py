@@ -1,4 +1,4 @@
-"""operators(file, *inputs): every operator of a file, computed by the C runtime and by definition, compared bit by bit."""
+"""operators(file, *inputs): each operator of a file, by the C runtime and by definition, compared bit by bit."""
 
 from __future__ import annotations
 

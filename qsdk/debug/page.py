@@ -85,9 +85,7 @@ def histogram(
         for i, h in enumerate(behind)
         if h > 0
     )
-    points = " ".join(
-        f"{(i + side) * step:.1f},{height * (1 - h):.1f}" for i, h in enumerate(front) for side in (0, 1)
-    )
+    points = " ".join(f"{(i + side) * step:.1f},{height * (1 - h):.1f}" for i, h in enumerate(front) for side in (0, 1))
     lines = "".join(
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{height}"/>'
         for x in (width * (mark - low) / ((high - low) or 1.0) for mark in marks)

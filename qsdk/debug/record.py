@@ -1,9 +1,8 @@
-"""What every layer of a model gives for some inputs, by name, in float and in quantized models alike."""
+"""What every layer of a model gives for some inputs, by path, in float and in quantized models alike."""
 
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
@@ -11,22 +10,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
-from qsdk.errors import CaptureError
 from qsdk.nn.quantized import FloatFunctional, QFunctional
 from qsdk.nn.quantized.base import QuantizedModule
 from qsdk.qtensor import QParams, QTensor
-from qsdk.quantization.graph.trace import trace
-
-# Graph mode's names of what it adds: '<node>_functional', '<node>_module', '<node>_quant', and a number if taken.
-_ADDED = re.compile(r"_(functional|module|quant)(_\d+)?$")
+from qsdk.quantization.quantize_fx import prepare_fx
 
 
 class Call(NamedTuple):
-    """One call of a layer, or of a function in a traced graph.
+    """One call of a layer.
 
     Attributes:
-        name: the layer's path, or the function's node
-        kind: the layer's class
+        name: the layer's path
+        kind: its class; for functional modules the method too
         source: the first tensor that it got, the object itself
         result: the first tensor that it gave, the object itself
         value: a float copy of the result
@@ -55,8 +50,7 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[Call] = []
 
-    def add(self, name: str, kind: str, inputs: Any, output: Any) -> None:
-        """Keep a call, if its result is a tensor of real numbers."""
+    def _add(self, name: str, kind: str, inputs: Any, output: Any) -> None:
         result = _first_tensor(output)
         if isinstance(result, QTensor):
             self.calls.append(Call(name, kind, _first_tensor(inputs), result, result.dequantize(), result.qparams))
@@ -83,7 +77,7 @@ class Recorder:
             yield self
 
     def _hook(self, name: str, module: nn.Module, inputs: Any, output: Any) -> None:
-        self.add(name, type(module).__name__, inputs, output)
+        self._add(name, type(module).__name__, inputs, output)
 
     @contextmanager
     def _watch_functional(self, module: nn.Module, name: str) -> Iterator[None]:
@@ -91,7 +85,7 @@ class Recorder:
         def watched(method: str, function: Any) -> Any:
             def call(*args: Any, **kwargs: Any) -> Any:
                 result = function(*args, **kwargs)
-                self.add(name, f"{type(module).__name__}.{method}", args, result)
+                self._add(name, f"{type(module).__name__}.{method}", args, result)
                 return result
 
             return call
@@ -108,28 +102,24 @@ class Recorder:
             yield
         finally:
             for method in methods:
-                del module.__dict__[method]
+                module.__dict__.pop(method, None)
 
 
-class _Interpreter(fx.Interpreter):
-    def __init__(self, graph_module: fx.GraphModule, recorder: Recorder) -> None:
-        super().__init__(graph_module)
-        self._recorder = recorder
+def float_twin(float_model: nn.Module, quantized: nn.Module, example_inputs: Any) -> nn.Module:
+    """The float model in the form in which `quantized` was calibrated, so that their layers have the same paths.
 
-    def run_node(self, n: fx.Node) -> Any:
-        result = super().run_node(n)
-        if n.op in ("placeholder", "call_function", "call_method"):
-            inputs = [self.env[node] for node in n.all_input_nodes]
-            self._recorder.add(n.name, n.name, inputs, result)
-        return result
-
-
-def traced(model: nn.Module) -> fx.GraphModule | None:
-    """A float model as graph mode sees it, for the names of its functions; None if it cannot be traced."""
-    try:
-        return trace(model)
-    except CaptureError:
-        return None
+    In graph mode functions have become modules, and modules are fused: the float model is prepared once more. In eager
+    mode it is the float model itself.
+    """
+    preparation = getattr(quantized, "meta", {}).get("preparation") if isinstance(quantized, fx.GraphModule) else None
+    if preparation is None:
+        return float_model
+    mapping, config, capture = preparation
+    twin = prepare_fx(float_model, mapping, example_inputs, config, capture=capture)
+    for module in twin.modules():
+        if "activation_post_process" in module._modules:
+            module.activation_post_process = nn.Identity()
+    return twin
 
 
 class FloatRun:
@@ -137,46 +127,38 @@ class FloatRun:
 
     Args:
         model: float, in eval mode
-        graph: traced(model), if functions are looked up too; they are called by its nodes' names
         inputs: of one call
         quantized: the quantized model
     """
 
-    def __init__(
-        self, model: nn.Module, graph: fx.GraphModule | None, inputs: tuple[Any, ...], quantized: nn.Module
-    ) -> None:
+    def __init__(self, model: nn.Module, inputs: tuple[Any, ...], quantized: nn.Module) -> None:
         modules = dict(quantized.named_modules())
         recorder = Recorder()
         with torch.no_grad(), recorder.watch(model, [n for n, m in modules.items() if isinstance(m, QuantizedModule)]):
-            self.output = model(*inputs) if graph is None else _Interpreter(graph, recorder).run(*inputs)
+            self.output = model(*inputs)
         self._calls = recorder.calls
         self._by_name: dict[str, list[int]] = {}
         for position, call in enumerate(self._calls):
             self._by_name.setdefault(call.name, []).append(position)
-        # What does something in the quantized model on its own.
-        names = {name for name, module in modules.items() if not isinstance(module, nn.Identity)}
-        if isinstance(quantized, fx.GraphModule):
-            names |= {node.name for node in quantized.graph.nodes}
-        self._apart = names | {_ADDED.sub("", name) for name in names}
+        self._apart = {name for name, module in modules.items() if not isinstance(module, nn.Identity)}
 
-    def group(self, name: str, occurrence: int = 0, fused: bool = True) -> list[Call]:
-        """The calls that one call of a quantized layer stands for: the layer of that name, and what is fused into it.
+    def find(self, name: str, occurrence: int = 0, fused: bool = True) -> Call | None:
+        """What one call of a quantized layer is compared with; None if there is nothing.
 
-        Those are the calls that take the result on and have no layer of their own in the quantized model. Empty if
-        there is no such layer.
+        Fused, that is the last of the float layers that take the result on and are nothing in the quantized model.
 
         Args:
             name: of the quantized layer
             occurrence: how often it was called before
             fused: whether anything can be fused into it
         """
-        positions = self._by_name.get(name) or self._by_name.get(_ADDED.sub("", name), [])
+        positions = self._by_name.get(name, [])
         if occurrence >= len(positions):
-            return []
-        group = [self._calls[positions[occurrence]]]
+            return None
+        found = self._calls[positions[occurrence]]
         for call in self._calls[positions[occurrence] + 1 :] if fused else ():
-            if call.source is group[-1].result:
+            if call.source is found.result:
                 if call.name in self._apart:
                     break
-                group.append(call)
-        return group
+                found = call
+        return found

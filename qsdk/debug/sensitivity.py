@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,20 +12,17 @@ from typing import Any
 import torch
 from rich.table import Table
 from torch import Tensor, fx, nn
-from torch.nn.modules.conv import _ConvNd
 from tqdm import tqdm
 
 from qsdk.debug.compare import decibels, float_tensors
-from qsdk.debug.record import FloatRun, traced
-from qsdk.errors import QuantizationError
-from qsdk.nn.quantized import FloatFunctional
+from qsdk.errors import CaptureError, QuantizationError
 from qsdk.nn.quantized.base import observed_qparams, place_of
 from qsdk.qtensor import QParams, quantize
+from qsdk.quantization.graph.trace import trace
 from qsdk.quantization.one_call import Batches, check_float, mapping_of, prepare_and_calibrate
 from qsdk.quantization.qconfig_mapping import QConfigMapping
 from qsdk.quantization.quantize_fx import convert_fx
-from qsdk.quantization.stubs import QuantStub
-from qsdk.quantization.weights import quantized_and_back
+from qsdk.quantization.weights import quantized_and_back, weighted_part
 
 Metric = Callable[[nn.Module], float]
 
@@ -51,13 +47,11 @@ class SensitivityRow:
     Attributes:
         layer: its path in the prepared model
         kind: its class
-        float_layers: what it stands for in the float model
         score: the metric of the model with this layer alone quantized; without a metric the output's SQNR in dB
     """
 
     layer: str
     kind: str
-    float_layers: tuple[str, ...]
     score: float
 
 
@@ -78,9 +72,9 @@ class Sensitivity:
     def __rich__(self) -> Table:
         what = "SQNR dB" if math.isinf(self.float_score) else "metric"
         caption = f"all layers quantized: {self.score:.4g}; float: {self.float_score:.4g}"
-        table = Table("layer", "kind", "float layers", what, title="one layer quantized at a time", caption=caption)
+        table = Table("layer", "kind", what, title="one layer quantized at a time", caption=caption)
         for row in self.rows:
-            table.add_row(row.layer, row.kind, ", ".join(row.float_layers), f"{row.score:.4g}")
+            table.add_row(row.layer, row.kind, f"{row.score:.4g}")
         return table
 
 
@@ -97,14 +91,12 @@ class _Study:
         self.mapping = mapping_of(self.model, mapping, None)
         self.metric = metric
         self.hidden = None if progress is None else not progress
-        self.prepared = self._prepare(self.mapping)
-        self.graph = traced(self.model)
-        self._float = FloatRun(self.model, self.graph, self.batches[0], self.prepared)
+        self.prepared = self._prepare(self.mapping, progress)
         self.outputs = [float_tensors(self._run(self.model, batch)) for batch in self.batches]
-        self.float_score = math.inf if metric is None else float(metric(self.model))
+        self.float_score = math.inf if metric is None else self.score(self.model)
 
-    def _prepare(self, mapping: QConfigMapping) -> fx.GraphModule:
-        return prepare_and_calibrate(self.model, Batches(self.batches), mapping, progress=not self.hidden)
+    def _prepare(self, mapping: QConfigMapping, progress: bool | None) -> fx.GraphModule:
+        return prepare_and_calibrate(self.model, Batches(self.batches), mapping, progress=progress)
 
     @staticmethod
     def _run(model: nn.Module, batch: tuple[Any, ...]) -> Any:
@@ -114,7 +106,8 @@ class _Study:
     def score(self, model: nn.Module) -> float:
         """The metric, or the SQNR of the outputs in dB."""
         if self.metric is not None:
-            return float(self.metric(model))
+            with torch.no_grad():
+                return float(self.metric(model))
         signal = noise = 0.0
         for batch, expected in zip(self.batches, self.outputs, strict=True):
             for x, y in zip(expected, float_tensors(self._run(model, batch)), strict=True):
@@ -124,12 +117,7 @@ class _Study:
 
     def quantized_score(self, mapping: QConfigMapping) -> float:
         """The score of the model really quantized."""
-        return self.score(convert_fx(self._prepare(mapping)))
-
-    def float_layers(self, layer: str) -> tuple[str, ...]:
-        """What a layer of the prepared model stands for."""
-        is_stub = isinstance(self.prepared.get_submodule(layer), QuantStub)
-        return tuple(call.name for call in self._float.group(layer, fused=not is_stub))
+        return self.score(convert_fx(self._prepare(mapping, False)))
 
     def sensitivity(self) -> Sensitivity:
         """Quantize each layer alone."""
@@ -142,8 +130,7 @@ class _Study:
         for name, module in tqdm(layers.items(), desc="sensitivity", unit="layer", leave=False, disable=self.hidden):
             with _quantized([module]):
                 score = self.score(simulated)
-            kind = type(module).__name__
-            rows.append(SensitivityRow(name, kind, self.float_layers(name), score))
+            rows.append(SensitivityRow(name, type(module).__name__, score))
         with _quantized(list(layers.values())):
             score = self.score(simulated)
         return Sensitivity(tuple(sorted(rows, key=lambda row: row.score)), score, self.float_score)
@@ -159,10 +146,10 @@ def _quantized(modules: Sequence[nn.Module]) -> Iterator[None]:
     kept: list[tuple[nn.Parameter, Tensor]] = []
     for module in modules:
         module.activation_post_process.on = True  # type: ignore[union-attr]
-        weighted: Any = module[0] if isinstance(module, nn.Sequential) else module
-        if isinstance(weighted, (nn.Linear, _ConvNd)):
-            kept.append((weighted.weight, weighted.weight.data))
-            weighted.weight.data = quantized_and_back(module, weighted)
+        part: Any = weighted_part(module)
+        if part is not None:
+            kept.append((part.weight, part.weight.data))
+            part.weight.data = quantized_and_back(module, part)
     try:
         yield
     finally:
@@ -232,7 +219,8 @@ def suggest(
 ) -> Suggestion:
     """Leave as few layers in float as it takes to keep the accuracy, the most sensitive first.
 
-    Each trial quantizes the model for real. The number of layers is found by bisection: a few trials, if leaving more
+    Layers are modules of the model here; what functions and operators like + compute stays quantized. Each trial
+    quantizes the model for real. The number of layers is found by bisection: a few trials, if leaving more
     layers in float never makes the model worse; where it does, more layers than needed may stay in float.
 
     Args:
@@ -251,13 +239,14 @@ def suggest(
     found = study.sensitivity()
     lowest = study.float_score - max_loss if max_loss is not None else min_sqnr
     assert lowest is not None
-    rules = {row.layer: rule for row in found.rows if (rule := _rule(study, row)) is not None}
+    norms = _folded_norms(study)
+    rules = {row.layer: paths for row in found.rows if (paths := _float_paths(study, row.layer, norms))}
     layers = list(rules)
 
     def mapping(count: int) -> QConfigMapping:
         result = QConfigMapping.from_dict(study.mapping.to_dict())
-        for layer in layers[:count]:
-            rules[layer](result)
+        for path in (path for layer in layers[:count] for path in rules[layer]):
+            result.set_module_name(path, None)
         return result
 
     scores: dict[int, float] = {}
@@ -283,28 +272,22 @@ def suggest(
     return Suggestion(mapping(high), tuple(layers[:high]), scores[high], study.float_score, found)
 
 
-def _rule(study: _Study, row: SensitivityRow) -> Callable[[QConfigMapping], Any] | None:
-    """What leaves a layer in float: rules for the modules in it, or for the one call of a function that it is."""
-    module = study.prepared.get_submodule(row.layer)
-    if isinstance(module, QuantStub):
-        return None  # goes by itself when all its readers are in float
-    paths = [name for name in row.float_layers if name in dict(study.model.named_modules())]
-    if paths and not isinstance(module, FloatFunctional):
-        return lambda mapping: [mapping.set_module_name(path, None) for path in paths]
-    place = _call_place(study.graph, row.float_layers[0]) if study.graph is not None and row.float_layers else None
-    if place is None:
-        return None
-    return lambda mapping: mapping.set_module_name_object_type_order(*place, None)
+def _float_paths(study: _Study, layer: str, norms: dict[str, str]) -> list[str]:
+    """Paths of the modules that have to stay in float if a layer does; empty for what is no module of the model."""
+    modules = dict(study.model.named_modules())
+    return [path for path in (layer, norms.get(layer, "")) if path and path in modules]
 
 
-def _call_place(graph: fx.GraphModule | None, name: str) -> tuple[str, Any, int] | None:
-    """(path of the module that calls a function, the function, how many such calls it made before) of a node."""
-    counts: Counter[Any] = Counter()
-    for node in graph.graph.nodes if graph is not None else ():
-        if node.op in ("call_function", "call_method"):
-            stack = node.meta.get("nn_module_stack") or {}
-            path = str(list(stack.values())[-1][0]) if stack else ""
-            if node.name == name:
-                return path, node.target, counts[path, node.target]
-            counts[path, node.target] += 1
-    return None
+def _folded_norms(study: _Study) -> dict[str, str]:
+    """Path of a layer -> path of the batch norm that was folded into it."""
+    try:
+        graph_module = trace(study.model)
+    except CaptureError:
+        return {}
+    called = {node.target for node in study.prepared.graph.nodes if node.op == "call_module"}
+    found = {}
+    for node in graph_module.graph.nodes:
+        reader = next(iter(node.users)) if node.op == "call_module" and len(node.users) == 1 else None
+        if reader is not None and reader.op == "call_module" and reader.target not in called:
+            found[str(node.target)] = str(reader.target)
+    return found
