@@ -1,6 +1,6 @@
 """qsdk: from a PyTorch model to a small board. Quantize, export one file, run it anywhere with the same bytes."""
 
-from qsdk import backends, quantization, reference
+from qsdk import backends, debug, quantization, reference
 from qsdk.errors import (
     ArenaError,
     CaptureError,
@@ -28,6 +28,7 @@ from qsdk.qtensor import (
     quint4x2,
     quint8,
 )
+from qsdk.quantization.one_call import quantize
 from qsdk.runtime import Session
 from qsdk.version import __version__
 
@@ -46,6 +47,7 @@ __all__ = [
     "UnsupportedOperatorError",
     "__version__",
     "backends",
+    "debug",
     "dequantize",
     "export",
     "per_channel_affine",
@@ -56,6 +58,7 @@ __all__ = [
     "qint8",
     "qint32",
     "quantization",
+    "quantize",
     "quantize_per_channel",
     "quantize_per_tensor",
     "quint4x2",

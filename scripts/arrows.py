@@ -9,11 +9,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # room -> rooms of qsdk that it must not import
 FORBIDDEN = {
-    "qsdk/export": ["qsdk.quantization", "qsdk.nn", "qsdk.tools"],
-    "qsdk/reference": ["qsdk.quantization", "qsdk.nn", "qsdk.runtime", "qsdk.tools"],
-    "qsdk/quantization": ["qsdk.export", "qsdk.runtime", "qsdk.tools"],
-    "qsdk/nn": ["qsdk.export", "qsdk.runtime", "qsdk.tools"],
-    "qsdk/runtime": ["qsdk.export", "qsdk.quantization", "qsdk.nn", "qsdk.tools"],
+    "qsdk/export": ["qsdk.quantization", "qsdk.nn", "qsdk.debug", "qsdk.tools"],
+    "qsdk/reference": ["qsdk.quantization", "qsdk.nn", "qsdk.runtime", "qsdk.debug", "qsdk.tools"],
+    "qsdk/quantization": ["qsdk.export", "qsdk.runtime", "qsdk.debug", "qsdk.tools"],
+    "qsdk/nn": ["qsdk.export", "qsdk.runtime", "qsdk.debug", "qsdk.tools"],
+    "qsdk/runtime": ["qsdk.export", "qsdk.quantization", "qsdk.nn", "qsdk.debug", "qsdk.tools"],
+    "qsdk/debug": ["qsdk.tools"],
 }
 # reference operators import torch and each other alone; the interpreter is the one that knows programs
 PURE = [p for p in sorted((ROOT / "qsdk/reference").glob("*.py")) if p.name not in ("__init__.py", "interpreter.py")]

@@ -2,6 +2,7 @@
 
 from qsdk.quantization.calibrate import *
 from qsdk.quantization.distributed import *
+from qsdk.quantization.equalize import *
 from qsdk.quantization.fake_quantize import *
 from qsdk.quantization.fuse import *
 from qsdk.quantization.mappings import *

@@ -383,8 +383,8 @@ def quantize_dynamic(
         name = getattr(dtype, "value", str(dtype).removeprefix("torch."))
         if name not in _DYNAMIC:
             raise QuantizationError(
-                f"quantize_dynamic: no default qconfig for {dtype}; use qint8, quint8 or quint4x2, or give a dictionary "
-                "of qconfigs as qconfig_spec"
+                f"quantize_dynamic: no default qconfig for {dtype}; use qint8, quint8 or quint4x2, or give a "
+                "dictionary of qconfigs as qconfig_spec"
             )
         qconfig, kinds = _DYNAMIC[name]
         qconfig_spec = dict.fromkeys(kinds if qconfig_spec is None else qconfig_spec, qconfig)

@@ -123,6 +123,7 @@ def _prepare(
     for attribute in config.get("preserved_attributes", ()):
         setattr(graph_module, attribute, getattr(model, attribute))
     graph_module.__dict__["_preserved_attributes"] = tuple(config.get("preserved_attributes", ()))
+    graph_module.meta["preparation"] = (mapping, config, capture)  # for comparing with the float model later
     if training:
         # Embeddings too: only those that have a qconfig of their own have one here.
         insert_fake_quantizes(graph_module, set(custom.values()), get_embedding_qat_module_mappings())

@@ -56,6 +56,15 @@ def available_isas() -> list[str]:
     return names
 
 
+def _tap(taps: list[np.ndarray]) -> Any:
+    """A C callback that copies each operator's output to `taps`; it has to live as long as the session."""
+
+    def keep(_: Any, event: Any) -> None:
+        taps.append(np.frombuffer(ffi.buffer(event.output, event.output_size), np.uint8).copy())
+
+    return ffi.callback("void(void *, const qrt_event *)", keep)
+
+
 def _aligned(size: int) -> np.ndarray:
     """`size` bytes at an address that is a multiple of 64."""
     size = max(size, 1)  # an empty slice has no address to speak of
@@ -71,12 +80,19 @@ class Session:
         source: a path, or the file's bytes.
         threads: 1 in this version.
         isa: use nothing above this instruction set; None: the QRT_ISA environment variable, else the best there is.
+        taps: when given, every run appends the output of every operator, in order, as bytes (uint8 arrays).
 
     Raises:
         FileFormatError: the file is damaged or of another version; the message names the field.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | bytes, threads: int = 1, isa: str | None = None) -> None:
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | bytes,
+        threads: int = 1,
+        isa: str | None = None,
+        taps: list[np.ndarray] | None = None,
+    ) -> None:
         data = _read(source)
         self._file = _aligned(len(data))
         self._file[: len(data)] = np.frombuffer(data, np.uint8)
@@ -84,7 +100,16 @@ class Session:
         self._error = ffi.new("qrt_error *")
         self._call(lib.qrt_model_open, self._model, ffi.from_buffer(self._file), len(data))
         isa_name = ffi.NULL if isa is None else ffi.new("char[]", isa.encode())
-        config = ffi.new("qrt_config *", {"size": ffi.sizeof("qrt_config"), "isa": isa_name, "threads": threads})
+        self._on_operator = ffi.NULL if taps is None else _tap(taps)
+        config = ffi.new(
+            "qrt_config *",
+            {
+                "size": ffi.sizeof("qrt_config"),
+                "isa": isa_name,
+                "threads": threads,
+                "on_operator": self._on_operator,
+            },
+        )
         size = ffi.new("size_t *")
         self._call(lib.qrt_arena_size, self._model, config, size)
         self.arena_size: int = size[0]

@@ -1,4 +1,4 @@
-"""The `qsdk` command: inspect, run, verify.
+"""The `qsdk` command: inspect, run, report, verify.
 
 Exit codes: 0 success; 1 the file is bad, an input does not fit, or an answer differs; 2 the command was misspelt.
 """
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 import qsdk
+from qsdk.debug import operators
 from qsdk.export.program import Program, last_uses
 from qsdk.export.serialize import checksum_ok, deserialize, load
 from qsdk.runtime import Session, available_isas
@@ -31,6 +32,7 @@ console = Console(width=None if sys.stdout.isatty() else 140)
 errors = Console(stderr=True)
 
 File = Annotated[Path, typer.Argument(help="a .qsdk file")]
+Inputs = Annotated[list[Path], typer.Option(help="a .npy file per input, in order")]
 
 
 @app.command()
@@ -99,10 +101,21 @@ def _arena_map(program: Program, width: int) -> str:
     return "\n".join(lines)
 
 
+def _arrays(paths: list[Path]) -> list[np.ndarray]:
+    """The .npy files' contents."""
+    arrays = []
+    for path in paths:
+        try:
+            arrays.append(np.load(path, allow_pickle=False))
+        except (OSError, ValueError, EOFError) as error:
+            raise qsdk.QsdkError(f"cannot read {path} as .npy: {error}") from error
+    return arrays
+
+
 @app.command()
 def run(
     file: File,
-    input: Annotated[list[Path], typer.Option(help="a .npy file per input, in order")],
+    input: Inputs,
     output: Annotated[list[Path], typer.Option(help="where to write each output, .npy")],
     isa: Annotated[str | None, typer.Option(help="use nothing above this instruction set")] = None,
 ) -> None:
@@ -110,15 +123,32 @@ def run(
     session = Session(file, isa=isa)
     if len(output) != len(session.outputs):
         raise qsdk.QsdkError(f"the model has {len(session.outputs)} outputs, --output was given {len(output)} times")
-    arrays = []
-    for path in input:
-        try:
-            arrays.append(np.load(path, allow_pickle=False))
-        except (OSError, ValueError, EOFError) as error:
-            raise qsdk.QsdkError(f"cannot read {path} as .npy: {error}") from error
-    for path, array in zip(output, session.run(*arrays), strict=True):
+    for path, array in zip(output, session.run(*_arrays(input)), strict=True):
         np.save(path, array)
         console.print(f"{path}: {array.dtype}{list(array.shape)}")
+
+
+@app.command()
+def report(
+    file: File,
+    input: Inputs,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="write the table as a page, .html")] = None,
+    isa: Annotated[str | None, typer.Option(help="use nothing above this instruction set")] = None,
+) -> None:
+    """Each operator's shapes, kernel, qparams and bytes, and whether the runtime gives what the definition says.
+
+    Exit 1 if an operator differs; the first one that does is at fault.
+    """
+    found = operators(file, *_arrays(input), isa=isa)
+    console.print(found)
+    if output is not None:
+        try:
+            found.write_html(output)
+        except OSError as error:
+            raise qsdk.QsdkError(f"cannot write {output}: {error.strerror}") from error
+        console.print(f"written to {output}", soft_wrap=True)
+    if not found.equal:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,35 @@ def test_run_refuses_a_wrong_input(file: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "y.npy").exists()
 
 
+def test_report(file: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(1, 1, 8, 8)).astype(np.float32))
+    result = qsdk_command(
+        "report", file, "--input", tmp_path / "x.npy", "-o", tmp_path / "page.html", "--isa", "scalar"
+    )
+    assert result.returncode == 0, result.stderr
+    page = (tmp_path / "page.html").read_text()
+    for text in (result.stdout, page):
+        assert "17 operators, runtime on scalar and reference give the same bytes" in text and "stem" in text
+    elsewhere = qsdk_command("report", file, "--input", tmp_path / "x.npy", "-o", tmp_path / "none" / "page.html")
+    assert elsewhere.returncode == 1 and "cannot write" in elsewhere.stderr and "Traceback" not in elsewhere.stderr
+
+
+def test_report_exits_1_if_an_operator_differs(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import typer
+
+    from qsdk.debug import operators
+    from qsdk.tools import cli
+
+    x = np.zeros((1, 1, 8, 8), np.float32)
+    np.save(tmp_path / "x.npy", x)
+    rows = operators(file, x)
+    wrong = replace(rows, rows=(replace(rows.rows[0], differing=1), *rows.rows[1:]))
+    monkeypatch.setattr(cli, "operators", lambda *arguments, **keywords: wrong)
+    with pytest.raises(typer.Exit) as raised:
+        cli.report(file, [tmp_path / "x.npy"])
+    assert raised.value.exit_code == 1
+
+
 def test_verify_on_every_target(file: Path) -> None:
     result = qsdk_command("verify", file, "--target", "all")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -82,11 +112,11 @@ def test_verify_fails_after_one_flipped_byte(file: Path, tmp_path: Path, where: 
     assert result.returncode == 1 and "FAILED" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["inspect", "run", "verify"])
+@pytest.mark.parametrize("command", ["inspect", "run", "report", "verify"])
 def test_damaged_file(command: str, file: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.qsdk"
     bad.write_bytes(file.read_bytes()[:1000])
-    more = ["--input", bad, "--output", tmp_path / "y.npy"] if command == "run" else []
+    more = ["--input", bad, "--output", tmp_path / "y.npy"] if command in ("run", "report") else []
     result = qsdk_command(command, bad, *more)
     assert result.returncode == 1 and "Traceback" not in result.stderr
 

@@ -1,0 +1,20 @@
+"""Where a quantized model loses accuracy, and what to do about it."""
+
+from qsdk.debug.compare import Comparison, Histogram, LayerRow, compare
+from qsdk.debug.operators import OperatorReport, OperatorRow, operators
+from qsdk.debug.sensitivity import Sensitivity, SensitivityRow, Suggestion, sensitivity, suggest
+
+__all__ = [
+    "Comparison",
+    "Histogram",
+    "LayerRow",
+    "OperatorReport",
+    "OperatorRow",
+    "Sensitivity",
+    "SensitivityRow",
+    "Suggestion",
+    "compare",
+    "operators",
+    "sensitivity",
+    "suggest",
+]
