@@ -37,8 +37,8 @@ class OperatorRow:
         forms: torch functions, and tensor methods by name, each with the float module that graph mode makes of a call
         functional: functions and methods likewise, each with the FloatFunctional method that it becomes
         qparams: 'own' if calibration observes its output, 'shared' if the output keeps its input's parameters
-        layout: 'nhwc' if the file's operator reads and writes NHWC (the reference NCHW), 'any' if layout is up to it
-        constant_layouts: operand -> permutation from the reference's layout to the file's
+        channels_last: operands whose axis 1, the channels, comes last in the file; its output's does too. Empty: the
+            operator is the same in every layout
         in_place: whether its output may take the place of an input in the arena
     """
 
@@ -52,9 +52,18 @@ class OperatorRow:
     forms: Mapping[Any, Form] = field(default_factory=dict)
     functional: Mapping[Any, str] = field(default_factory=dict)
     qparams: str = "own"
-    layout: str = "any"
-    constant_layouts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    channels_last: tuple[str, ...] = ()
     in_place: bool = False
+
+
+def to_channels_last(rank: int) -> tuple[int, ...]:
+    """The permutation from the reference's layout, NCHW or OIHW, to the file's, NHWC or OHWI; any rank from 2 on."""
+    return (0, *range(2, rank), 1)
+
+
+def from_channels_last(rank: int) -> tuple[int, ...]:
+    """The inverse of to_channels_last."""
+    return (0, rank - 1, *range(1, rank - 1))
 
 
 _ROWS = (
@@ -78,8 +87,7 @@ _ROWS = (
         reference=_qsdk.conv2d.default,
         function=qF.conv2d,
         modules=(nn.Conv1d, nn.Conv2d),
-        layout="nhwc",
-        constant_layouts={"weight": (0, 2, 3, 1)},
+        channels_last=("input", "weight"),
         forms={F.conv1d: spellings.conv(nn.Conv1d), F.conv2d: spellings.conv(nn.Conv2d)},
     ),
     OperatorRow(
@@ -266,7 +274,7 @@ _ROWS = (
             F.max_pool2d_with_indices: qF.max_pool2d,
         },
         qparams="shared",
-        layout="nhwc",
+        channels_last=("input",),
     ),
     OperatorRow(
         name="avg_pool2d",
@@ -276,7 +284,7 @@ _ROWS = (
         modules=(nn.AvgPool1d, nn.AvgPool2d),
         functions={F.avg_pool1d: qF.avg_pool1d, torch.avg_pool1d: qF.avg_pool1d, F.avg_pool2d: qF.avg_pool2d},
         qparams="shared",
-        layout="nhwc",
+        channels_last=("input",),
     ),
     OperatorRow(
         name="adaptive_avg_pool2d",
@@ -290,7 +298,7 @@ _ROWS = (
             F.adaptive_avg_pool2d: qF.adaptive_avg_pool2d,
         },
         qparams="shared",
-        layout="nhwc",
+        channels_last=("input",),
     ),
     OperatorRow(
         name="mean",

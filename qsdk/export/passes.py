@@ -10,19 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
+from qsdk.export.schema_tables import TABLES
 
 _ELEMENTWISE = {"clamp", "lookup_table", "add", "mul", "quantize_per_tensor"}
-_CLAMPING = {
-    "conv2d",
-    "linear",
-    "add",
-    "mul",
-    "avg_pool2d",
-    "adaptive_avg_pool2d",
-    "mean",
-    "clamp",
-    "quantize_per_tensor",
-}
+_CLAMPING = {kind for kind, fields in TABLES.items() if "output_max" in {field.name for field in fields}}
 
 
 def canonicalize(program: Program) -> Program:
