@@ -51,6 +51,7 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "reshape",
         "permute",
         "custom",
+        "matmul",
     ),
 }
 
@@ -152,6 +153,11 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "dequantize": (),
     "linear": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "lookup_table": (),
+    "matmul": (
+        Field("multiplier", 0, "float", "", 0.0, False),
+        Field("output_min", 1, "int", "", -128, False),
+        Field("output_max", 2, "int", "", 127, False),
+    ),
     "max_pool2d": (
         Field("kernel_size", 0, "vector", "int", None, False),
         Field("stride", 1, "vector", "int", None, False),

@@ -44,7 +44,8 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_reshape = 14,
   QRT_FB_Operation_permute = 15,
   QRT_FB_Operation_custom = 16,
-  QRT_FB_Operation_END = 17
+  QRT_FB_Operation_matmul = 17,
+  QRT_FB_Operation_END = 18
 };
 
 enum { /* struct Buffer: offsets */
@@ -203,6 +204,14 @@ enum { /* fields of linear */
 };
 extern const qrt_fb_field qrt_fb_linear_fields[];
 
+enum { /* fields of matmul */
+  QRT_FB_matmul_multiplier,
+  QRT_FB_matmul_output_min,
+  QRT_FB_matmul_output_max,
+  QRT_FB_matmul_FIELDS
+};
+extern const qrt_fb_field qrt_fb_matmul_fields[];
+
 enum { /* fields of max_pool2d */
   QRT_FB_max_pool2d_kernel_size,
   QRT_FB_max_pool2d_stride,
@@ -263,6 +272,7 @@ enum {
   QRT_FB_TABLE_dequantize,
   QRT_FB_TABLE_linear,
   QRT_FB_TABLE_lookup_table,
+  QRT_FB_TABLE_matmul,
   QRT_FB_TABLE_max_pool2d,
   QRT_FB_TABLE_mean,
   QRT_FB_TABLE_mul,

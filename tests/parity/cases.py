@@ -131,6 +131,13 @@ CONV2D = [
     (1, 4, 5, 1, 1, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),
 ]  # fmt: skip
 LINEAR = [(1, 1, 1), (1, 64, 10), (3, 17, 33), (5, 128, 16), (4, 15, 15), (1, 1000, 3), (7, 2, 64)]
+# (input, other, their zero points or None: the regime's); the last sums leave int32
+MATMUL = [
+    ((1, 1), (1, 1), None), ((3, 5), (5, 4), (7, 0)), ((2, 3, 5, 7), (2, 3, 7, 17), None), ((4, 5, 33), (33, 9), None),
+    ((5, 16), (3, 16, 20), (-128, -128)), ((2, 1, 3, 4), (1, 3, 4, 33), (127, 127)), ((3, 1, 8), (8, 1), (0, -128)),
+    ((2, 1, 2, 1, 2, 6, 3), (2, 1, 2, 1, 3, 2), (-128, 127)), ((2, 33100), (33100, 3), (-128, -128)),
+    ((1, 33100), (33100, 18), (-128, 127)),
+]  # fmt: skip
 BROADCASTS = [
     ((2, 3, 4, 5), (2, 3, 4, 5)), ((1, 1, 1, 1), (1, 1, 1, 1)), ((67,), (67,)), ((2, 4, 4, 8), (1,)),
     ((2, 4, 4, 8), (8,)), ((3, 1, 5), (1, 4, 1)), ((1,), (3, 7)), ((2, 3, 1, 4), (2, 1, 5, 4)),
@@ -198,6 +205,21 @@ def _binary(kind: str) -> Callable[..., Program]:
         return single(kind, [a, b], (0.1, zero_point), multipliers | _range(generator, regime, zero_point))
 
     return make
+
+
+def _matmul(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    *shapes, zero_points = row
+    zero_points = zero_points or [_zero_point(generator, regime) for _ in shapes]
+    zero_point = _zero_point(generator, regime)
+    multiplier = {"ties": 0.5, "extreme": float(generator.choice([2.0**-60, 2.0**60, 2.0**-24, 1.0]))}.get(
+        regime, float(np.float32(generator.uniform(0.3, 3) / (74 * 74 * np.sqrt(shapes[0][-1])) * 40))
+    )
+    return single(
+        "matmul",
+        [Quantized(shape, 0.05, z) for shape, z in zip(shapes, zero_points, strict=True)],
+        (0.1, zero_point),
+        {"multiplier": multiplier} | _range(generator, regime, zero_point),
+    )
 
 
 def _max_pool2d(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
@@ -289,6 +311,7 @@ def _reshape(generator: np.random.Generator, regime: str, row: tuple) -> Program
 TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     ("conv2d", _conv2d, CONV2D, REGIMES),
     ("linear", _linear, LINEAR, REGIMES),
+    ("matmul", _matmul, MATMUL, REGIMES),
     ("add", _binary("add"), BROADCASTS, REGIMES),
     ("mul", _binary("mul"), BROADCASTS, REGIMES),
     ("max_pool2d", _max_pool2d, MAX_POOL2D, ("random",)),

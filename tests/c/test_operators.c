@@ -1,0 +1,63 @@
+/* test_operators.c - as test_damage.c, for the operators beyond the first convolutional networks.
+ *
+ *   test_operators FOLDER   the files of tests/c/fixture.py
+ */
+#include "damage.h"
+
+/* What every operator with a range and a multiplier is refused for. */
+static void damage_range(patient *p, uint32_t options, const qrt_fb_field *least, const qrt_fb_field *most) {
+  INT(position(p, options, least), -129, ERROR_FIELD, "output_min..output_max is -129..127");
+  INT(position(p, options, most), 128, ERROR_FIELD, "-128..128");
+  INT(position(p, options, most), -129, ERROR_FIELD, "output_min");
+}
+
+static void damage_multiplier(patient *p, uint32_t options, const qrt_fb_field *field) {
+  for (size_t i = 0; i < sizeof bad_scales / sizeof *bad_scales; ++i) {
+    FLOAT(position(p, options, field), bad_scales[i], ERROR_FIELD, field->name);
+  }
+  FLOAT(position(p, options, field), special(0x7f800000), ERROR_FIELD, field->name);
+  FLOAT(position(p, options, field), special(0x7fc00000), ERROR_FIELD, field->name);
+}
+
+/* An operand of another type, and the output's shape, one axis after the other. */
+static void damage_operands(patient *p, uint32_t index, uint32_t operands, uint32_t rank) {
+  uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs));
+  uint32_t bias = input_of(p, find(p, QRT_FB_Operation_conv2d), 2); /* int32 */
+  for (uint32_t i = 0; i < operands; ++i) {
+    INT(inputs + 4 + 4 * i, (int32_t)bias, ERROR_FIELD, "int32 instead of");
+  }
+  INT(inputs, (int32_t)operands - 1, ERROR_FIELD, "inputs, not");
+  for (uint32_t i = 0; i < rank; ++i) {
+    uint32_t extent = shape_of(p, output_of(p, index)) + 4 * i;
+    int32_t value = qrt_load_int(p->file.bytes + extent);
+    INT(extent, value > 1 ? value - 1 : 2, ERROR_FIELD, "shape[");
+  }
+}
+
+static void damage_matmul(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_matmul), options = options_at(p, index);
+  uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs)) + 4;
+  uint32_t other = shape_of(p, input_of(p, index, 1));
+  damage_operands(p, index, 2, 3);
+  damage_range(p, options, QRT_FIELD(matmul, output_min), QRT_FIELD(matmul, output_max));
+  damage_multiplier(p, options, QRT_FIELD(matmul, multiplier));
+  INT(inputs + 4, (int32_t)input_of(p, index, 0), ERROR_FIELD, "3 columns times 8 rows");
+  INT(inputs + 4, (int32_t)input_of(p, find(p, QRT_FB_Operation_lookup_table), 1), ERROR_FIELD, "0 scales");
+  SHAPE(other, ERROR_FIELD, "shapes do not broadcast: 2 and 8", 8, 3, 2);
+  SHAPE(other - 4, ERROR_FIELD, "rank 1, which is no matrix", 1, 48);
+  SHAPE(other, ERROR_FIELD, "3 columns times 2 rows", 2, 2, 12);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2) {
+    fprintf(stderr, "usage: test_operators FOLDER\n");
+    return 2;
+  }
+  blob file = load(argv[1], "every_operator.qsdk");
+  patient p = admit(&file);
+  damage_matmul(&p);
+  CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
+  free(p.file.bytes);
+  free(file.bytes);
+  return finish();
+}
