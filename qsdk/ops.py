@@ -168,6 +168,7 @@ _ROWS = (
         reference=_qsdk.softmax.default,
         function=qF.softmax_bound,
         modules=(nn.Softmax,),
+        in_place=True,
         forms=dict.fromkeys((F.softmax, torch.softmax, "softmax"), spellings.plain(nn.Softmax, "dim", "_stacklevel")),
     ),
     OperatorRow(

@@ -238,6 +238,10 @@ class _PermuteSinker:
         axis = int(op.options["dim"]) % len(dims)  # type: ignore[arg-type]
         return self._apply(op, [self._seen(i)[0] for i in op.inputs], dims, dim=dims[axis])
 
+    def _softmax(self, op: Operation) -> bool:
+        source, dims = self._seen(op.inputs[0])
+        return self._apply(op, [source, *op.inputs[1:]], dims, dim=dims[op.options["dim"]])  # type: ignore[index]
+
     def _mean(self, op: Operation) -> bool:
         source, dims = self._seen(op.inputs[0])
         axes: tuple[int, ...] = op.options["dim"]  # type: ignore[assignment]

@@ -52,6 +52,7 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "permute",
         "custom",
         "matmul",
+        "softmax",
     ),
 }
 
@@ -184,4 +185,10 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_max", 2, "int", "", 127, False),
     ),
     "reshape": (),
+    "softmax": (
+        Field("dim", 0, "int", "", 0, False),
+        Field("inverse_scale", 1, "float", "", 0.0, False),
+        Field("output_min", 2, "int", "", -128, False),
+        Field("output_max", 3, "int", "", 127, False),
+    ),
 }

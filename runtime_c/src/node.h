@@ -58,6 +58,8 @@ qrt_status qrt_expect_input(qrt_verify *v, const qrt_node *node, uint32_t i, uin
 /* The same for a constant of one axis with `extent` elements. */
 qrt_status qrt_expect_vector(qrt_verify *v, const qrt_node *node, uint32_t i, uint32_t dtype, int32_t extent,
                              qrt_tensor *tensor);
+/* Takes `bytes` of the budget for reading constants; see QRT_CONSTANT_AMPLIFICATION. */
+qrt_status qrt_expect_budget(qrt_verify *v, const qrt_node *node, uint64_t bytes);
 qrt_status qrt_expect_constant(qrt_verify *v, const qrt_node *node, uint32_t i, const qrt_tensor *tensor);
 qrt_status qrt_expect_rank(qrt_verify *v, const qrt_node *node, uint32_t i, const qrt_tensor *tensor, uint32_t rank);
 /* An int8 tensor with one scale and zero point, as arithmetic needs them. */

@@ -45,7 +45,8 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_permute = 15,
   QRT_FB_Operation_custom = 16,
   QRT_FB_Operation_matmul = 17,
-  QRT_FB_Operation_END = 18
+  QRT_FB_Operation_softmax = 18,
+  QRT_FB_Operation_END = 19
 };
 
 enum { /* struct Buffer: offsets */
@@ -254,6 +255,15 @@ enum { /* fields of quantize_per_tensor */
 };
 extern const qrt_fb_field qrt_fb_quantize_per_tensor_fields[];
 
+enum { /* fields of softmax */
+  QRT_FB_softmax_dim,
+  QRT_FB_softmax_inverse_scale,
+  QRT_FB_softmax_output_min,
+  QRT_FB_softmax_output_max,
+  QRT_FB_softmax_FIELDS
+};
+extern const qrt_fb_field qrt_fb_softmax_fields[];
+
 enum {
   QRT_FB_TABLE_Model,
   QRT_FB_TABLE_Operator,
@@ -279,6 +289,7 @@ enum {
   QRT_FB_TABLE_permute,
   QRT_FB_TABLE_quantize_per_tensor,
   QRT_FB_TABLE_reshape,
+  QRT_FB_TABLE_softmax,
   QRT_FB_TABLE_COUNT
 };
 

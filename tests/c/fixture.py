@@ -22,6 +22,7 @@ from qsdk.export.plan import plan
 from qsdk.export.program import Operation, Program, SeededInput, TensorInfo, TestVector
 from qsdk.export.schema_tables import IDENTIFIER, ROOT, TABLES, UNIONS
 from qsdk.export.vectors import crc, seeded_inputs
+from qsdk.reference.constants import softmax_table
 from qsdk.reference.interpreter import run
 
 RANGE = {"output_min": -128, "output_max": 127}
@@ -81,6 +82,8 @@ def every_operator() -> Program:
     e = d.op("reshape", [c], d.tensor((2, 8, 3)))
     c = d.op("reshape", [c], d.tensor((2, 3, 8)))
     c = d.op("matmul", [e, c], d.tensor((2, 8, 8)), multiplier=0.02, **RANGE)
+    table = d.constant(softmax_table(0.05).numpy())
+    c = d.op("softmax", [c, table], d.tensor((2, 8, 8), 1 / 64, -128), dim=2, inverse_scale=64.0, **RANGE)
     c = d.op("mean", [c], d.tensor((2, 8)), dim=(1,), rescale=1.0)
     c = d.op("reshape", [c], d.tensor((1, 16)))
     c = d.op("linear", [c, *d.weights(10, 16)], d.tensor((1, 10)), **RANGE)

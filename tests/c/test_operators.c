@@ -19,7 +19,7 @@ static void damage_multiplier(patient *p, uint32_t options, const qrt_fb_field *
   FLOAT(position(p, options, field), special(0x7fc00000), ERROR_FIELD, field->name);
 }
 
-/* An operand of another type, and the output's shape, one axis after the other. */
+/* An operand of another type; too few of them; and the output's shape, one axis after the other. */
 static void damage_operands(patient *p, uint32_t index, uint32_t operands, uint32_t rank) {
   uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs));
   uint32_t bias = input_of(p, find(p, QRT_FB_Operation_conv2d), 2); /* int32 */
@@ -48,6 +48,30 @@ static void damage_matmul(patient *p) {
   SHAPE(other, ERROR_FIELD, "3 columns times 2 rows", 2, 2, 12);
 }
 
+static uint32_t data_of(const patient *p, uint32_t tensor) {
+  qrt_tensor constant;
+  qrt_tensor_read(&p->model, tensor, &constant);
+  return (uint32_t)(p->model.data - p->model.file) + (uint32_t)constant.offset;
+}
+
+static void damage_softmax(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_softmax), options = options_at(p, index);
+  uint32_t table = input_of(p, index, 1), entries = data_of(p, table);
+  uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs)) + 4;
+  damage_operands(p, index, 1, 0);
+  SHAPE(shape_of(p, output_of(p, index)), ERROR_FIELD, "shape[0] is 8 instead of 2", 8, 2, 8);
+  damage_range(p, options, QRT_FIELD(softmax, output_min), QRT_FIELD(softmax, output_max));
+  damage_multiplier(p, options, QRT_FIELD(softmax, inverse_scale));
+  INT(position(p, options, QRT_FIELD(softmax, dim)), -1, ERROR_FIELD, "dim is -1, not in 0..2");
+  INT(position(p, options, QRT_FIELD(softmax, dim)), 3, ERROR_FIELD, "dim is 3");
+  INT(inputs + 4, (int32_t)input_of(p, index, 0), ERROR_FIELD, "int8 instead of int32");
+  INT(inputs + 4, (int32_t)input_of(p, find(p, QRT_FB_Operation_linear), 2), ERROR_FIELD, "10 elements instead of 256");
+  INT(entries, (1 << 23) - 1, ERROR_FIELD, "table[0] is 8388607");
+  INT(entries, 0, ERROR_FIELD, "table[0] is 0");
+  INT(entries + 4 * 255, -1, ERROR_FIELD, "table[255] is -1");
+  INT(entries + 4, (1 << 23) + 1, ERROR_FIELD, "table[1] is 8388609");
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: test_operators FOLDER\n");
@@ -56,6 +80,7 @@ int main(int argc, char **argv) {
   blob file = load(argv[1], "every_operator.qsdk");
   patient p = admit(&file);
   damage_matmul(&p);
+  damage_softmax(&p);
   CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
   free(p.file.bytes);
   free(file.bytes);

@@ -16,6 +16,7 @@ import numpy as np
 
 from parity.build import Quantized, constant, single
 from qsdk.export.program import Program, TensorInfo
+from qsdk.reference.constants import softmax_table
 
 REGIMES = ("random", "extreme", "ties", "narrow")
 
@@ -165,6 +166,8 @@ PERMUTES = [
     ((2, 3, 2, 3, 2), (4, 2, 0, 3, 1)), ((1, 5, 1, 7), (2, 3, 0, 1)),
     ((2, 2, 2, 2, 2, 2, 2, 2), (7, 5, 6, 0, 4, 1, 3, 2)),
 ]  # fmt: skip
+SOFTMAXES = [((1, 1), 1), ((3, 7), 1), ((2, 4), 0), ((2, 5, 17), 1), ((300,), 0), ((1, 3, 2, 8), 2), ((2, 1031), 1),
+             ((1031, 3), 0)]  # fmt: skip
 SIZES = [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 257]
 
 
@@ -219,6 +222,19 @@ def _matmul(generator: np.random.Generator, regime: str, row: tuple) -> Program:
         [Quantized(shape, 0.05, z) for shape, z in zip(shapes, zero_points, strict=True)],
         (0.1, zero_point),
         {"multiplier": multiplier} | _range(generator, regime, zero_point),
+    )
+
+
+def _softmax(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, dim = row
+    zero_point = _zero_point(generator, regime) if regime != "random" else -128
+    scale = {"ties": 2.0**-60, "extreme": float(generator.choice([2.0**-60, 0.001, 2.0**60]))}.get(regime, 0.05)
+    inverse = {"ties": 2.0, "extreme": float(generator.choice([2.0**-60, 2.0**60, 2.0**10]))}.get(regime, 256.0)
+    return single(
+        "softmax",
+        [Quantized(shape, scale, _zero_point(generator, regime)), constant("table", softmax_table(scale).numpy())],
+        (1 / 256, zero_point),
+        {"dim": dim, "inverse_scale": inverse} | _range(generator, regime, zero_point),
     )
 
 
@@ -314,6 +330,7 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("matmul", _matmul, MATMUL, REGIMES),
     ("add", _binary("add"), BROADCASTS, REGIMES),
     ("mul", _binary("mul"), BROADCASTS, REGIMES),
+    ("softmax", _softmax, SOFTMAXES, REGIMES),
     ("max_pool2d", _max_pool2d, MAX_POOL2D, ("random",)),
     ("avg_pool2d", _averaging("avg_pool2d", _avg_fields), AVG_POOL2D, REGIMES),
     (
