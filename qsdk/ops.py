@@ -152,6 +152,7 @@ _ROWS = (
         reference=_qsdk.layer_norm.default,
         function=qF.layer_norm_bound,
         modules=(nn.LayerNorm,),
+        in_place=True,
         forms={F.layer_norm: spellings.layer_norm},
     ),
     OperatorRow(

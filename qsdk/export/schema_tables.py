@@ -53,6 +53,7 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "custom",
         "matmul",
         "softmax",
+        "layer_norm",
     ),
 }
 
@@ -152,6 +153,11 @@ TABLES: dict[str, tuple[Field, ...]] = {
     ),
     "custom": (Field("name", 0, "string", "", None, False), Field("options", 1, "vector", "ubyte", None, False)),
     "dequantize": (),
+    "layer_norm": (
+        Field("eps", 0, "float", "", 0.0, False),
+        Field("output_min", 1, "int", "", -128, False),
+        Field("output_max", 2, "int", "", 127, False),
+    ),
     "linear": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "lookup_table": (),
     "matmul": (

@@ -106,6 +106,28 @@ qrt_status qrt_expect_bias_and_multiplier(qrt_verify *v, const qrt_node *node, i
   return QRT_OK;
 }
 
+qrt_status qrt_expect_factors(qrt_verify *v, const qrt_node *node, uint32_t i, uint32_t rank, const int32_t *shape) {
+  qrt_tensor factors;
+  QRT_TRY(qrt_expect_input(v, node, i, QRT_FB_DType_float32, &factors));
+  QRT_TRY(qrt_expect_constant(v, node, i, &factors));
+  QRT_TRY(qrt_expect_rank(v, node, i, &factors, rank));
+  for (uint32_t axis = 0; axis < rank; ++axis) {
+    if (factors.shape[axis] != shape[axis]) {
+      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[%u] is tensors[%u], whose shape[%u] is %d instead of %d",
+                           i, factors.index, axis, factors.shape[axis], shape[axis]);
+    }
+  }
+  QRT_TRY(qrt_expect_budget(v, node, factors.size));
+  const uint8_t *values = qrt_tensor_data(node->model, &factors);
+  for (uint64_t j = 0; j < factors.count; ++j) {
+    if (!qrt_factor_ok(qrt_load_float(values + 4 * (size_t)j))) {
+      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[%u][%llu] is not within -2^60 and 2^60", i,
+                           (unsigned long long)j);
+    }
+  }
+  return QRT_OK;
+}
+
 qrt_status qrt_expect_output(qrt_verify *v, const qrt_node *node, uint32_t dtype, uint32_t rank, const int32_t *shape,
                              qrt_tensor *output) {
   qrt_node_output(node, output);

@@ -68,6 +68,8 @@ qrt_status qrt_expect_quantized(qrt_verify *v, const qrt_node *node, uint32_t i,
 qrt_status qrt_expect_weight(qrt_verify *v, const qrt_node *node, uint32_t i, qrt_tensor *tensor);
 /* A bias and a multiplier for each of `channels` outputs, in inputs 2 and 3. */
 qrt_status qrt_expect_bias_and_multiplier(qrt_verify *v, const qrt_node *node, int32_t channels);
+/* A float32 constant of this shape whose elements are signed factors: magnitudes up to 2^60. */
+qrt_status qrt_expect_factors(qrt_verify *v, const qrt_node *node, uint32_t i, uint32_t rank, const int32_t *shape);
 
 /* Reads the output, which must have this type and shape. */
 qrt_status qrt_expect_output(qrt_verify *v, const qrt_node *node, uint32_t dtype, uint32_t rank, const int32_t *shape,

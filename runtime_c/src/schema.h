@@ -46,7 +46,8 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_custom = 16,
   QRT_FB_Operation_matmul = 17,
   QRT_FB_Operation_softmax = 18,
-  QRT_FB_Operation_END = 19
+  QRT_FB_Operation_layer_norm = 19,
+  QRT_FB_Operation_END = 20
 };
 
 enum { /* struct Buffer: offsets */
@@ -198,6 +199,14 @@ enum { /* fields of custom */
 };
 extern const qrt_fb_field qrt_fb_custom_fields[];
 
+enum { /* fields of layer_norm */
+  QRT_FB_layer_norm_eps,
+  QRT_FB_layer_norm_output_min,
+  QRT_FB_layer_norm_output_max,
+  QRT_FB_layer_norm_FIELDS
+};
+extern const qrt_fb_field qrt_fb_layer_norm_fields[];
+
 enum { /* fields of linear */
   QRT_FB_linear_output_min,
   QRT_FB_linear_output_max,
@@ -280,6 +289,7 @@ enum {
   QRT_FB_TABLE_conv2d,
   QRT_FB_TABLE_custom,
   QRT_FB_TABLE_dequantize,
+  QRT_FB_TABLE_layer_norm,
   QRT_FB_TABLE_linear,
   QRT_FB_TABLE_lookup_table,
   QRT_FB_TABLE_matmul,

@@ -72,6 +72,42 @@ static void damage_softmax(patient *p) {
   INT(entries + 4, (1 << 23) + 1, ERROR_FIELD, "table[1] is 8388609");
 }
 
+/* Operand i, signed factors: each of them checked, the last one too. */
+static void damage_factors(patient *p, uint32_t index, uint32_t i) {
+  qrt_tensor factors;
+  uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs)) + 4;
+  qrt_tensor_read(&p->model, input_of(p, index, i), &factors);
+  uint32_t first = data_of(p, factors.index), last = first + 4 * (uint32_t)(factors.count - 1);
+  char text[32];
+  snprintf(text, sizeof text, "inputs[%u][%u]", i, (unsigned)factors.count - 1);
+  FLOAT(last, 0x1.000002p60f, ERROR_FIELD, text);
+  FLOAT(last, -0x1.000002p60f, ERROR_FIELD, text);
+  FLOAT(last, special(0x7fc00000), ERROR_FIELD, text);
+  FLOAT(last, special(0xff800000), ERROR_FIELD, text);
+  FLOAT(last, 0x1p60f, OK, NULL);
+  FLOAT(last, -0x1p60f, OK, NULL);
+  FLOAT(last, -0.0f, OK, NULL);
+  INT(inputs + 4 * i, (int32_t)input_of(p, index, 0), ERROR_FIELD, "int8 instead of float32");
+  INT(inputs + 4 * i, (int32_t)input_of(p, find(p, QRT_FB_Operation_linear), 3), ERROR_FIELD, "instead of");
+}
+
+static void damage_layer_norm(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_layer_norm), options = options_at(p, index);
+  uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs)) + 4;
+  uint32_t weight = shape_of(p, input_of(p, index, 1));
+  damage_operands(p, index, 3, 0);
+  SHAPE(shape_of(p, output_of(p, index)), ERROR_FIELD, "shape[0] is 8 instead of 2", 8, 2, 8);
+  damage_range(p, options, QRT_FIELD(layer_norm, output_min), QRT_FIELD(layer_norm, output_max));
+  damage_multiplier(p, options, QRT_FIELD(layer_norm, eps));
+  damage_factors(p, index, 1);
+  damage_factors(p, index, 2);
+  SHAPE(weight, ERROR_FIELD, "shape[0] is 4 instead of 8", 4, 16);
+  SHAPE(weight - 4, ERROR_FIELD, "shape[0] is 64 instead of 8", 1, 64);
+  SHAPE(weight - 4, ERROR_FIELD, NULL, 0); /* and then its buffer is too large */
+  INT(inputs + 4, (int32_t)input_of(p, find(p, QRT_FB_Operation_conv2d), 1), ERROR_FIELD,
+      "rank 4 for an input of rank 3");
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: test_operators FOLDER\n");
@@ -81,6 +117,7 @@ int main(int argc, char **argv) {
   patient p = admit(&file);
   damage_matmul(&p);
   damage_softmax(&p);
+  damage_layer_norm(&p);
   CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
   free(p.file.bytes);
   free(file.bytes);

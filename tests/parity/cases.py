@@ -168,6 +168,8 @@ PERMUTES = [
 ]  # fmt: skip
 SOFTMAXES = [((1, 1), 1), ((3, 7), 1), ((2, 4), 0), ((2, 5, 17), 1), ((300,), 0), ((1, 3, 2, 8), 2), ((2, 1031), 1),
              ((1031, 3), 0)]  # fmt: skip
+# (input, axes that are normalized)
+LAYER_NORMS = [((1, 1), 1), ((3, 7), 1), ((2, 4, 6), 2), ((5, 33), 1), ((2, 1031), 1), ((1, 3, 2, 3), 3), ((67,), 1)]
 SIZES = [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 257]
 
 
@@ -235,6 +237,42 @@ def _softmax(generator: np.random.Generator, regime: str, row: tuple) -> Program
         [Quantized(shape, scale, _zero_point(generator, regime)), constant("table", softmax_table(scale).numpy())],
         (1 / 256, zero_point),
         {"dim": dim, "inverse_scale": inverse} | _range(generator, regime, zero_point),
+    )
+
+
+def _factors(generator: np.random.Generator, regime: str, shape: tuple[int, ...], around: float) -> list[TensorInfo]:
+    """Signed factors of magnitudes near `around`, and offsets; 'ties': factors of 0, offsets between integers."""
+    factor = generator.normal(0, around, shape)
+    offset = generator.normal(0, 30, shape)
+    if regime == "ties":
+        factor, offset = factor * generator.integers(0, 2, shape), np.round(offset) + 0.5
+    elif regime == "extreme":
+        factor, offset = (generator.choice([2.0**60, -(2.0**60), 0.0, 1e-42, -1.0], shape) for _ in range(2))
+    return [constant("factor", factor.astype(np.float32)), constant("offset", offset.astype(np.float32))]
+
+
+def _layer_norm(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, axes = row
+    return _norm("layer_norm", generator, regime, shape, shape[-axes:], {})
+
+
+def _norm(
+    kind: str,
+    generator: np.random.Generator,
+    regime: str,
+    shape: tuple[int, ...],
+    factors: tuple[int, ...],
+    options: dict[str, object],
+) -> Program:
+    zero_point = _zero_point(generator, regime)
+    eps = (
+        float(generator.choice([2.0**-60, 2.0**60, 1.0])) if regime == "extreme" else float(np.float32(1e-5 / 0.05**2))
+    )
+    return single(
+        kind,
+        [Quantized(shape, 0.05, _zero_point(generator, regime)), *_factors(generator, regime, factors, 40)],
+        (0.1, zero_point),
+        options | {"eps": eps} | _range(generator, regime, zero_point),
     )
 
 
@@ -331,6 +369,7 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("add", _binary("add"), BROADCASTS, REGIMES),
     ("mul", _binary("mul"), BROADCASTS, REGIMES),
     ("softmax", _softmax, SOFTMAXES, REGIMES),
+    ("layer_norm", _layer_norm, LAYER_NORMS, REGIMES),
     ("max_pool2d", _max_pool2d, MAX_POOL2D, ("random",)),
     ("avg_pool2d", _averaging("avg_pool2d", _avg_fields), AVG_POOL2D, REGIMES),
     (
