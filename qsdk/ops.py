@@ -145,6 +145,8 @@ _ROWS = (
         reference=_qsdk.batch_norm.default,
         function=qF.batch_norm_bound,
         modules=(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d),
+        channels_last=("input",),
+        in_place=True,
     ),
     OperatorRow(
         name="layer_norm",

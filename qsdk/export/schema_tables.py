@@ -54,6 +54,7 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "matmul",
         "softmax",
         "layer_norm",
+        "batch_norm",
     ),
 }
 
@@ -141,6 +142,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 7, "int", "", -128, False),
         Field("output_max", 8, "int", "", 127, False),
     ),
+    "batch_norm": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "cat": (Field("dim", 0, "int", "", 0, False),),
     "clamp": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "conv2d": (

@@ -76,6 +76,15 @@ qrt_status qrt_expect_quantized(qrt_verify *v, const qrt_node *node, uint32_t i,
   return QRT_OK;
 }
 
+qrt_status qrt_expect_channels(qrt_verify *v, const qrt_node *node, qrt_tensor *tensor) {
+  QRT_TRY(qrt_expect_quantized(v, node, 0, tensor));
+  if (tensor->rank < 2) {
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[0] is tensors[%u], rank %u, too low for channels",
+                         tensor->index, tensor->rank);
+  }
+  return QRT_OK;
+}
+
 qrt_status qrt_expect_weight(qrt_verify *v, const qrt_node *node, uint32_t i, qrt_tensor *tensor) {
   QRT_TRY(qrt_expect_input(v, node, i, QRT_FB_DType_int8, tensor));
   QRT_TRY(qrt_expect_constant(v, node, i, tensor));

@@ -64,6 +64,8 @@ qrt_status qrt_expect_constant(qrt_verify *v, const qrt_node *node, uint32_t i, 
 qrt_status qrt_expect_rank(qrt_verify *v, const qrt_node *node, uint32_t i, const qrt_tensor *tensor, uint32_t rank);
 /* An int8 tensor with one scale and zero point, as arithmetic needs them. */
 qrt_status qrt_expect_quantized(qrt_verify *v, const qrt_node *node, uint32_t i, qrt_tensor *tensor);
+/* Input 0, quantized, with a batch axis first and channels last. */
+qrt_status qrt_expect_channels(qrt_verify *v, const qrt_node *node, qrt_tensor *tensor);
 /* A weight: constant int8, every zero point 0, so symmetric. */
 qrt_status qrt_expect_weight(qrt_verify *v, const qrt_node *node, uint32_t i, qrt_tensor *tensor);
 /* A bias and a multiplier for each of `channels` outputs, in inputs 2 and 3. */

@@ -94,6 +94,11 @@ const qrt_fb_field qrt_fb_avg_pool2d_fields[] = {
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 8, 0, 127, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_batch_norm_fields[] = {
+  {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, -128, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, 127, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_cat_fields[] = {
   {QRT_FB_NAME("dim"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
 };
@@ -184,6 +189,7 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_adaptive_avg_pool2d_fields, 4},
   {qrt_fb_add_fields, 4},
   {qrt_fb_avg_pool2d_fields, 9},
+  {qrt_fb_batch_norm_fields, 2},
   {qrt_fb_cat_fields, 1},
   {qrt_fb_clamp_fields, 2},
   {qrt_fb_conv2d_fields, 6},
@@ -211,14 +217,15 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_clamp, QRT_FB_TABLE_add, QRT_FB_TABLE_mul, QRT_FB_TABLE_lookup_table, QRT_FB_TABLE_cat,
   QRT_FB_TABLE_max_pool2d, QRT_FB_TABLE_avg_pool2d, QRT_FB_TABLE_adaptive_avg_pool2d, QRT_FB_TABLE_mean,
   QRT_FB_TABLE_reshape, QRT_FB_TABLE_permute, QRT_FB_TABLE_custom, QRT_FB_TABLE_matmul, QRT_FB_TABLE_softmax,
-  QRT_FB_TABLE_layer_norm,
+  QRT_FB_TABLE_layer_norm, QRT_FB_TABLE_batch_norm,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
+  "batch_norm",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 19},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 20},
 };

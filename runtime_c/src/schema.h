@@ -47,7 +47,8 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_matmul = 17,
   QRT_FB_Operation_softmax = 18,
   QRT_FB_Operation_layer_norm = 19,
-  QRT_FB_Operation_END = 20
+  QRT_FB_Operation_batch_norm = 20,
+  QRT_FB_Operation_END = 21
 };
 
 enum { /* struct Buffer: offsets */
@@ -168,6 +169,13 @@ enum { /* fields of avg_pool2d */
 };
 extern const qrt_fb_field qrt_fb_avg_pool2d_fields[];
 
+enum { /* fields of batch_norm */
+  QRT_FB_batch_norm_output_min,
+  QRT_FB_batch_norm_output_max,
+  QRT_FB_batch_norm_FIELDS
+};
+extern const qrt_fb_field qrt_fb_batch_norm_fields[];
+
 enum { /* fields of cat */
   QRT_FB_cat_dim,
   QRT_FB_cat_FIELDS
@@ -284,6 +292,7 @@ enum {
   QRT_FB_TABLE_adaptive_avg_pool2d,
   QRT_FB_TABLE_add,
   QRT_FB_TABLE_avg_pool2d,
+  QRT_FB_TABLE_batch_norm,
   QRT_FB_TABLE_cat,
   QRT_FB_TABLE_clamp,
   QRT_FB_TABLE_conv2d,

@@ -51,8 +51,8 @@ class Draft:
         multiplier = self.random.uniform(0.001, 0.003, shape[0]).astype(np.float32)
         return [self.constant(a) for a in (weight, bias, multiplier)]
 
-    def factors(self, *shape: int) -> list[int]:
-        return [self.constant(self.random.normal(0, 20, shape).astype(np.float32)) for _ in range(2)]
+    def factors(self, *shape: int, around: float = 1) -> list[int]:
+        return [self.constant(self.random.normal(0, a, shape).astype(np.float32)) for a in (around, 20)]
 
     def op(self, kind: str, inputs: list[int], output: int, **options: Any) -> int:
         filled = {f.name: f.default for f in TABLES[kind] if f.default is not None} | options
@@ -87,7 +87,10 @@ def every_operator() -> Program:
     c = d.op("matmul", [e, c], d.tensor((2, 8, 8)), multiplier=0.02, **RANGE)
     table = d.constant(softmax_table(0.05).numpy())
     c = d.op("softmax", [c, table], d.tensor((2, 8, 8), 1 / 64, -128), dim=2, inverse_scale=64.0, **RANGE)
-    c = d.op("layer_norm", [c, *d.factors(8, 8)], d.tensor((2, 8, 8)), eps=0.01, **RANGE)
+    c = d.op("layer_norm", [c, *d.factors(8, 8, around=40)], d.tensor((2, 8, 8)), eps=0.01, **RANGE)
+    c = d.op("reshape", [c], d.tensor((2, 4, 2, 8)))
+    c = d.op("batch_norm", [c, *d.factors(8)], d.tensor((2, 4, 2, 8)), **RANGE)
+    c = d.op("reshape", [c], d.tensor((2, 8, 8)))
     c = d.op("mean", [c], d.tensor((2, 8)), dim=(1,), rescale=1.0)
     c = d.op("reshape", [c], d.tensor((1, 16)))
     c = d.op("linear", [c, *d.weights(10, 16)], d.tensor((1, 10)), **RANGE)

@@ -108,6 +108,18 @@ static void damage_layer_norm(patient *p) {
       "rank 4 for an input of rank 3");
 }
 
+static void damage_batch_norm(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_batch_norm), options = options_at(p, index);
+  uint32_t input = shape_of(p, input_of(p, index, 0));
+  damage_operands(p, index, 3, 0);
+  SHAPE(shape_of(p, output_of(p, index)), ERROR_FIELD, "shape[0] is 4 instead of 2", 4, 2, 2, 8);
+  SHAPE(input, ERROR_FIELD, "shape[0] is 8 instead of 2", 2, 4, 8, 2);
+  SHAPE(input - 4, ERROR_FIELD, "rank 1, too low for channels", 1, 128);
+  damage_range(p, options, QRT_FIELD(batch_norm, output_min), QRT_FIELD(batch_norm, output_max));
+  damage_factors(p, index, 1);
+  damage_factors(p, index, 2);
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: test_operators FOLDER\n");
@@ -118,6 +130,7 @@ int main(int argc, char **argv) {
   damage_matmul(&p);
   damage_softmax(&p);
   damage_layer_norm(&p);
+  damage_batch_norm(&p);
   CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
   free(p.file.bytes);
   free(file.bytes);

@@ -170,6 +170,7 @@ SOFTMAXES = [((1, 1), 1), ((3, 7), 1), ((2, 4), 0), ((2, 5, 17), 1), ((300,), 0)
              ((1031, 3), 0)]  # fmt: skip
 # (input, axes that are normalized)
 LAYER_NORMS = [((1, 1), 1), ((3, 7), 1), ((2, 4, 6), 2), ((5, 33), 1), ((2, 1031), 1), ((1, 3, 2, 3), 3), ((67,), 1)]
+CHANNELS = [(1, 1), (3, 7), (2, 5, 17), (1, 3, 4, 6), (2, 2, 1, 2, 33)]
 SIZES = [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 257]
 
 
@@ -276,6 +277,16 @@ def _norm(
     )
 
 
+def _batch_norm(generator: np.random.Generator, regime: str, shape: tuple[int, ...]) -> Program:
+    zero_point = _zero_point(generator, regime)
+    return single(
+        "batch_norm",
+        [Quantized(shape, 0.05, _zero_point(generator, regime)), *_factors(generator, regime, shape[-1:], 1)],
+        (0.1, zero_point),
+        _range(generator, regime, zero_point),
+    )
+
+
 def _max_pool2d(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
     n, h, w, c, kernel, stride, padding, dilation, ceil_mode = row
     options = {
@@ -370,6 +381,7 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("mul", _binary("mul"), BROADCASTS, REGIMES),
     ("softmax", _softmax, SOFTMAXES, REGIMES),
     ("layer_norm", _layer_norm, LAYER_NORMS, REGIMES),
+    ("batch_norm", _batch_norm, CHANNELS, REGIMES),
     ("max_pool2d", _max_pool2d, MAX_POOL2D, ("random",)),
     ("avg_pool2d", _averaging("avg_pool2d", _avg_fields), AVG_POOL2D, REGIMES),
     (
