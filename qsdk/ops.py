@@ -163,6 +163,8 @@ _ROWS = (
         reference=_qsdk.group_norm.default,
         function=qF.group_norm_bound,
         modules=(nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+        channels_last=("input",),
+        in_place=True,
         forms={F.group_norm: spellings.group_norm},
     ),
     OperatorRow(

@@ -55,6 +55,7 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "softmax",
         "layer_norm",
         "batch_norm",
+        "group_norm",
     ),
 }
 
@@ -155,6 +156,12 @@ TABLES: dict[str, tuple[Field, ...]] = {
     ),
     "custom": (Field("name", 0, "string", "", None, False), Field("options", 1, "vector", "ubyte", None, False)),
     "dequantize": (),
+    "group_norm": (
+        Field("num_groups", 0, "int", "", 1, False),
+        Field("eps", 1, "float", "", 0.0, False),
+        Field("output_min", 2, "int", "", -128, False),
+        Field("output_max", 3, "int", "", 127, False),
+    ),
     "layer_norm": (
         Field("eps", 0, "float", "", 0.0, False),
         Field("output_min", 1, "int", "", -128, False),

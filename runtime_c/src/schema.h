@@ -48,7 +48,8 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_softmax = 18,
   QRT_FB_Operation_layer_norm = 19,
   QRT_FB_Operation_batch_norm = 20,
-  QRT_FB_Operation_END = 21
+  QRT_FB_Operation_group_norm = 21,
+  QRT_FB_Operation_END = 22
 };
 
 enum { /* struct Buffer: offsets */
@@ -207,6 +208,15 @@ enum { /* fields of custom */
 };
 extern const qrt_fb_field qrt_fb_custom_fields[];
 
+enum { /* fields of group_norm */
+  QRT_FB_group_norm_num_groups,
+  QRT_FB_group_norm_eps,
+  QRT_FB_group_norm_output_min,
+  QRT_FB_group_norm_output_max,
+  QRT_FB_group_norm_FIELDS
+};
+extern const qrt_fb_field qrt_fb_group_norm_fields[];
+
 enum { /* fields of layer_norm */
   QRT_FB_layer_norm_eps,
   QRT_FB_layer_norm_output_min,
@@ -298,6 +308,7 @@ enum {
   QRT_FB_TABLE_conv2d,
   QRT_FB_TABLE_custom,
   QRT_FB_TABLE_dequantize,
+  QRT_FB_TABLE_group_norm,
   QRT_FB_TABLE_layer_norm,
   QRT_FB_TABLE_linear,
   QRT_FB_TABLE_lookup_table,

@@ -120,6 +120,21 @@ static void damage_batch_norm(patient *p) {
   damage_factors(p, index, 2);
 }
 
+static void damage_group_norm(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_group_norm), options = options_at(p, index);
+  damage_operands(p, index, 3, 0);
+  SHAPE(shape_of(p, output_of(p, index)), ERROR_FIELD, "shape[0] is 4 instead of 2", 4, 2, 2, 8);
+  damage_range(p, options, QRT_FIELD(group_norm, output_min), QRT_FIELD(group_norm, output_max));
+  damage_multiplier(p, options, QRT_FIELD(group_norm, eps));
+  damage_factors(p, index, 1);
+  damage_factors(p, index, 2);
+  INT(position(p, options, QRT_FIELD(group_norm, num_groups)), 0, ERROR_FIELD, "num_groups is 0");
+  INT(position(p, options, QRT_FIELD(group_norm, num_groups)), -1, ERROR_FIELD, "num_groups is -1");
+  INT(position(p, options, QRT_FIELD(group_norm, num_groups)), 9, ERROR_FIELD, "num_groups is 9, not in 1..8");
+  INT(position(p, options, QRT_FIELD(group_norm, num_groups)), 3, ERROR_FIELD, "8 channels in 3 groups");
+  INT(position(p, options, QRT_FIELD(group_norm, num_groups)), 8, OK, NULL);
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: test_operators FOLDER\n");
@@ -131,6 +146,7 @@ int main(int argc, char **argv) {
   damage_softmax(&p);
   damage_layer_norm(&p);
   damage_batch_norm(&p);
+  damage_group_norm(&p);
   CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
   free(p.file.bytes);
   free(file.bytes);

@@ -171,6 +171,7 @@ SOFTMAXES = [((1, 1), 1), ((3, 7), 1), ((2, 4), 0), ((2, 5, 17), 1), ((300,), 0)
 # (input, axes that are normalized)
 LAYER_NORMS = [((1, 1), 1), ((3, 7), 1), ((2, 4, 6), 2), ((5, 33), 1), ((2, 1031), 1), ((1, 3, 2, 3), 3), ((67,), 1)]
 CHANNELS = [(1, 1), (3, 7), (2, 5, 17), (1, 3, 4, 6), (2, 2, 1, 2, 33)]
+GROUP_NORMS = [((1, 1), 1), ((3, 8), 2), ((2, 5, 6), 6), ((1, 3, 4, 6), 1), ((2, 2, 1, 3, 33), 3), ((1, 40, 9, 16), 4)]
 SIZES = [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 257]
 
 
@@ -287,6 +288,11 @@ def _batch_norm(generator: np.random.Generator, regime: str, shape: tuple[int, .
     )
 
 
+def _group_norm(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, groups = row
+    return _norm("group_norm", generator, regime, shape, shape[-1:], {"num_groups": groups})
+
+
 def _max_pool2d(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
     n, h, w, c, kernel, stride, padding, dilation, ceil_mode = row
     options = {
@@ -382,6 +388,7 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("softmax", _softmax, SOFTMAXES, REGIMES),
     ("layer_norm", _layer_norm, LAYER_NORMS, REGIMES),
     ("batch_norm", _batch_norm, CHANNELS, REGIMES),
+    ("group_norm", _group_norm, GROUP_NORMS, REGIMES),
     ("max_pool2d", _max_pool2d, MAX_POOL2D, ("random",)),
     ("avg_pool2d", _averaging("avg_pool2d", _avg_fields), AVG_POOL2D, REGIMES),
     (
