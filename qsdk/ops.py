@@ -38,8 +38,8 @@ class OperatorRow:
         functional: functions and methods likewise, each with the FloatFunctional method that it becomes
         qparams: 'own' if calibration observes its output, 'shared' if the output keeps its input's parameters, 'float'
             if input and output are float and the operator quantizes inside
-        layout: 'nhwc' if the file's operator reads and writes NHWC (the reference NCHW), 'any' if layout is up to it
-        constant_layouts: operand -> permutation from the reference's layout to the file's
+        channels_last: operands whose axis 1, the channels, comes last in the file; its output's does too. Empty: the
+            operator is the same in every layout
         in_place: whether its output may take the place of an input in the arena
     """
 
@@ -53,9 +53,18 @@ class OperatorRow:
     forms: Mapping[Any, Form] = field(default_factory=dict)
     functional: Mapping[Any, str] = field(default_factory=dict)
     qparams: str = "own"
-    layout: str = "any"
-    constant_layouts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    channels_last: tuple[str, ...] = ()
     in_place: bool = False
+
+
+def to_channels_last(rank: int) -> tuple[int, ...]:
+    """The permutation from the reference's layout, NCHW or OIHW, to the file's, NHWC or OHWI; any rank from 2 on."""
+    return (0, *range(2, rank), 1)
+
+
+def from_channels_last(rank: int) -> tuple[int, ...]:
+    """The inverse of to_channels_last."""
+    return (0, rank - 1, *range(1, rank - 1))
 
 
 _ROWS = (
@@ -79,8 +88,7 @@ _ROWS = (
         reference=_qsdk.conv2d.default,
         function=qF.conv2d,
         modules=(nn.Conv1d, nn.Conv2d),
-        layout="nhwc",
-        constant_layouts={"weight": (0, 2, 3, 1)},
+        channels_last=("input", "weight"),
         forms={F.conv1d: spellings.conv(nn.Conv1d), F.conv2d: spellings.conv(nn.Conv2d)},
     ),
     OperatorRow(
@@ -154,6 +162,8 @@ _ROWS = (
         reference=_qsdk.batch_norm.default,
         function=qF.batch_norm_bound,
         modules=(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d),
+        channels_last=("input",),
+        in_place=True,
     ),
     OperatorRow(
         name="layer_norm",
@@ -161,6 +171,7 @@ _ROWS = (
         reference=_qsdk.layer_norm.default,
         function=qF.layer_norm_bound,
         modules=(nn.LayerNorm,),
+        in_place=True,
         forms={F.layer_norm: spellings.layer_norm},
     ),
     OperatorRow(
@@ -169,6 +180,8 @@ _ROWS = (
         reference=_qsdk.group_norm.default,
         function=qF.group_norm_bound,
         modules=(nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+        channels_last=("input",),
+        in_place=True,
         forms={F.group_norm: spellings.group_norm},
     ),
     OperatorRow(
@@ -177,6 +190,7 @@ _ROWS = (
         reference=_qsdk.softmax.default,
         function=qF.softmax_bound,
         modules=(nn.Softmax,),
+        in_place=True,
         forms=dict.fromkeys((F.softmax, torch.softmax, "softmax"), spellings.plain(nn.Softmax, "dim", "_stacklevel")),
     ),
     OperatorRow(
@@ -298,7 +312,7 @@ _ROWS = (
             F.max_pool2d_with_indices: qF.max_pool2d,
         },
         qparams="shared",
-        layout="nhwc",
+        channels_last=("input",),
     ),
     OperatorRow(
         name="avg_pool2d",
@@ -308,7 +322,7 @@ _ROWS = (
         modules=(nn.AvgPool1d, nn.AvgPool2d),
         functions={F.avg_pool1d: qF.avg_pool1d, torch.avg_pool1d: qF.avg_pool1d, F.avg_pool2d: qF.avg_pool2d},
         qparams="shared",
-        layout="nhwc",
+        channels_last=("input",),
     ),
     OperatorRow(
         name="adaptive_avg_pool2d",
@@ -322,7 +336,7 @@ _ROWS = (
             F.adaptive_avg_pool2d: qF.adaptive_avg_pool2d,
         },
         qparams="shared",
-        layout="nhwc",
+        channels_last=("input",),
     ),
     OperatorRow(
         name="mean",

@@ -14,6 +14,7 @@ from qsdk.errors import QsdkError
 from qsdk.export import capture, lower, passes, plan, serialize
 from qsdk.export.program import Program, TestVector
 from qsdk.export.vectors import crc, seeded_inputs, seeded_ranges
+from qsdk.ops import to_channels_last
 from qsdk.reference.interpreter import run
 from qsdk.version import __version__
 
@@ -147,7 +148,7 @@ def _make_vectors(
     if kind == "examples":
         if any(t.dtype != "float32" for t in tensors):
             raise QsdkError("test_vectors='examples' needs float inputs; with quantized_io use 'seeded'")
-        arrays = [e.permute(0, 2, 3, 1) if layout == "nhwc" and e.dim() == 4 else e for e in examples]
+        arrays = [e.permute(to_channels_last(4)) if layout == "nhwc" and e.dim() == 4 else e for e in examples]
         inputs = tuple(a.detach().contiguous().numpy() for a in arrays)
         return (TestVector(inputs=inputs, outputs=tuple(run(program, *inputs))),)
     seeded = seeded_ranges(program)

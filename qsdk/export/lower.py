@@ -6,7 +6,7 @@
 The graph runs once on the example inputs; each call that reaches a qsdk operator is recorded with its operands, so
 that shapes, dtypes and constants are facts and not guesses. Nothing here knows one operator from another: a call's
 arguments are tensors, options (fields of the operator's table in the schema) or the qparams of a tensor, by name.
-Operators whose row says 'nhwc' get a permute on either side; passes.py takes most of those out again.
+Operators whose row says channels_last get a permute on either side; passes.py takes most of those out again.
 """
 
 from __future__ import annotations
@@ -24,14 +24,11 @@ from torch.utils._pytree import tree_flatten, tree_map_only
 from qsdk.errors import CaptureError, QsdkError, UnsupportedOperatorError
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
 from qsdk.export.schema_tables import TABLES, UNIONS
-from qsdk.ops import OPERATORS
+from qsdk.ops import OPERATORS, from_channels_last, to_channels_last
 from qsdk.qtensor import QTensor
 
 # Names of the operands of reference operators that are activations; all other tensors are constants.
 ACTIVATIONS = frozenset({"input", "other", "inputs", "offsets", "per_sample_weights", "hidden", "cell"})
-
-TO_NHWC = (0, 2, 3, 1)
-TO_NCHW = (0, 3, 1, 2)
 
 _DTYPES = {
     torch.float32: "float32",
@@ -137,9 +134,9 @@ class _Recorder(TorchDispatchMode):
     def add_input(self, example: torch.Tensor, name: str, layout: str) -> torch.Tensor:
         shape = tuple(example.shape)
         if layout == "nhwc" and len(shape) == 4:
-            index = self._add(TensorInfo(name, _DTYPES[example.dtype], tuple(shape[d] for d in TO_NHWC)))
+            index = self._add(TensorInfo(name, _DTYPES[example.dtype], tuple(shape[d] for d in to_channels_last(4))))
             self.input_ids.append(index)
-            index = self._permute(index, TO_NCHW, name)
+            index = self._permute(index, from_channels_last(4), name)
         else:
             index = self._add(TensorInfo(name, _DTYPES[example.dtype], shape))
             self.input_ids.append(index)
@@ -170,9 +167,11 @@ class _Recorder(TorchDispatchMode):
         self._keep.append(tensor)
         self._value_of[id(tensor)] = index
 
-    def _operand(self, tensor: torch.Tensor, name: str, permutation: tuple[int, ...] | None) -> int:
+    def _operand(self, tensor: torch.Tensor, name: str, channels_last: bool) -> int:
+        permutation = to_channels_last(tensor.dim()) if channels_last else None
         if id(tensor) in self._value_of:
-            return self._value_of[id(tensor)]
+            index = self._value_of[id(tensor)]
+            return index if permutation is None else self._permute(index, permutation, self.where)
         key = (id(tensor), permutation or ())
         if key not in self._constant_of:
             self._keep.append(tensor)
@@ -234,20 +233,19 @@ class _Recorder(TorchDispatchMode):
                 isinstance(value, (list, tuple)) and value and isinstance(value[0], torch.Tensor)
             ):
                 for tensor in [value] if isinstance(value, torch.Tensor) else value:
-                    operands.append(self._operand(tensor, name, row.constant_layouts.get(name)))
+                    operands.append(self._operand(tensor, name, name in row.channels_last))
             elif name in fields:
                 options[name] = tuple(value) if isinstance(value, (list, tuple)) else value
         if kind == "permute":
             self._bind(result, self._permute(operands[0], options["dims"], self.where))
             return
         qparams = (bound.get("output_scale"), bound.get("output_zero_point"))
-        if row.layout == "nhwc":
-            operands[0] = self._permute(operands[0], TO_NHWC, self.where)
-            shape = tuple(result.shape[d] for d in TO_NHWC)
-            index = self._emit(kind, tuple(operands), shape, options, qparams, _DTYPES[result.dtype])
-            index = self._permute(index, TO_NCHW, self.where)
-        else:
-            index = self._emit(kind, tuple(operands), tuple(result.shape), options, qparams, _DTYPES[result.dtype])
+        shape = tuple(result.shape)
+        if row.channels_last:
+            shape = tuple(shape[d] for d in to_channels_last(len(shape)))
+        index = self._emit(kind, tuple(operands), shape, options, qparams, _DTYPES[result.dtype])
+        if row.channels_last:
+            index = self._permute(index, from_channels_last(len(shape)), self.where)
         self._bind(result, index)
 
     def _permute(self, source: int, dims: tuple[int, ...], where: str) -> int:

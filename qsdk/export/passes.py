@@ -10,19 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
+from qsdk.export.schema_tables import TABLES
 
 _ELEMENTWISE = {"clamp", "lookup_table", "add", "mul", "quantize_per_tensor"}
-_CLAMPING = {
-    "conv2d",
-    "linear",
-    "add",
-    "mul",
-    "avg_pool2d",
-    "adaptive_avg_pool2d",
-    "mean",
-    "clamp",
-    "quantize_per_tensor",
-}
+_CLAMPING = {kind for kind, fields in TABLES.items() if "output_max" in {field.name for field in fields}}
 
 
 def canonicalize(program: Program) -> Program:
@@ -246,6 +237,10 @@ class _PermuteSinker:
         dims = seen.pop()
         axis = int(op.options["dim"]) % len(dims)  # type: ignore[arg-type]
         return self._apply(op, [self._seen(i)[0] for i in op.inputs], dims, dim=dims[axis])
+
+    def _softmax(self, op: Operation) -> bool:
+        source, dims = self._seen(op.inputs[0])
+        return self._apply(op, [source, *op.inputs[1:]], dims, dim=dims[op.options["dim"]])  # type: ignore[index]
 
     def _mean(self, op: Operation) -> bool:
         source, dims = self._seen(op.inputs[0])

@@ -51,6 +51,11 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "reshape",
         "permute",
         "custom",
+        "matmul",
+        "softmax",
+        "layer_norm",
+        "batch_norm",
+        "group_norm",
     ),
 }
 
@@ -138,6 +143,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 7, "int", "", -128, False),
         Field("output_max", 8, "int", "", 127, False),
     ),
+    "batch_norm": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "cat": (Field("dim", 0, "int", "", 0, False),),
     "clamp": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "conv2d": (
@@ -150,8 +156,24 @@ TABLES: dict[str, tuple[Field, ...]] = {
     ),
     "custom": (Field("name", 0, "string", "", None, False), Field("options", 1, "vector", "ubyte", None, False)),
     "dequantize": (),
+    "group_norm": (
+        Field("num_groups", 0, "int", "", 1, False),
+        Field("eps", 1, "float", "", 0.0, False),
+        Field("output_min", 2, "int", "", -128, False),
+        Field("output_max", 3, "int", "", 127, False),
+    ),
+    "layer_norm": (
+        Field("eps", 0, "float", "", 0.0, False),
+        Field("output_min", 1, "int", "", -128, False),
+        Field("output_max", 2, "int", "", 127, False),
+    ),
     "linear": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "lookup_table": (),
+    "matmul": (
+        Field("multiplier", 0, "float", "", 0.0, False),
+        Field("output_min", 1, "int", "", -128, False),
+        Field("output_max", 2, "int", "", 127, False),
+    ),
     "max_pool2d": (
         Field("kernel_size", 0, "vector", "int", None, False),
         Field("stride", 1, "vector", "int", None, False),
@@ -178,4 +200,10 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_max", 2, "int", "", 127, False),
     ),
     "reshape": (),
+    "softmax": (
+        Field("dim", 0, "int", "", 0, False),
+        Field("inverse_scale", 1, "float", "", 0.0, False),
+        Field("output_min", 2, "int", "", -128, False),
+        Field("output_max", 3, "int", "", 127, False),
+    ),
 }

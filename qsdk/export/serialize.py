@@ -34,6 +34,7 @@ _BOUNDS = {
     "kernel_size": (1, 1 << 20),
     "output_size": (1, 1 << 20),
     "groups": (1, 1 << 20),
+    "num_groups": (1, 1 << 20),
     "padding": (0, 1 << 10),
     "output_min": (-128, 127),
     "output_max": (-128, 127),

@@ -16,10 +16,8 @@ import torch
 from qsdk.errors import FileFormatError, QsdkError
 from qsdk.export.program import Operation, Program, TensorInfo
 from qsdk.export.serialize import deserialize, load
-from qsdk.ops import OPERATORS
+from qsdk.ops import OPERATORS, from_channels_last, to_channels_last
 
-_TO_NCHW = (0, 3, 1, 2)
-_TO_NHWC = (0, 2, 3, 1)
 _TORCH = {
     "float32": torch.float32,
     "int8": torch.int8,
@@ -112,8 +110,10 @@ def arguments(program: Program, op: Operation, values: dict[int, torch.Tensor], 
             index = operands.pop(0)
             described[argument.name] = program.tensors[index]
             value = values[index]
-            if row.layout == "nhwc" and value.dim() == 4:
-                value = value.permute(_TO_NCHW)
+            if argument.name in row.channels_last:
+                if value.dim() < 2:
+                    raise FileFormatError(f"{where}: operand '{argument.name}' has no channels")
+                value = value.permute(from_channels_last(value.dim()))
             bound[argument.name] = value
         elif kind == "List[Tensor]":
             bound[argument.name] = [values[i] for i in operands]
@@ -144,8 +144,8 @@ def _run_operator(program: Program, op: Operation, values: dict[int, torch.Tenso
         raise
     except Exception as error:  # torch refuses shapes and values that contradict each other
         raise FileFormatError(f"{where}: {error}") from error
-    if row.layout == "nhwc":
-        result = result.permute(_TO_NHWC)
+    if row.channels_last:
+        result = result.permute(to_channels_last(result.dim()))
     if tuple(result.shape) != output.shape or result.dtype != _TORCH[output.dtype]:
         raise FileFormatError(
             f"{where}: makes {result.dtype} {list(result.shape)}, the file says {output.dtype} {list(output.shape)}"

@@ -31,6 +31,14 @@ qrt_status qrt_expect_input(qrt_verify *v, const qrt_node *node, uint32_t i, uin
   return QRT_OK;
 }
 
+qrt_status qrt_expect_budget(qrt_verify *v, const qrt_node *node, uint64_t bytes) {
+  if (bytes > v->budget) {
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_LIMIT, "the file shares too much of its content with itself");
+  }
+  v->budget -= bytes;
+  return QRT_OK;
+}
+
 qrt_status qrt_expect_constant(qrt_verify *v, const qrt_node *node, uint32_t i, const qrt_tensor *tensor) {
   if (tensor->kind != QRT_FB_TensorKind_constant) {
     return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[%u] is tensors[%u], which is not a constant", i,
@@ -68,15 +76,21 @@ qrt_status qrt_expect_quantized(qrt_verify *v, const qrt_node *node, uint32_t i,
   return QRT_OK;
 }
 
+qrt_status qrt_expect_channels(qrt_verify *v, const qrt_node *node, qrt_tensor *tensor) {
+  QRT_TRY(qrt_expect_quantized(v, node, 0, tensor));
+  if (tensor->rank < 2) {
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[0] is tensors[%u], rank %u, too low for channels",
+                         tensor->index, tensor->rank);
+  }
+  return QRT_OK;
+}
+
 qrt_status qrt_expect_weight(qrt_verify *v, const qrt_node *node, uint32_t i, qrt_tensor *tensor) {
   QRT_TRY(qrt_expect_input(v, node, i, QRT_FB_DType_int8, tensor));
   QRT_TRY(qrt_expect_constant(v, node, i, tensor));
   uint32_t count, zero_points = qrt_flat_vector(node->model->file, qrt_tensor_table(node->model, tensor->index),
                                                 QRT_FIELD(Tensor, zero_point), &count);
-  if (4 * (uint64_t)count > v->budget) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_LIMIT, "the file shares too much of its content with itself");
-  }
-  v->budget -= 4 * (uint64_t)count;
+  QRT_TRY(qrt_expect_budget(v, node, 4 * (uint64_t)count));
   for (uint32_t j = 0; j < count; ++j) {
     int32_t zero_point = qrt_load_int(node->model->file + zero_points + 4 * j);
     if (zero_point) {
@@ -91,14 +105,33 @@ qrt_status qrt_expect_bias_and_multiplier(qrt_verify *v, const qrt_node *node, i
   qrt_tensor bias, multiplier;
   QRT_TRY(qrt_expect_vector(v, node, 2, QRT_FB_DType_int32, channels, &bias));
   QRT_TRY(qrt_expect_vector(v, node, 3, QRT_FB_DType_float32, channels, &multiplier));
-  if (multiplier.size > v->budget) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_LIMIT, "the file shares too much of its content with itself");
-  }
-  v->budget -= multiplier.size;
+  QRT_TRY(qrt_expect_budget(v, node, multiplier.size));
   const uint8_t *values = qrt_tensor_data(node->model, &multiplier);
   for (uint32_t i = 0; i < (uint32_t)channels; ++i) {
     if (!qrt_multiplier_ok(qrt_load_float(values + 4 * (size_t)i))) {
       return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "multiplier[%u] is not within 2^-60 and 2^60", i);
+    }
+  }
+  return QRT_OK;
+}
+
+qrt_status qrt_expect_factors(qrt_verify *v, const qrt_node *node, uint32_t i, uint32_t rank, const int32_t *shape) {
+  qrt_tensor factors;
+  QRT_TRY(qrt_expect_input(v, node, i, QRT_FB_DType_float32, &factors));
+  QRT_TRY(qrt_expect_constant(v, node, i, &factors));
+  QRT_TRY(qrt_expect_rank(v, node, i, &factors, rank));
+  for (uint32_t axis = 0; axis < rank; ++axis) {
+    if (factors.shape[axis] != shape[axis]) {
+      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[%u] is tensors[%u], whose shape[%u] is %d instead of %d",
+                           i, factors.index, axis, factors.shape[axis], shape[axis]);
+    }
+  }
+  QRT_TRY(qrt_expect_budget(v, node, factors.size));
+  const uint8_t *values = qrt_tensor_data(node->model, &factors);
+  for (uint64_t j = 0; j < factors.count; ++j) {
+    if (!qrt_factor_ok(qrt_load_float(values + 4 * (size_t)j))) {
+      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[%u][%llu] is not within -2^60 and 2^60", i,
+                           (unsigned long long)j);
     }
   }
   return QRT_OK;

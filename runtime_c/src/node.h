@@ -58,14 +58,20 @@ qrt_status qrt_expect_input(qrt_verify *v, const qrt_node *node, uint32_t i, uin
 /* The same for a constant of one axis with `extent` elements. */
 qrt_status qrt_expect_vector(qrt_verify *v, const qrt_node *node, uint32_t i, uint32_t dtype, int32_t extent,
                              qrt_tensor *tensor);
+/* Takes `bytes` of the budget for reading constants; see QRT_CONSTANT_AMPLIFICATION. */
+qrt_status qrt_expect_budget(qrt_verify *v, const qrt_node *node, uint64_t bytes);
 qrt_status qrt_expect_constant(qrt_verify *v, const qrt_node *node, uint32_t i, const qrt_tensor *tensor);
 qrt_status qrt_expect_rank(qrt_verify *v, const qrt_node *node, uint32_t i, const qrt_tensor *tensor, uint32_t rank);
 /* An int8 tensor with one scale and zero point, as arithmetic needs them. */
 qrt_status qrt_expect_quantized(qrt_verify *v, const qrt_node *node, uint32_t i, qrt_tensor *tensor);
+/* Input 0, quantized, with a batch axis first and channels last. */
+qrt_status qrt_expect_channels(qrt_verify *v, const qrt_node *node, qrt_tensor *tensor);
 /* A weight: constant int8, every zero point 0, so symmetric. */
 qrt_status qrt_expect_weight(qrt_verify *v, const qrt_node *node, uint32_t i, qrt_tensor *tensor);
 /* A bias and a multiplier for each of `channels` outputs, in inputs 2 and 3. */
 qrt_status qrt_expect_bias_and_multiplier(qrt_verify *v, const qrt_node *node, int32_t channels);
+/* A float32 constant of this shape whose elements are signed factors: magnitudes up to 2^60. */
+qrt_status qrt_expect_factors(qrt_verify *v, const qrt_node *node, uint32_t i, uint32_t rank, const int32_t *shape);
 
 /* Reads the output, which must have this type and shape. */
 qrt_status qrt_expect_output(qrt_verify *v, const qrt_node *node, uint32_t dtype, uint32_t rank, const int32_t *shape,

@@ -94,6 +94,11 @@ const qrt_fb_field qrt_fb_avg_pool2d_fields[] = {
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 8, 0, 127, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_batch_norm_fields[] = {
+  {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, -128, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, 127, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_cat_fields[] = {
   {QRT_FB_NAME("dim"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
 };
@@ -117,9 +122,28 @@ const qrt_fb_field qrt_fb_custom_fields[] = {
   {QRT_FB_NAME("options"), QRT_FB_VECTOR, QRT_FB_UBYTE, 0, 1, 0, 0, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_group_norm_fields[] = {
+  {QRT_FB_NAME("num_groups"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, 1, 0.0f},
+  {QRT_FB_NAME("eps"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, -128, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 127, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_layer_norm_fields[] = {
+  {QRT_FB_NAME("eps"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, -128, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, 127, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_linear_fields[] = {
   {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, -128, 0.0f},
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, 127, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_matmul_fields[] = {
+  {QRT_FB_NAME("multiplier"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, -128, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, 127, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_max_pool2d_fields[] = {
@@ -154,6 +178,13 @@ const qrt_fb_field qrt_fb_quantize_per_tensor_fields[] = {
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, 127, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_softmax_fields[] = {
+  {QRT_FB_NAME("dim"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("inverse_scale"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, -128, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 127, 0.0f},
+};
+
 const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_Model_fields, 15},
   {qrt_fb_Operator_fields, 5},
@@ -165,19 +196,24 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_adaptive_avg_pool2d_fields, 4},
   {qrt_fb_add_fields, 4},
   {qrt_fb_avg_pool2d_fields, 9},
+  {qrt_fb_batch_norm_fields, 2},
   {qrt_fb_cat_fields, 1},
   {qrt_fb_clamp_fields, 2},
   {qrt_fb_conv2d_fields, 6},
   {qrt_fb_custom_fields, 2},
   {0, 0},
+  {qrt_fb_group_norm_fields, 4},
+  {qrt_fb_layer_norm_fields, 3},
   {qrt_fb_linear_fields, 2},
   {0, 0},
+  {qrt_fb_matmul_fields, 3},
   {qrt_fb_max_pool2d_fields, 5},
   {qrt_fb_mean_fields, 5},
   {qrt_fb_mul_fields, 3},
   {qrt_fb_permute_fields, 1},
   {qrt_fb_quantize_per_tensor_fields, 3},
   {0, 0},
+  {qrt_fb_softmax_fields, 4},
 };
 
 const qrt_fb_struct qrt_fb_structs[] = {
@@ -188,14 +224,16 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_quantize_per_tensor, QRT_FB_TABLE_dequantize, QRT_FB_TABLE_conv2d, QRT_FB_TABLE_linear,
   QRT_FB_TABLE_clamp, QRT_FB_TABLE_add, QRT_FB_TABLE_mul, QRT_FB_TABLE_lookup_table, QRT_FB_TABLE_cat,
   QRT_FB_TABLE_max_pool2d, QRT_FB_TABLE_avg_pool2d, QRT_FB_TABLE_adaptive_avg_pool2d, QRT_FB_TABLE_mean,
-  QRT_FB_TABLE_reshape, QRT_FB_TABLE_permute, QRT_FB_TABLE_custom,
+  QRT_FB_TABLE_reshape, QRT_FB_TABLE_permute, QRT_FB_TABLE_custom, QRT_FB_TABLE_matmul, QRT_FB_TABLE_softmax,
+  QRT_FB_TABLE_layer_norm, QRT_FB_TABLE_batch_norm, QRT_FB_TABLE_group_norm,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
-  "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom",
+  "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
+  "batch_norm", "group_norm",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 16},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 21},
 };

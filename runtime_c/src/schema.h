@@ -44,7 +44,12 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_reshape = 14,
   QRT_FB_Operation_permute = 15,
   QRT_FB_Operation_custom = 16,
-  QRT_FB_Operation_END = 17
+  QRT_FB_Operation_matmul = 17,
+  QRT_FB_Operation_softmax = 18,
+  QRT_FB_Operation_layer_norm = 19,
+  QRT_FB_Operation_batch_norm = 20,
+  QRT_FB_Operation_group_norm = 21,
+  QRT_FB_Operation_END = 22
 };
 
 enum { /* struct Buffer: offsets */
@@ -165,6 +170,13 @@ enum { /* fields of avg_pool2d */
 };
 extern const qrt_fb_field qrt_fb_avg_pool2d_fields[];
 
+enum { /* fields of batch_norm */
+  QRT_FB_batch_norm_output_min,
+  QRT_FB_batch_norm_output_max,
+  QRT_FB_batch_norm_FIELDS
+};
+extern const qrt_fb_field qrt_fb_batch_norm_fields[];
+
 enum { /* fields of cat */
   QRT_FB_cat_dim,
   QRT_FB_cat_FIELDS
@@ -196,12 +208,37 @@ enum { /* fields of custom */
 };
 extern const qrt_fb_field qrt_fb_custom_fields[];
 
+enum { /* fields of group_norm */
+  QRT_FB_group_norm_num_groups,
+  QRT_FB_group_norm_eps,
+  QRT_FB_group_norm_output_min,
+  QRT_FB_group_norm_output_max,
+  QRT_FB_group_norm_FIELDS
+};
+extern const qrt_fb_field qrt_fb_group_norm_fields[];
+
+enum { /* fields of layer_norm */
+  QRT_FB_layer_norm_eps,
+  QRT_FB_layer_norm_output_min,
+  QRT_FB_layer_norm_output_max,
+  QRT_FB_layer_norm_FIELDS
+};
+extern const qrt_fb_field qrt_fb_layer_norm_fields[];
+
 enum { /* fields of linear */
   QRT_FB_linear_output_min,
   QRT_FB_linear_output_max,
   QRT_FB_linear_FIELDS
 };
 extern const qrt_fb_field qrt_fb_linear_fields[];
+
+enum { /* fields of matmul */
+  QRT_FB_matmul_multiplier,
+  QRT_FB_matmul_output_min,
+  QRT_FB_matmul_output_max,
+  QRT_FB_matmul_FIELDS
+};
+extern const qrt_fb_field qrt_fb_matmul_fields[];
 
 enum { /* fields of max_pool2d */
   QRT_FB_max_pool2d_kernel_size,
@@ -245,6 +282,15 @@ enum { /* fields of quantize_per_tensor */
 };
 extern const qrt_fb_field qrt_fb_quantize_per_tensor_fields[];
 
+enum { /* fields of softmax */
+  QRT_FB_softmax_dim,
+  QRT_FB_softmax_inverse_scale,
+  QRT_FB_softmax_output_min,
+  QRT_FB_softmax_output_max,
+  QRT_FB_softmax_FIELDS
+};
+extern const qrt_fb_field qrt_fb_softmax_fields[];
+
 enum {
   QRT_FB_TABLE_Model,
   QRT_FB_TABLE_Operator,
@@ -256,19 +302,24 @@ enum {
   QRT_FB_TABLE_adaptive_avg_pool2d,
   QRT_FB_TABLE_add,
   QRT_FB_TABLE_avg_pool2d,
+  QRT_FB_TABLE_batch_norm,
   QRT_FB_TABLE_cat,
   QRT_FB_TABLE_clamp,
   QRT_FB_TABLE_conv2d,
   QRT_FB_TABLE_custom,
   QRT_FB_TABLE_dequantize,
+  QRT_FB_TABLE_group_norm,
+  QRT_FB_TABLE_layer_norm,
   QRT_FB_TABLE_linear,
   QRT_FB_TABLE_lookup_table,
+  QRT_FB_TABLE_matmul,
   QRT_FB_TABLE_max_pool2d,
   QRT_FB_TABLE_mean,
   QRT_FB_TABLE_mul,
   QRT_FB_TABLE_permute,
   QRT_FB_TABLE_quantize_per_tensor,
   QRT_FB_TABLE_reshape,
+  QRT_FB_TABLE_softmax,
   QRT_FB_TABLE_COUNT
 };
 

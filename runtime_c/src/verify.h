@@ -35,4 +35,9 @@ static inline int qrt_multiplier_ok(float value) {
   return value >= 0x1p-60f && value <= 0x1p60f;
 }
 
+/* What may multiply a value below 2^64, and be added to the product, without overflow. */
+static inline int qrt_factor_ok(float value) {
+  return value >= -0x1p60f && value <= 0x1p60f;
+}
+
 #endif

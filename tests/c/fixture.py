@@ -22,6 +22,7 @@ from qsdk.export.plan import plan
 from qsdk.export.program import Operation, Program, SeededInput, TensorInfo, TestVector
 from qsdk.export.schema_tables import IDENTIFIER, ROOT, TABLES, UNIONS
 from qsdk.export.vectors import crc, seeded_inputs
+from qsdk.reference.constants import softmax_table
 from qsdk.reference.interpreter import run
 
 RANGE = {"output_min": -128, "output_max": 127}
@@ -49,6 +50,9 @@ class Draft:
         bias = self.random.integers(-1000, 1000, shape[0]).astype(np.int32)
         multiplier = self.random.uniform(0.001, 0.003, shape[0]).astype(np.float32)
         return [self.constant(a) for a in (weight, bias, multiplier)]
+
+    def factors(self, *shape: int, around: float = 1) -> list[int]:
+        return [self.constant(self.random.normal(0, a, shape).astype(np.float32)) for a in (around, 20)]
 
     def op(self, kind: str, inputs: list[int], output: int, **options: Any) -> int:
         filled = {f.name: f.default for f in TABLES[kind] if f.default is not None} | options
@@ -78,8 +82,19 @@ def every_operator() -> Program:
     e = d.op("reshape", [e], d.tensor((1, 1, 1, 12)))
     c = d.op("mul", [c, e], d.tensor((1, 3, 3, 12)), multiplier=0.02, **RANGE)
     c = d.op("adaptive_avg_pool2d", [c], d.tensor((1, 2, 2, 12)), output_size=(2, 2), rescale=1.0)
-    c = d.op("reshape", [c], d.tensor((1, 48)))
-    c = d.op("linear", [c, *d.weights(10, 48)], d.tensor((1, 10)), **RANGE)
+    e = d.op("reshape", [c], d.tensor((2, 8, 3)))
+    c = d.op("reshape", [c], d.tensor((2, 3, 8)))
+    c = d.op("matmul", [e, c], d.tensor((2, 8, 8)), multiplier=0.02, **RANGE)
+    table = d.constant(softmax_table(0.05).numpy())
+    c = d.op("softmax", [c, table], d.tensor((2, 8, 8), 1 / 64, -128), dim=2, inverse_scale=64.0, **RANGE)
+    c = d.op("layer_norm", [c, *d.factors(8, 8, around=40)], d.tensor((2, 8, 8)), eps=0.01, **RANGE)
+    c = d.op("reshape", [c], d.tensor((2, 4, 2, 8)))
+    c = d.op("batch_norm", [c, *d.factors(8)], d.tensor((2, 4, 2, 8)), **RANGE)
+    c = d.op("group_norm", [c, *d.factors(8, around=40)], d.tensor((2, 4, 2, 8)), num_groups=2, eps=0.01, **RANGE)
+    c = d.op("reshape", [c], d.tensor((2, 8, 8)))
+    c = d.op("mean", [c], d.tensor((2, 8)), dim=(1,), rescale=1.0)
+    c = d.op("reshape", [c], d.tensor((1, 16)))
+    c = d.op("linear", [c, *d.weights(10, 16)], d.tensor((1, 10)), **RANGE)
     y = d.op("dequantize", [c], d.tensor((1, 10), dtype="float32"))
     return plan(Program(tuple(d.tensors), tuple(d.operators), (x,), (y,), name="every_operator"))
 

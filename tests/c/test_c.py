@@ -13,7 +13,7 @@ from qsdk.runtime.artifacts import EMULATORS, command
 FIXTURE = Path(__file__).parent / "fixture.py"
 
 
-@pytest.mark.parametrize("name", ["test_core", "test_damage"])
+@pytest.mark.parametrize("name", ["test_core", "test_damage", "test_operators"])
 @pytest.mark.parametrize(("target", "cpu"), [(target, cpu) for target in EMULATORS for cpu in EMULATORS[target]])
 def test_program(name: str, target: str, cpu: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, str(FIXTURE), str(tmp_path)], check=True)

@@ -5,106 +5,7 @@
  *
  * Ends with "N passed, M failed"; exit status 1 if any failed.
  */
-#include "test.h"
-
-/* A copy of the file under damage, and the model that was opened from it before. */
-typedef struct patient {
-  blob file;
-  qrt_model model;
-} patient;
-
-static patient admit(const blob *file) {
-  patient p;
-  p.file = copy(file, file->size);
-  qrt_model_open(&p.model, p.file.bytes, p.file.size, &error);
-  return p;
-}
-
-static uint32_t position(const patient *p, uint32_t table, const qrt_fb_field *field) {
-  uint32_t at = qrt_flat_find(p->file.bytes, table, field);
-  if (!at) {
-    printf("the fixture does not store %s\n", field->name);
-    exit(2);
-  }
-  return at;
-}
-
-/* Position of a vector's count; its elements follow. */
-static uint32_t vector(const patient *p, uint32_t table, const qrt_fb_field *field) {
-  uint32_t at = position(p, table, field);
-  return at + qrt_load32(p->file.bytes + at);
-}
-
-static uint32_t operator_at(const patient *p, uint32_t index) {
-  qrt_node node;
-  qrt_node_read(&p->model, index, &node);
-  return node.table;
-}
-
-static uint32_t options_at(const patient *p, uint32_t index) {
-  qrt_node node;
-  qrt_node_read(&p->model, index, &node);
-  return node.options;
-}
-
-static uint32_t input_of(const patient *p, uint32_t operator_index, uint32_t i) {
-  qrt_node node;
-  qrt_node_read(&p->model, operator_index, &node);
-  return qrt_node_input_index(&node, i);
-}
-
-static uint32_t output_of(const patient *p, uint32_t operator_index) {
-  qrt_node node;
-  qrt_node_read(&p->model, operator_index, &node);
-  return qrt_node_output_index(&node, 0);
-}
-
-static uint32_t tensor_at(const patient *p, uint32_t index) {
-  return qrt_tensor_table(&p->model, index);
-}
-
-/* Writes `size` bytes at `at`, opens, expects, and restores. */
-static void damage(patient *p, uint32_t at, const void *value, size_t size, qrt_status expected, const char *text,
-                   int line) {
-  uint8_t before[8];
-  qrt_model model;
-  memcpy(before, p->file.bytes + at, size);
-  memcpy(p->file.bytes + at, value, size);
-  qrt_status status = qrt_model_open(&model, p->file.bytes, p->file.size, &error);
-  check_status(status, expected, error.message, text, line);
-  memcpy(p->file.bytes + at, before, size);
-}
-
-static void damage_int(patient *p, uint32_t at, int32_t value, qrt_status expected, const char *text, int line) {
-  damage(p, at, &value, sizeof value, expected, text, line);
-}
-
-static void damage_long(patient *p, uint32_t at, uint64_t value, qrt_status expected, const char *text, int line) {
-  damage(p, at, &value, sizeof value, expected, text, line);
-}
-
-static void damage_float(patient *p, uint32_t at, float value, qrt_status expected, const char *text, int line) {
-  damage(p, at, &value, sizeof value, expected, text, line);
-}
-
-static void damage_byte(patient *p, uint32_t at, unsigned value, qrt_status expected, const char *text, int line) {
-  uint8_t byte = (uint8_t)value;
-  damage(p, at, &byte, 1, expected, text, line);
-}
-
-#define INT(at, value, expected, text)   damage_int(p, at, value, QRT_##expected, text, __LINE__)
-#define LONG(at, value, expected, text)  damage_long(p, at, value, QRT_##expected, text, __LINE__)
-#define FLOAT(at, value, expected, text) damage_float(p, at, value, QRT_##expected, text, __LINE__)
-#define BYTE(at, value, expected, text)  damage_byte(p, at, value, QRT_##expected, text, __LINE__)
-
-static const float bad_scales[] = {0.0f, -1.0f, 0x1p-61f, 0x1p61f, 1e-45f};
-
-/* Infinity and NaN, without asking the compiler to think about them. */
-static float special(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
+#include "damage.h"
 
 /* 1, 9, 14, 21: the frame and the flatbuffer's structure. */
 static void damage_structure(patient *p) {
@@ -385,7 +286,7 @@ static void test_mismatch(patient *p) {
   uint32_t first = qrt_flat_element(p->file.bytes, vectors, 0);
   uint32_t crc = vector(p, first, QRT_FIELD(TestVector, output_crc)) + 4;
   qrt_tensor weight;
-  qrt_tensor_read(&p->model, input_of(p, 16, 1), &weight);
+  qrt_tensor_read(&p->model, input_of(p, find(p, QRT_FB_Operation_linear), 1), &weight);
   uint32_t places[] = {crc, (uint32_t)(p->model.data - p->model.file) + (uint32_t)weight.offset};
   for (size_t i = 0; i < 2; ++i) {
     qrt_model model;

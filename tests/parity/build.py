@@ -13,7 +13,7 @@ from qsdk.export import finish
 from qsdk.export.program import Operation, Program, TensorInfo
 from qsdk.export.schema_tables import TABLES
 from qsdk.export.serialize import serialize
-from qsdk.ops import OPERATORS
+from qsdk.ops import OPERATORS, to_channels_last
 from qsdk.reference.interpreter import arguments
 
 
@@ -60,8 +60,8 @@ def single(
             for i, t in enumerate(tensors)
         }
         result = OPERATORS[kind].reference(**arguments(draft, draft.operators[0], values, kind))
-        if OPERATORS[kind].layout == "nhwc":
-            result = result.permute(0, 2, 3, 1)
+        if OPERATORS[kind].channels_last:
+            result = result.permute(to_channels_last(result.dim()))
         shape = tuple(result.shape)
     return program(shape)
 

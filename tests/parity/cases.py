@@ -16,6 +16,7 @@ import numpy as np
 
 from parity.build import Quantized, constant, single
 from qsdk.export.program import Program, TensorInfo
+from qsdk.reference.constants import softmax_table
 
 REGIMES = ("random", "extreme", "ties", "narrow")
 
@@ -131,6 +132,13 @@ CONV2D = [
     (1, 4, 5, 1, 1, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),
 ]  # fmt: skip
 LINEAR = [(1, 1, 1), (1, 64, 10), (3, 17, 33), (5, 128, 16), (4, 15, 15), (1, 1000, 3), (7, 2, 64)]
+# (input, other, their zero points or None: the regime's); the last sums leave int32
+MATMUL = [
+    ((1, 1), (1, 1), None), ((3, 5), (5, 4), (7, 0)), ((2, 3, 5, 7), (2, 3, 7, 17), None), ((4, 5, 33), (33, 9), None),
+    ((5, 16), (3, 16, 20), (-128, -128)), ((2, 1, 3, 4), (1, 3, 4, 33), (127, 127)), ((3, 1, 8), (8, 1), (0, -128)),
+    ((2, 1, 2, 1, 2, 6, 3), (2, 1, 2, 1, 3, 2), (-128, 127)), ((2, 33100), (33100, 3), (-128, -128)),
+    ((1, 33100), (33100, 18), (-128, 127)),
+]  # fmt: skip
 BROADCASTS = [
     ((2, 3, 4, 5), (2, 3, 4, 5)), ((1, 1, 1, 1), (1, 1, 1, 1)), ((67,), (67,)), ((2, 4, 4, 8), (1,)),
     ((2, 4, 4, 8), (8,)), ((3, 1, 5), (1, 4, 1)), ((1,), (3, 7)), ((2, 3, 1, 4), (2, 1, 5, 4)),
@@ -158,6 +166,12 @@ PERMUTES = [
     ((2, 3, 2, 3, 2), (4, 2, 0, 3, 1)), ((1, 5, 1, 7), (2, 3, 0, 1)),
     ((2, 2, 2, 2, 2, 2, 2, 2), (7, 5, 6, 0, 4, 1, 3, 2)),
 ]  # fmt: skip
+SOFTMAXES = [((1, 1), 1), ((3, 7), 1), ((2, 4), 0), ((2, 5, 17), 1), ((300,), 0), ((1, 3, 2, 8), 2), ((2, 1031), 1),
+             ((1031, 3), 0)]  # fmt: skip
+# (input, axes that are normalized)
+LAYER_NORMS = [((1, 1), 1), ((3, 7), 1), ((2, 4, 6), 2), ((5, 33), 1), ((2, 1031), 1), ((1, 3, 2, 3), 3), ((67,), 1)]
+CHANNELS = [(1, 1), (3, 7), (2, 5, 17), (1, 3, 4, 6), (2, 2, 1, 2, 33)]
+GROUP_NORMS = [((1, 1), 1), ((3, 8), 2), ((2, 5, 6), 6), ((1, 3, 4, 6), 1), ((2, 2, 1, 3, 33), 3), ((1, 40, 9, 16), 4)]
 SIZES = [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 257]
 
 
@@ -198,6 +212,85 @@ def _binary(kind: str) -> Callable[..., Program]:
         return single(kind, [a, b], (0.1, zero_point), multipliers | _range(generator, regime, zero_point))
 
     return make
+
+
+def _matmul(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    *shapes, zero_points = row
+    zero_points = zero_points or [_zero_point(generator, regime) for _ in shapes]
+    zero_point = _zero_point(generator, regime)
+    multiplier = {"ties": 0.5, "extreme": float(generator.choice([2.0**-60, 2.0**60, 2.0**-24, 1.0]))}.get(
+        regime, float(np.float32(generator.uniform(0.3, 3) / (74 * 74 * np.sqrt(shapes[0][-1])) * 40))
+    )
+    return single(
+        "matmul",
+        [Quantized(shape, 0.05, z) for shape, z in zip(shapes, zero_points, strict=True)],
+        (0.1, zero_point),
+        {"multiplier": multiplier} | _range(generator, regime, zero_point),
+    )
+
+
+def _softmax(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, dim = row
+    zero_point = _zero_point(generator, regime) if regime != "random" else -128
+    scale = {"ties": 2.0**-60, "extreme": float(generator.choice([2.0**-60, 0.001, 2.0**60]))}.get(regime, 0.05)
+    inverse = {"ties": 2.0, "extreme": float(generator.choice([2.0**-60, 2.0**60, 2.0**10]))}.get(regime, 256.0)
+    return single(
+        "softmax",
+        [Quantized(shape, scale, _zero_point(generator, regime)), constant("table", softmax_table(scale).numpy())],
+        (1 / 256, zero_point),
+        {"dim": dim, "inverse_scale": inverse} | _range(generator, regime, zero_point),
+    )
+
+
+def _factors(generator: np.random.Generator, regime: str, shape: tuple[int, ...], around: float) -> list[TensorInfo]:
+    """Signed factors of magnitudes near `around`, and offsets; 'ties': factors of 0, offsets between integers."""
+    factor = generator.normal(0, around, shape)
+    offset = generator.normal(0, 30, shape)
+    if regime == "ties":
+        factor, offset = factor * generator.integers(0, 2, shape), np.round(offset) + 0.5
+    elif regime == "extreme":
+        factor, offset = (generator.choice([2.0**60, -(2.0**60), 0.0, 1e-42, -1.0], shape) for _ in range(2))
+    return [constant("factor", factor.astype(np.float32)), constant("offset", offset.astype(np.float32))]
+
+
+def _layer_norm(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, axes = row
+    return _norm("layer_norm", generator, regime, shape, shape[-axes:], {})
+
+
+def _norm(
+    kind: str,
+    generator: np.random.Generator,
+    regime: str,
+    shape: tuple[int, ...],
+    factors: tuple[int, ...],
+    options: dict[str, object],
+) -> Program:
+    zero_point = _zero_point(generator, regime)
+    eps = (
+        float(generator.choice([2.0**-60, 2.0**60, 1.0])) if regime == "extreme" else float(np.float32(1e-5 / 0.05**2))
+    )
+    return single(
+        kind,
+        [Quantized(shape, 0.05, _zero_point(generator, regime)), *_factors(generator, regime, factors, 40)],
+        (0.1, zero_point),
+        options | {"eps": eps} | _range(generator, regime, zero_point),
+    )
+
+
+def _batch_norm(generator: np.random.Generator, regime: str, shape: tuple[int, ...]) -> Program:
+    zero_point = _zero_point(generator, regime)
+    return single(
+        "batch_norm",
+        [Quantized(shape, 0.05, _zero_point(generator, regime)), *_factors(generator, regime, shape[-1:], 1)],
+        (0.1, zero_point),
+        _range(generator, regime, zero_point),
+    )
+
+
+def _group_norm(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, groups = row
+    return _norm("group_norm", generator, regime, shape, shape[-1:], {"num_groups": groups})
 
 
 def _max_pool2d(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
@@ -289,8 +382,13 @@ def _reshape(generator: np.random.Generator, regime: str, row: tuple) -> Program
 TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     ("conv2d", _conv2d, CONV2D, REGIMES),
     ("linear", _linear, LINEAR, REGIMES),
+    ("matmul", _matmul, MATMUL, REGIMES),
     ("add", _binary("add"), BROADCASTS, REGIMES),
     ("mul", _binary("mul"), BROADCASTS, REGIMES),
+    ("softmax", _softmax, SOFTMAXES, REGIMES),
+    ("layer_norm", _layer_norm, LAYER_NORMS, REGIMES),
+    ("batch_norm", _batch_norm, CHANNELS, REGIMES),
+    ("group_norm", _group_norm, GROUP_NORMS, REGIMES),
     ("max_pool2d", _max_pool2d, MAX_POOL2D, ("random",)),
     ("avg_pool2d", _averaging("avg_pool2d", _avg_fields), AVG_POOL2D, REGIMES),
     (

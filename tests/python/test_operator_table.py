@@ -38,13 +38,16 @@ def test_rows_name_their_reference():
     rules = {int(number) for number in re.findall(r"^(\d+)\. ", contract.read_text(), re.M)}
     for name, row in ops.OPERATORS.items():
         assert row.name == name and row.reference is getattr(torch.ops.qsdk, name).default
-        assert row.rule in rules and row.qparams in ("own", "shared", "float") and row.layout in ("any", "nhwc")
+        assert row.rule in rules and row.qparams in ("own", "shared", "float")
         assert ops.BY_REFERENCE[row.reference] is row
         operands = {argument.name for argument in row.reference._schema.arguments}
-        assert set(row.constant_layouts) <= operands
-    assert {n for n, row in ops.OPERATORS.items() if row.layout == "nhwc"} == {
-        "conv2d", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d",
+        assert set(row.channels_last) <= operands
+    assert {n for n, row in ops.OPERATORS.items() if row.channels_last} == {
+        "conv2d", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "batch_norm", "group_norm",
     }  # fmt: skip
+    for rank in range(2, 9):
+        to, back = ops.to_channels_last(rank), ops.from_channels_last(rank)
+        assert to[-1] == 1 and [to[d] for d in back] == list(range(rank))
 
 
 @pytest.mark.parametrize(

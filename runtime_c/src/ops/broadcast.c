@@ -6,24 +6,30 @@ static int32_t extent_at(const qrt_tensor *tensor, uint32_t rank, uint32_t i) {
   return i + tensor->rank < rank ? 1 : tensor->shape[i + tensor->rank - rank];
 }
 
-qrt_status qrt_check_broadcast(qrt_verify *v, const qrt_node *node, qrt_tensor *output) {
-  qrt_tensor a, b;
-  int32_t shape[QRT_MAX_RANK];
-  QRT_TRY(qrt_expect_quantized(v, node, 0, &a));
-  QRT_TRY(qrt_expect_quantized(v, node, 1, &b));
-  uint32_t rank = a.rank > b.rank ? a.rank : b.rank;
-  for (uint32_t i = 0; i < rank; ++i) {
-    int32_t x = extent_at(&a, rank, i), y = extent_at(&b, rank, i);
+qrt_status qrt_broadcast_shape(qrt_verify *v, const qrt_node *node, const qrt_tensor *a, const qrt_tensor *b,
+                               uint32_t *rank, int32_t *shape) {
+  *rank = a->rank > b->rank ? a->rank : b->rank;
+  for (uint32_t i = 0; i < *rank; ++i) {
+    int32_t x = extent_at(a, *rank, i), y = extent_at(b, *rank, i);
     if (x != y && x != 1 && y != 1) {
       return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "shapes do not broadcast: %d and %d", x, y);
     }
     shape[i] = x > y ? x : y;
   }
+  return QRT_OK;
+}
+
+qrt_status qrt_check_broadcast(qrt_verify *v, const qrt_node *node, qrt_tensor *output) {
+  qrt_tensor a, b;
+  uint32_t rank = 0;
+  int32_t shape[QRT_MAX_RANK];
+  QRT_TRY(qrt_expect_quantized(v, node, 0, &a));
+  QRT_TRY(qrt_expect_quantized(v, node, 1, &b));
+  QRT_TRY(qrt_broadcast_shape(v, node, &a, &b, &rank, shape));
   return qrt_expect_output(v, node, QRT_FB_DType_int8, rank, shape, output);
 }
 
-/* Elements from one position of an axis to the next; 0 along an axis that repeats. */
-static void strides(const qrt_tensor *tensor, uint32_t rank, size_t *stride) {
+void qrt_broadcast_strides(const qrt_tensor *tensor, uint32_t rank, size_t *stride) {
   size_t step = 1;
   for (uint32_t i = rank; i-- > 0;) {
     int32_t extent = extent_at(tensor, rank, i);
@@ -77,8 +83,8 @@ void qrt_bind_broadcast(const qrt_binder *binder, const qrt_node *node, qrt_broa
   for (uint32_t i = 0; i < output.rank; ++i) {
     extent[i] = (size_t)output.shape[i];
   }
-  strides(&a, output.rank, a_stride);
-  strides(&b, output.rank, b_stride);
+  qrt_broadcast_strides(&a, output.rank, a_stride);
+  qrt_broadcast_strides(&b, output.rank, b_stride);
   simplify(c, output.rank, extent, a_stride, b_stride);
   c->count = 1;
   c->b_step = 1;

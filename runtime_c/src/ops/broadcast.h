@@ -1,4 +1,5 @@
-/* broadcast.h - two operands whose shapes are stretched to one, as numpy does it: the walk that add and mul share. */
+/* broadcast.h - two operands whose shapes are stretched to one, as numpy does it; and the walk that add and mul share.
+ */
 #ifndef QRT_BROADCAST_H
 #define QRT_BROADCAST_H
 
@@ -17,6 +18,13 @@ typedef struct qrt_broadcast {
   size_t extent[QRT_MAX_RANK];
   size_t a_stride[QRT_MAX_RANK], b_stride[QRT_MAX_RANK];
 } qrt_broadcast;
+
+/* The shape that two shapes broadcast to, aligned at their last axes; *rank axes. */
+qrt_status qrt_broadcast_shape(qrt_verify *v, const qrt_node *node, const qrt_tensor *a, const qrt_tensor *b,
+                               uint32_t *rank, int32_t *shape);
+
+/* Elements from one position of each of `rank` axes to the next; 0 along an axis that repeats. */
+void qrt_broadcast_strides(const qrt_tensor *tensor, uint32_t rank, size_t *stride);
 
 /* Checks both operands (int8, quantized) and the output's shape. */
 qrt_status qrt_check_broadcast(qrt_verify *v, const qrt_node *node, qrt_tensor *output);

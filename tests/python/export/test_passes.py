@@ -16,16 +16,19 @@ def activation(*shape: int) -> TensorInfo:
 
 
 def program(inputs: list[TensorInfo], *steps: tuple[str, tuple[int, ...], tuple[int, ...], dict]) -> Program:
-    """steps: (kind, inputs, output shape, options); the last output is the program's."""
+    """inputs: constants too. steps: (kind, inputs, output shape, options); the last output is the program's."""
     tensors = list(inputs)
     operators = []
     for position, (kind, operands, shape, options) in enumerate(steps):
         tensors.append(activation(*shape))
         operators.append(Operation(kind, operands, (len(tensors) - 1,), options, f"step{position}"))
-    return renumber(Program(tuple(tensors), tuple(operators), tuple(range(len(inputs))), (len(tensors) - 1,)))
+    activations = tuple(i for i, tensor in enumerate(inputs) if not tensor.is_constant)
+    return renumber(Program(tuple(tensors), tuple(operators), activations, (len(tensors) - 1,)))
 
 
 ADD = {"input_multiplier": 0.75, "other_multiplier": 0.5, "output_min": -128, "output_max": 127}
+SOFTMAX = {"dim": 1, "inverse_scale": 256.0, "output_min": -128, "output_max": 127}
+TABLE = TensorInfo("table", "int32", (256,), data=np.arange(256, dtype=np.int32)[::-1] << 15)
 NCHW, NHWC = {"dims": (0, 3, 1, 2)}, {"dims": (0, 2, 3, 1)}
 
 PROGRAMS = {
@@ -53,6 +56,12 @@ PROGRAMS = {
         ("permute", (1,), (1, 2, 3, 4), NCHW),
         ("cat", (2, 3), (1, 7, 3, 4), {"dim": -3}),
         ("permute", (4,), (1, 3, 4, 7), NHWC),
+    ),
+    "softmax of permuted": program(
+        [activation(2, 3, 4, 5), TABLE],
+        ("permute", (0,), (2, 5, 3, 4), NCHW),
+        ("softmax", (2, 1), (2, 5, 3, 4), SOFTMAX),
+        ("permute", (3,), (2, 3, 4, 5), NHWC),
     ),
     "mean of permuted": program(
         [activation(2, 3, 4, 5)],
@@ -125,6 +134,7 @@ def test_same_bytes(name: str) -> None:
         ("inverse permutes", ["clamp"]),
         ("add of permuted", ["add"]),
         ("cat of permuted", ["cat"]),
+        ("softmax of permuted", ["softmax"]),
         ("mean of permuted", ["mean"]),
         ("mean over apart axes", ["permute", "mean", "reshape"]),
         ("flatten of one pixel", ["reshape"]),

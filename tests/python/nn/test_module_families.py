@@ -246,7 +246,7 @@ def test_fused_relu_of_batch_norm():
     assert torch.equal(fused(q).int_repr(), norm(q).int_repr().clamp(min=90))
 
 
-def test_matmul_and_attention_in_eager_mode():
+def test_matmul_and_attention_in_eager_mode(tmp_path):
     class Attention(nn.Module):
         def __init__(self):
             super().__init__()
@@ -267,8 +267,9 @@ def test_matmul_and_attention_in_eager_mode():
     exact = prepared(x)
     quantized = tq.convert(prepared)
     assert type(quantized.mixed) is nnq.QFunctional and signal_to_noise(exact.detach(), quantized(x)) > 25
-    with pytest.raises(UnsupportedOperatorError, match="'scores'.*matmul|matmul"):
-        qsdk.export(quantized, x[:1], "never.qsdk")
+    qsdk.export(quantized, x[:2], tmp_path / "attention.qsdk")
+    session = qsdk.Session(tmp_path / "attention.qsdk")
+    assert all(session.run(b * 2)[0].tobytes() == quantized(b * 2).numpy().tobytes() for b in x.split(2))
     with pytest.raises(QuantizationError, match=r"'scores'.*\[\.\.\., M, K\]"):
         quantized.scores.matmul(quantized.quant(x), quantized.quant(x))
 

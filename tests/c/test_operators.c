@@ -1,0 +1,154 @@
+/* test_operators.c - as test_damage.c, for the operators beyond the first convolutional networks.
+ *
+ *   test_operators FOLDER   the files of tests/c/fixture.py
+ */
+#include "damage.h"
+
+/* What every operator with a range and a multiplier is refused for. */
+static void damage_range(patient *p, uint32_t options, const qrt_fb_field *least, const qrt_fb_field *most) {
+  INT(position(p, options, least), -129, ERROR_FIELD, "output_min..output_max is -129..127");
+  INT(position(p, options, most), 128, ERROR_FIELD, "-128..128");
+  INT(position(p, options, most), -129, ERROR_FIELD, "output_min");
+}
+
+static void damage_multiplier(patient *p, uint32_t options, const qrt_fb_field *field) {
+  for (size_t i = 0; i < sizeof bad_scales / sizeof *bad_scales; ++i) {
+    FLOAT(position(p, options, field), bad_scales[i], ERROR_FIELD, field->name);
+  }
+  FLOAT(position(p, options, field), special(0x7f800000), ERROR_FIELD, field->name);
+  FLOAT(position(p, options, field), special(0x7fc00000), ERROR_FIELD, field->name);
+}
+
+/* An operand of another type; too few of them; and the output's shape, one axis after the other. */
+static void damage_operands(patient *p, uint32_t index, uint32_t operands, uint32_t rank) {
+  uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs));
+  uint32_t bias = input_of(p, find(p, QRT_FB_Operation_conv2d), 2); /* int32 */
+  for (uint32_t i = 0; i < operands; ++i) {
+    INT(inputs + 4 + 4 * i, (int32_t)bias, ERROR_FIELD, "int32 instead of");
+  }
+  INT(inputs, (int32_t)operands - 1, ERROR_FIELD, "inputs, not");
+  for (uint32_t i = 0; i < rank; ++i) {
+    uint32_t extent = shape_of(p, output_of(p, index)) + 4 * i;
+    int32_t value = qrt_load_int(p->file.bytes + extent);
+    INT(extent, value > 1 ? value - 1 : 2, ERROR_FIELD, "shape[");
+  }
+}
+
+static void damage_matmul(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_matmul), options = options_at(p, index);
+  uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs)) + 4;
+  uint32_t other = shape_of(p, input_of(p, index, 1));
+  damage_operands(p, index, 2, 3);
+  damage_range(p, options, QRT_FIELD(matmul, output_min), QRT_FIELD(matmul, output_max));
+  damage_multiplier(p, options, QRT_FIELD(matmul, multiplier));
+  INT(inputs + 4, (int32_t)input_of(p, index, 0), ERROR_FIELD, "3 columns times 8 rows");
+  INT(inputs + 4, (int32_t)input_of(p, find(p, QRT_FB_Operation_lookup_table), 1), ERROR_FIELD, "0 scales");
+  SHAPE(other, ERROR_FIELD, "shapes do not broadcast: 2 and 8", 8, 3, 2);
+  SHAPE(other - 4, ERROR_FIELD, "rank 1, which is no matrix", 1, 48);
+  SHAPE(other, ERROR_FIELD, "3 columns times 2 rows", 2, 2, 12);
+}
+
+static uint32_t data_of(const patient *p, uint32_t tensor) {
+  qrt_tensor constant;
+  qrt_tensor_read(&p->model, tensor, &constant);
+  return (uint32_t)(p->model.data - p->model.file) + (uint32_t)constant.offset;
+}
+
+static void damage_softmax(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_softmax), options = options_at(p, index);
+  uint32_t table = input_of(p, index, 1), entries = data_of(p, table);
+  uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs)) + 4;
+  damage_operands(p, index, 1, 0);
+  SHAPE(shape_of(p, output_of(p, index)), ERROR_FIELD, "shape[0] is 8 instead of 2", 8, 2, 8);
+  damage_range(p, options, QRT_FIELD(softmax, output_min), QRT_FIELD(softmax, output_max));
+  damage_multiplier(p, options, QRT_FIELD(softmax, inverse_scale));
+  INT(position(p, options, QRT_FIELD(softmax, dim)), -1, ERROR_FIELD, "dim is -1, not in 0..2");
+  INT(position(p, options, QRT_FIELD(softmax, dim)), 3, ERROR_FIELD, "dim is 3");
+  INT(inputs + 4, (int32_t)input_of(p, index, 0), ERROR_FIELD, "int8 instead of int32");
+  INT(inputs + 4, (int32_t)input_of(p, find(p, QRT_FB_Operation_linear), 2), ERROR_FIELD, "10 elements instead of 256");
+  INT(entries, (1 << 23) - 1, ERROR_FIELD, "table[0] is 8388607");
+  INT(entries, 0, ERROR_FIELD, "table[0] is 0");
+  INT(entries + 4 * 255, -1, ERROR_FIELD, "table[255] is -1");
+  INT(entries + 4, (1 << 23) + 1, ERROR_FIELD, "table[1] is 8388609");
+}
+
+/* Operand i, signed factors: each of them checked, the last one too. */
+static void damage_factors(patient *p, uint32_t index, uint32_t i) {
+  qrt_tensor factors;
+  uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs)) + 4;
+  qrt_tensor_read(&p->model, input_of(p, index, i), &factors);
+  uint32_t first = data_of(p, factors.index), last = first + 4 * (uint32_t)(factors.count - 1);
+  char text[32];
+  snprintf(text, sizeof text, "inputs[%u][%u]", i, (unsigned)factors.count - 1);
+  FLOAT(last, 0x1.000002p60f, ERROR_FIELD, text);
+  FLOAT(last, -0x1.000002p60f, ERROR_FIELD, text);
+  FLOAT(last, special(0x7fc00000), ERROR_FIELD, text);
+  FLOAT(last, special(0xff800000), ERROR_FIELD, text);
+  FLOAT(last, 0x1p60f, OK, NULL);
+  FLOAT(last, -0x1p60f, OK, NULL);
+  FLOAT(last, -0.0f, OK, NULL);
+  INT(inputs + 4 * i, (int32_t)input_of(p, index, 0), ERROR_FIELD, "int8 instead of float32");
+  INT(inputs + 4 * i, (int32_t)input_of(p, find(p, QRT_FB_Operation_linear), 3), ERROR_FIELD, "instead of");
+}
+
+static void damage_layer_norm(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_layer_norm), options = options_at(p, index);
+  uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs)) + 4;
+  uint32_t weight = shape_of(p, input_of(p, index, 1));
+  damage_operands(p, index, 3, 0);
+  SHAPE(shape_of(p, output_of(p, index)), ERROR_FIELD, "shape[0] is 8 instead of 2", 8, 2, 8);
+  damage_range(p, options, QRT_FIELD(layer_norm, output_min), QRT_FIELD(layer_norm, output_max));
+  damage_multiplier(p, options, QRT_FIELD(layer_norm, eps));
+  damage_factors(p, index, 1);
+  damage_factors(p, index, 2);
+  SHAPE(weight, ERROR_FIELD, "shape[0] is 4 instead of 8", 4, 16);
+  SHAPE(weight - 4, ERROR_FIELD, "shape[0] is 64 instead of 8", 1, 64);
+  SHAPE(weight - 4, ERROR_FIELD, NULL, 0); /* and then its buffer is too large */
+  INT(inputs + 4, (int32_t)input_of(p, find(p, QRT_FB_Operation_conv2d), 1), ERROR_FIELD,
+      "rank 4 for an input of rank 3");
+}
+
+static void damage_batch_norm(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_batch_norm), options = options_at(p, index);
+  uint32_t input = shape_of(p, input_of(p, index, 0));
+  damage_operands(p, index, 3, 0);
+  SHAPE(shape_of(p, output_of(p, index)), ERROR_FIELD, "shape[0] is 4 instead of 2", 4, 2, 2, 8);
+  SHAPE(input, ERROR_FIELD, "shape[0] is 8 instead of 2", 2, 4, 8, 2);
+  SHAPE(input - 4, ERROR_FIELD, "rank 1, too low for channels", 1, 128);
+  damage_range(p, options, QRT_FIELD(batch_norm, output_min), QRT_FIELD(batch_norm, output_max));
+  damage_factors(p, index, 1);
+  damage_factors(p, index, 2);
+}
+
+static void damage_group_norm(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_group_norm), options = options_at(p, index);
+  damage_operands(p, index, 3, 0);
+  SHAPE(shape_of(p, output_of(p, index)), ERROR_FIELD, "shape[0] is 4 instead of 2", 4, 2, 2, 8);
+  damage_range(p, options, QRT_FIELD(group_norm, output_min), QRT_FIELD(group_norm, output_max));
+  damage_multiplier(p, options, QRT_FIELD(group_norm, eps));
+  damage_factors(p, index, 1);
+  damage_factors(p, index, 2);
+  INT(position(p, options, QRT_FIELD(group_norm, num_groups)), 0, ERROR_FIELD, "num_groups is 0");
+  INT(position(p, options, QRT_FIELD(group_norm, num_groups)), -1, ERROR_FIELD, "num_groups is -1");
+  INT(position(p, options, QRT_FIELD(group_norm, num_groups)), 9, ERROR_FIELD, "num_groups is 9, not in 1..8");
+  INT(position(p, options, QRT_FIELD(group_norm, num_groups)), 3, ERROR_FIELD, "8 channels in 3 groups");
+  INT(position(p, options, QRT_FIELD(group_norm, num_groups)), 8, OK, NULL);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2) {
+    fprintf(stderr, "usage: test_operators FOLDER\n");
+    return 2;
+  }
+  blob file = load(argv[1], "every_operator.qsdk");
+  patient p = admit(&file);
+  damage_matmul(&p);
+  damage_softmax(&p);
+  damage_layer_norm(&p);
+  damage_batch_norm(&p);
+  damage_group_norm(&p);
+  CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
+  free(p.file.bytes);
+  free(file.bytes);
+  return finish();
+}
