@@ -9,6 +9,7 @@ def generate(env):
         AR="aarch64-linux-gnu-ar",
         RANLIB="aarch64-linux-gnu-ranlib",
         ISAS={"scalar": [], "neon": []},
+        REQUIRED=["neon"],
         TEST_RUNNER={"cortex-a53": "qemu-aarch64 -cpu cortex-a53", "max": "qemu-aarch64 -cpu max"},
         HOSTED=1,
     )

@@ -1,20 +1,37 @@
 """The machine that builds. Any architecture works; those without kernels of their own run the scalar ones."""
 
 import platform
+from pathlib import Path
 
+X86 = {
+    "scalar": [],
+    "avx2": ["-mavx2"],
+    "avx512vnni": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni"],
+}
 ISAS = {
-    "x86_64": {"scalar": [], "avx2": ["-mavx2"]},
-    "amd64": {"scalar": [], "avx2": ["-mavx2"]},
+    "x86_64": X86,
+    "amd64": X86,
     "aarch64": {"scalar": [], "neon": []},
     "arm64": {"scalar": [], "neon": []},
 }
 
 
+# What older machines may lack, and how Linux says that this one does not.
+OPTIONAL = {"avx512vnni": {"avx512f", "avx512bw", "avx512vl", "avx512_vnni"}}
+
+
+def cpu_lacks(isa):
+    cpuinfo = Path("/proc/cpuinfo")
+    return isa in OPTIONAL and not (cpuinfo.exists() and OPTIONAL[isa] <= set(cpuinfo.read_text().split()))
+
+
 def generate(env):
     for tool in ("gcc", "ar", "gnulink"):
         env.Tool(tool)
+    isas = ISAS.get(platform.machine().lower(), {"scalar": []})
     env.Replace(
-        ISAS=ISAS.get(platform.machine().lower(), {"scalar": []}),
+        ISAS=isas,
+        REQUIRED=[isa for isa in isas if not cpu_lacks(isa)],
         TEST_RUNNER={"native": ""},
         HOSTED=1,
     )

@@ -128,6 +128,8 @@ int main(int count, char **arguments) {
   setvbuf(stdout, NULL, _IOLBF, 0);
 
   if (!list && !bench) printf("seed %llu\n", (unsigned long long)seed);
+  const double cycles_per_ns = bench ? check_cycles_per_ns() : 1;
+  if (bench) printf("%.2f cycles/ns\n", cycles_per_ns);
   for (size_t f = 0; f < FAMILIES; f++) {
     const check_family *family = families[f];
     const size_t kernels = family->count();
@@ -141,7 +143,9 @@ int main(int count, char **arguments) {
         printf("%-32s %s%s\n", title, i + 1 < kernels ? "compared with " : "reference",
                i + 1 < kernels ? family->kernel_name(kernels - 1) : "");
       } else if (bench) {
-        if (family->bench) printf("%-32s %8.3f %s/ns\n", title, family->bench(i), family->unit);
+        if (!family->bench) continue;
+        const double rate = family->bench(i);
+        printf("%-32s %8.2f %s/ns %8.2f per cycle\n", title, rate, family->unit, rate / cycles_per_ns);
       } else if (compare(family, i, seed)) {
         passed++;
       } else {

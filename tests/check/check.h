@@ -104,4 +104,7 @@ size_t check_any_size(size_t tile);
 /* Nanoseconds that one call of run(context) takes. */
 double check_time(void (*run)(void *context), void *context);
 
+/* The clock, measured by a chain of additions, one cycle each. */
+double check_cycles_per_ns(void);
+
 #endif

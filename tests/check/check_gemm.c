@@ -5,59 +5,78 @@
 
 enum { SLOT_A, SLOT_W, SLOT_BIAS, SLOT_MULTIPLIER, SLOT_PACKED, SLOT_REFERENCE };
 
-static void compare_once(const qrt_gemm_kernel *kernel, size_t m, size_t n, size_t k) {
+/* A row of the left matrix, with its runs apart. */
+static void compare_once(const qrt_gemm_kernel *kernel, size_t m, size_t n, size_t runs, size_t run) {
   const qrt_gemm_kernel *reference = &qrt_gemm_kernels[qrt_gemm_kernel_count - 1];
   const qrt_output_range range = check_range();
-  const size_t a_stride = k + (check_below(2) ? check_below(9) : 0),
-               c_stride = n + (check_below(2) ? check_below(9) : 0);
+  const size_t c_stride = n + (check_below(2) ? check_below(9) : 0);
   const int32_t a_zero_point = check_zero_point();
+  qrt_gemm_rows a = {NULL, runs, run, 0, 0, 0, 0};
+  /* Rows may follow each other, overlap as a window's positions do, or lie apart; so may runs and lines of rows. */
+  a.width = check_below(2) ? SIZE_MAX : 1 + check_below((uint32_t)m);
+  a.x_stride = check_below(2) ? run + check_below(9) : 1 + check_below((uint32_t)run);
+  a.run_stride = check_below(2) ? run + check_below(9) : 1 + check_below((uint32_t)run);
+  a.y_stride = check_below(3) ? check_below(200) : a.width * a.x_stride;
+  const size_t lines = (m - 1) / a.width, columns = m < a.width ? m : a.width;
+  const size_t size = lines * a.y_stride + (columns - 1) * a.x_stride + (runs - 1) * a.run_stride + run;
 
-  int8_t *a = check_memory(SLOT_A, (m - 1) * a_stride + k, 1);
-  int8_t *w = check_memory(SLOT_W, n * k, 1);
+  int8_t *left = check_memory(SLOT_A, size, 1);
+  int8_t *w = check_memory(SLOT_W, n * runs * run, 1);
   int32_t *bias = check_memory(SLOT_BIAS, n * sizeof *bias, sizeof *bias);
   float *multiplier = check_memory(SLOT_MULTIPLIER, n * sizeof *multiplier, sizeof *multiplier);
-  check_fill(a, (m - 1) * a_stride + k, a_zero_point);
-  check_fill(w, n * k, 0);
+  check_fill(left, size, a_zero_point);
+  check_fill(w, n * runs * run, 0);
   check_bias(bias, n);
   const int one_multiplier = check_below(2) == 0;
   for (size_t j = 0; j < n; j++) multiplier[j] = one_multiplier && j > 0 ? multiplier[0] : check_multiplier();
+  a.a = left;
 
-  const qrt_gemm_weights weights = {n, k, w, bias, multiplier, a_zero_point};
-  void *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(n, k), 64);
-  void *reference_packed = check_memory_at_guard(SLOT_REFERENCE, reference->packed_size(n, k), 64);
+  const qrt_gemm_weights weights = {n, runs, run, w, bias, multiplier, a_zero_point};
+  void *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(n, runs, run), 64);
+  void *reference_packed = check_memory_at_guard(SLOT_REFERENCE, reference->packed_size(n, runs, run), 64);
   check_output c = check_output_make((m - 1) * c_stride + n, 1);
-  check_case("m %zu, n %zu, k %zu, a_stride %zu, c_stride %zu, zero points %d %d, clamp %d..%d, multiplier[0] %a", m, n,
-             k, a_stride, c_stride, a_zero_point, range.zero_point, range.min, range.max, (double)multiplier[0]);
+  check_case(
+      "m %zu, n %zu, %zu runs of %zu, strides %zu %zu %zu, width %zu, c_stride %zu, zero points %d %d, clamp %d..%d, "
+      "multiplier[0] %a",
+      m, n, runs, run, a.run_stride, a.x_stride, a.y_stride, a.width, c_stride, a_zero_point, range.zero_point,
+      range.min, range.max, (double)multiplier[0]);
   kernel->pack(&weights, packed);
-  kernel->run(m, n, k, a, a_stride, packed, &range, c.actual, c_stride);
+  kernel->run(m, n, &a, packed, &range, c.actual, c_stride);
   reference->pack(&weights, reference_packed);
-  for (size_t i = 0; i < m; i++) {
-    reference->run(1, n, k, a + i * a_stride, a_stride, reference_packed, &range, (int8_t *)c.expected + i * c_stride,
-                   c_stride);
-  }
+  reference->run(m, n, &a, reference_packed, &range, c.expected, c_stride);
   check_output_compare(&c);
 }
 
+/* Depths around kr, and around what a kernel may take at once. */
+static const size_t depths[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 15, 16, 17, 24, 31, 32, 33, 61, 64, 67, 131};
+enum { DEPTHS = sizeof depths / sizeof depths[0] };
+
 static void gemm_compare(size_t index) {
   const qrt_gemm_kernel *kernel = &qrt_gemm_kernels[index];
-  /* Depths around kr, and around what a kernel may take at once. */
-  static const size_t depths[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 15, 16, 17, 24, 31, 32, 33, 61, 64, 67, 131};
-  for (size_t m = 1; m <= kernel->mr; m++) {
+  /* Every number of rows that a tile and the rest behind it can have. */
+  for (size_t m = 1; m <= 2 * kernel->mr + 5; m++) {
     for (size_t i = 0; i < CHECK_SIZES; i++) {
       const size_t n = check_size(kernel->nr, i);
-      for (size_t d = 0; d < sizeof depths / sizeof depths[0]; d++) {
-        for (int trial = 0; trial < 16; trial++) compare_once(kernel, m, n, depths[d]);
+      for (size_t d = 0; d < DEPTHS; d++) {
+        for (int trial = 0; trial < 4; trial++) compare_once(kernel, m, n, 1, depths[d]);
       }
-      for (size_t d = 0; d < CHECK_SIZES; d++) compare_once(kernel, m, n, check_size(kernel->kr, d));
+    }
+    /* Every number of columns, and windows of several runs. */
+    for (int trial = 0; trial < 300; trial++) {
+      const size_t run = depths[check_below(DEPTHS - 4)];
+      const size_t runs = run < kernel->kr ? 1 : 1 + check_below(5);
+      compare_once(kernel, m, 1 + check_below(2 * kernel->nr), runs, run);
     }
   }
   /* Little depth and many columns: the epilogue, on every kind of accumulator. */
   for (int trial = 0; trial < 3000; trial++)
-    compare_once(kernel, kernel->mr, 4 * kernel->nr + check_below(kernel->nr), 1);
+    compare_once(kernel, kernel->mr, 4 * kernel->nr + check_below(kernel->nr), 1, 1);
   /* Long sums, up to more than 2^24, where f32(acc) rounds. */
   for (int trial = 0; trial < 40; trial++)
-    compare_once(kernel, 1 + check_below(kernel->mr), 2, 1499 + check_below(700));
+    compare_once(kernel, 1 + check_below(kernel->mr), 2, 1, 1499 + check_below(700));
 }
+
+enum { BENCH_ROWS = 24 };
 
 typedef struct gemm_run {
   const qrt_gemm_kernel *kernel;
@@ -69,7 +88,8 @@ typedef struct gemm_run {
 
 static void run_once(void *context) {
   const gemm_run *r = context;
-  r->kernel->run(r->kernel->mr, r->n, r->k, r->a, r->k, r->packed, &r->range, r->c, r->n);
+  const qrt_gemm_rows rows = qrt_gemm_matrix(r->a, r->k, r->k);
+  r->kernel->run(BENCH_ROWS, r->n, &rows, r->packed, &r->range, r->c, r->n);
 }
 
 static double gemm_bench(size_t index) {
@@ -79,13 +99,13 @@ static double gemm_bench(size_t index) {
   static float multiplier[128];
   for (size_t i = 0; i < sizeof w; i++) w[i] = (int8_t)(check_random() & 0xff);
   for (size_t j = 0; j < r.n; j++) multiplier[j] = 0.001f;
-  r.a = check_memory_at_guard(SLOT_A, r.kernel->mr * r.k, 64);
-  r.c = check_memory_at_guard(CHECK_OUTPUT_SLOT, r.kernel->mr * r.n, 64);
-  r.packed = check_memory_at_guard(SLOT_PACKED, r.kernel->packed_size(r.n, r.k), 64);
-  check_fill(r.a, r.kernel->mr * r.k, 0);
-  const qrt_gemm_weights weights = {r.n, r.k, w, bias, multiplier, 3};
+  r.a = check_memory_at_guard(SLOT_A, BENCH_ROWS * r.k, 64);
+  r.c = check_memory_at_guard(CHECK_OUTPUT_SLOT, BENCH_ROWS * r.n, 64);
+  r.packed = check_memory_at_guard(SLOT_PACKED, r.kernel->packed_size(r.n, 1, r.k), 64);
+  check_fill(r.a, BENCH_ROWS * r.k, 0);
+  const qrt_gemm_weights weights = {r.n, 1, r.k, w, bias, multiplier, 3};
   r.kernel->pack(&weights, r.packed);
-  return (double)(r.kernel->mr * r.n * r.k) / check_time(run_once, &r);
+  return (double)(BENCH_ROWS * r.n * r.k) / check_time(run_once, &r);
 }
 
 CHECK_FAMILY(gemm, "MAC");

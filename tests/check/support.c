@@ -214,18 +214,35 @@ static double now(void) {
   return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
+/* The best of many short spans, so that other processes do not count. */
 double check_time(void (*run)(void *context), void *context) {
-  double best = 0;
-  for (int repeat = 0; repeat < 5; repeat++) {
-    size_t calls = 0;
-    const double start = now();
-    double elapsed;
-    do {
-      run(context);
-      calls++;
-      elapsed = now() - start;
-    } while (elapsed < 1e7);
-    if (repeat == 0 || elapsed / (double)calls < best) best = elapsed / (double)calls;
+  enum { SPANS = 200 };
+  size_t calls = 1;
+  double best = 0, start = now(), elapsed = 0;
+  while (elapsed < 2e7) { /* warms up; then a span takes about 0.1 ms */
+    run(context);
+    elapsed = now() - start;
+    calls++;
+  }
+  calls = calls / 200 + 1;
+  for (int span = 0; span < SPANS; span++) {
+    start = now();
+    for (size_t i = 0; i < calls; i++) run(context);
+    elapsed = (now() - start) / (double)calls;
+    if (span == 0 || elapsed < best) best = elapsed;
   }
   return best;
+}
+
+static void spin(void *context) {
+  size_t *steps = context, x = 1;
+  for (size_t i = *steps; i > 0; i--) {
+    x += x;
+    __asm__ volatile("" : "+r"(x));
+  }
+}
+
+double check_cycles_per_ns(void) {
+  size_t steps = 10000;
+  return (double)steps / check_time(spin, &steps);
 }

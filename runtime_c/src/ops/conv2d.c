@@ -1,6 +1,7 @@
-/* conv2d.c - int8 convolution, NHWC; design rule 3. Patches of the input become the rows of a matrix multiplication:
- * they are gathered into scratch, a strip of mr rows at a time, unless they already lie in the input as rows do.
- * Depthwise convolution has a file of its own. */
+/* conv2d.c - int8 convolution, NHWC; design rule 3. Patches of the input become the rows of a matrix multiplication, in
+ * one of two ways, a strip of the output at a time. Where each row of the window is one run of bytes, the kernel finds
+ * the patches itself, in the input or, where there is padding, in a padded copy of as many of its rows as the strip
+ * needs. Else patches are gathered into scratch. Depthwise convolution has a file of its own. */
 #include "conv2d.h"
 
 #include "pack.h"
@@ -9,6 +10,8 @@ typedef struct arguments {
   const qrt_gemm_kernel *kernel;
   qrt_conv2d_shape shape;
   size_t n, k; /* per group */
+  int padded;
+  size_t strip; /* lines of the output at a time */
   const int8_t *input;
   const uint8_t *packed;
   size_t packed_stride;
@@ -101,41 +104,72 @@ static void run_gather(const void *pointer, void *scratch) {
   const qrt_conv2d_shape *s = &a->shape;
   size_t pixels = (size_t)(s->batch * s->out_h * s->out_w), channels = (size_t)s->out_c, mr = a->kernel->mr;
   int8_t *patches = scratch;
+  qrt_gemm_rows rows = qrt_gemm_matrix(patches, a->k, a->k);
   for (size_t i = 0; i < pixels; i += mr) {
     size_t m = pixels - i < mr ? pixels - i : mr;
     for (size_t g = 0; g < (size_t)s->groups; ++g) {
       for (size_t j = 0; j < m; ++j) {
         gather_patch(a, i + j, g, patches + j * a->k);
       }
-      a->kernel->run(m, a->n, a->k, patches, a->k, a->packed + g * a->packed_stride, &a->range,
-                     a->output + i * channels + g * a->n, channels);
+      a->kernel->run(m, a->n, &rows, a->packed + g * a->packed_stride, &a->range, a->output + i * channels + g * a->n,
+                     channels);
     }
   }
 }
 
-static void run_rows(const arguments *a, size_t rows, const int8_t *input, size_t stride, int8_t *output) {
-  size_t mr = a->kernel->mr;
-  for (size_t i = 0; i < rows; i += mr) {
-    size_t m = rows - i < mr ? rows - i : mr;
-    a->kernel->run(m, a->n, a->k, input + i * stride, stride, a->packed, &a->range, output + i * a->n, a->n);
+/* Lines of the input, and pixels of one, that `lines` lines of the output meet. */
+static size_t lines_met(const qrt_conv2d_shape *s, size_t lines) {
+  return (size_t)((int64_t)(lines - 1) * s->stride_h + (s->kh - 1) * s->dilation_h + 1);
+}
+
+static size_t pixels_met(const qrt_conv2d_shape *s) {
+  return (size_t)((s->out_w - 1) * s->stride_w + s->kw);
+}
+
+/* `count` lines of an image from y on, of as many pixels as the output meets, with padding around the image. */
+static void pad_lines(const arguments *a, const int8_t *image, int64_t y, size_t count, int8_t *line) {
+  const qrt_conv2d_shape *s = &a->shape;
+  size_t channels = (size_t)s->in_c, in_row = (size_t)s->in_w * channels, size = pixels_met(s) * channels;
+  size_t left = (size_t)s->pad_left * channels;
+  left = left < size ? left : size;
+  size_t middle = in_row < size - left ? in_row : size - left;
+  for (; count > 0; --count, ++y, line += size) {
+    if (y >= 0 && y < s->in_h) {
+      memset(line, a->zero_point, left);
+      memcpy(line + left, image + (size_t)y * in_row, middle);
+      memset(line + left + middle, a->zero_point, size - left - middle);
+    } else {
+      memset(line, a->zero_point, size);
+    }
   }
 }
 
-/* A kernel one pixel high, without padding or dilation: patches of a row of the input are `stride` pixels apart. */
-static void run_in_place(const void *pointer, void *scratch) {
+static void run_strips(const void *pointer, void *scratch) {
   const arguments *a = pointer;
   const qrt_conv2d_shape *s = &a->shape;
-  size_t in_c = (size_t)s->in_c, in_row = (size_t)s->in_w * in_c, out_w = (size_t)s->out_w;
-  (void)scratch;
-  if (s->kw == 1 && s->stride_h == 1 && s->stride_w == 1) {
-    run_rows(a, (size_t)(s->batch * s->out_h * s->out_w), a->input, in_c, a->output);
-    return;
-  }
-  for (size_t image = 0; image < (size_t)s->batch; ++image) {
-    for (size_t y = 0; y < (size_t)s->out_h; ++y) {
-      const int8_t *row = a->input + (image * (size_t)s->in_h + y * (size_t)s->stride_h) * in_row;
-      int8_t *output = a->output + (image * (size_t)s->out_h + y) * out_w * a->n;
-      run_rows(a, out_w, row, (size_t)s->stride_w * in_c, output);
+  size_t out_h = (size_t)s->out_h, out_w = (size_t)s->out_w, channels = (size_t)s->in_c;
+  size_t in_row = (size_t)s->in_w * channels;
+  size_t line = a->padded ? pixels_met(s) * channels : in_row;
+  qrt_gemm_rows rows = {NULL,
+                        (size_t)s->kh,
+                        (size_t)s->kw * channels,
+                        (size_t)s->dilation_h * line,
+                        out_w,
+                        (size_t)s->stride_w * channels,
+                        (size_t)s->stride_h * line};
+  int8_t *output = a->output;
+  for (size_t i = 0; i < (size_t)s->batch; ++i) {
+    const int8_t *image = a->input + i * (size_t)s->in_h * in_row;
+    for (size_t y = 0; y < out_h; y += a->strip) {
+      size_t lines = out_h - y < a->strip ? out_h - y : a->strip;
+      if (a->padded) {
+        pad_lines(a, image, (int64_t)y * s->stride_h - s->pad_top, lines_met(s, lines), scratch);
+        rows.a = scratch;
+      } else {
+        rows.a = image + y * (size_t)s->stride_h * in_row;
+      }
+      a->kernel->run(lines * out_w, a->n, &rows, a->packed, &a->range, output, a->n);
+      output += lines * out_w * a->n;
     }
   }
 }
@@ -169,18 +203,32 @@ static void read_shape(const qrt_node *node, const qrt_tensor *input, const qrt_
   *padded = padding[0] || padding[1] || padding[2] || padding[3];
 }
 
-static void prepare_gemm(qrt_binder *binder, const qrt_node *node, arguments *a, int padded, qrt_step *step) {
+/* Bytes of input and output that a strip may have, so that they stay in a cache while all weights go by. */
+#define STRIP_BYTES 131072
+
+static void prepare_gemm(qrt_binder *binder, const qrt_node *node, arguments *a, qrt_step *step) {
   const qrt_conv2d_shape *s = &a->shape;
   a->kernel = qrt_gemm_select(binder->isa);
   a->n = (size_t)(s->out_c / s->groups);
-  a->k = (size_t)(s->kh * s->kw * (s->in_c / s->groups));
-  a->packed = qrt_pack_gemm(binder, node, a->kernel, (size_t)s->groups, a->n, a->k, &a->packed_stride);
-  if (s->kh == 1 && s->groups == 1 && !padded && (s->dilation_w == 1 || s->kw == 1)) {
-    step->run = run_in_place;
+  size_t runs = (size_t)s->kh, run = (size_t)(s->kw * (s->in_c / s->groups));
+  a->k = runs * run;
+  int whole_runs = s->groups == 1 && (s->dilation_w == 1 || s->kw == 1) && (runs == 1 || run >= a->kernel->kr);
+  /* A kernel that takes rows one by one would gain nothing by a padded copy, which is larger than a patch. */
+  if (whole_runs && !(a->padded && a->kernel->mr == 1)) {
+    size_t in_line = (size_t)(s->in_w * s->in_c * s->stride_h), out_line = (size_t)(s->out_w * s->out_c);
+    a->strip = STRIP_BYTES / (in_line + out_line);
+    a->strip = a->strip<1 ? 1 : a->strip>(size_t) s->out_h ? (size_t)s->out_h : a->strip;
+    if (a->padded) {
+      qrt_bind_scratch(binder, (uint64_t)lines_met(s, a->strip) * pixels_met(s) * (size_t)s->in_c);
+    }
+    step->run = run_strips;
   } else {
-    step->run = run_gather;
+    runs = 1;
+    run = a->k;
     qrt_bind_scratch(binder, (uint64_t)a->kernel->mr * a->k);
+    step->run = run_gather;
   }
+  a->packed = qrt_pack_gemm(binder, node, a->kernel, (size_t)s->groups, a->n, runs, run, &a->packed_stride);
   step->arguments = qrt_bind_copy(binder, a, sizeof *a);
   step->kernel = a->kernel->name;
 }
@@ -188,12 +236,11 @@ static void prepare_gemm(qrt_binder *binder, const qrt_node *node, arguments *a,
 void qrt_prepare_conv2d(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
   qrt_tensor input, weight, output;
   arguments a;
-  int padded;
   qrt_node_input(node, 0, &input);
   qrt_node_input(node, 1, &weight);
   qrt_node_output(node, &output);
   memset(&a, 0, sizeof a);
-  read_shape(node, &input, &weight, &output, &a.shape, &padded);
+  read_shape(node, &input, &weight, &output, &a.shape, &a.padded);
   if (a.shape.groups == a.shape.in_c && a.shape.groups == a.shape.out_c) {
     qrt_prepare_depthwise(binder, node, &a.shape, step);
     return;
@@ -202,5 +249,5 @@ void qrt_prepare_conv2d(qrt_binder *binder, const qrt_node *node, qrt_step *step
   a.output = qrt_bind_output(binder, &output);
   a.zero_point = input.zero_point;
   a.range = QRT_NODE_RANGE(node, conv2d, &output);
-  prepare_gemm(binder, node, &a, padded, step);
+  prepare_gemm(binder, node, &a, step);
 }

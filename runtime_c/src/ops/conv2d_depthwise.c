@@ -34,7 +34,7 @@ static void run(const void *pointer, void *scratch) {
 static const void *pack(qrt_binder *binder, const qrt_node *node, const arguments *a) {
   qrt_tensor weight, bias, multiplier;
   const qrt_dwconv_shape *row = &a->row;
-  if (!qrt_pack_fits(binder, row->channels, row->kh * row->kw)) {
+  if (!qrt_pack_fits(binder, row->channels, row->kh, row->kw)) {
     return NULL;
   }
   void *packed = qrt_bind_memory(binder, a->kernel->packed_size(row->channels, row->kh, row->kw));

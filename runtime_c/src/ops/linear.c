@@ -1,12 +1,12 @@
-/* linear.c - fully connected layers on int8: tiles the rows, the gemm kernels do the rest; design rule 3. */
+/* linear.c - fully connected layers on int8: one matrix multiplication; design rule 3. */
 #include "../kernels/gemm/gemm.h"
 #include "op.h"
 #include "pack.h"
 
 typedef struct arguments {
   const qrt_gemm_kernel *kernel;
-  size_t m, n, k;
-  const int8_t *input;
+  size_t m, n;
+  qrt_gemm_rows input;
   const void *packed;
   int8_t *output;
   qrt_output_range range;
@@ -32,10 +32,7 @@ qrt_status qrt_check_linear(qrt_verify *v, const qrt_node *node) {
 static void run(const void *pointer, void *scratch) {
   const arguments *a = pointer;
   (void)scratch;
-  for (size_t i = 0; i < a->m; i += a->kernel->mr) {
-    size_t m = a->m - i < a->kernel->mr ? a->m - i : a->kernel->mr;
-    a->kernel->run(m, a->n, a->k, a->input + i * a->k, a->k, a->packed, &a->range, a->output + i * a->n, a->n);
-  }
+  a->kernel->run(a->m, a->n, &a->input, a->packed, &a->range, a->output, a->n);
 }
 
 void qrt_prepare_linear(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
@@ -46,13 +43,13 @@ void qrt_prepare_linear(qrt_binder *binder, const qrt_node *node, qrt_step *step
   qrt_node_output(node, &output);
   a.kernel = qrt_gemm_select(binder->isa);
   a.n = (size_t)weight.shape[0];
-  a.k = (size_t)weight.shape[1];
   a.m = (size_t)output.count / a.n;
-  a.input = qrt_bind_tensor(binder, &input);
+  size_t k = (size_t)weight.shape[1];
+  a.input = qrt_gemm_matrix(qrt_bind_tensor(binder, &input), k, k);
   a.output = qrt_bind_output(binder, &output);
   a.range = QRT_NODE_RANGE(node, linear, &output);
   size_t stride;
-  a.packed = qrt_pack_gemm(binder, node, a.kernel, 1, a.n, a.k, &stride);
+  a.packed = qrt_pack_gemm(binder, node, a.kernel, 1, a.n, 1, k, &stride);
   step->run = run;
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;

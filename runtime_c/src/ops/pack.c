@@ -1,9 +1,9 @@
 /* pack.c - see pack.h. */
 #include "pack.h"
 
-int qrt_pack_fits(qrt_binder *binder, size_t n, size_t k) {
+int qrt_pack_fits(qrt_binder *binder, size_t n, size_t runs, size_t run) {
   /* int8 weights, at most doubled to int16, and a few words per channel, all rounded up to tiles */
-  uint64_t bytes = ((uint64_t)n + 256) * (2 * ((uint64_t)k + 256) + 64);
+  uint64_t bytes = ((uint64_t)n + 256) * (2 * (uint64_t)runs * ((uint64_t)run + 8) + 64);
   if (bytes > SIZE_MAX / 2) {
     qrt_bind_memory(binder, UINT64_MAX);
     return 0;
@@ -12,13 +12,13 @@ int qrt_pack_fits(qrt_binder *binder, size_t n, size_t k) {
 }
 
 const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel, size_t groups,
-                          size_t n, size_t k, size_t *stride) {
+                          size_t n, size_t runs, size_t run, size_t *stride) {
   qrt_tensor input, weight, bias, multiplier;
   *stride = 0;
-  if (!qrt_pack_fits(binder, n, k)) {
+  if (!qrt_pack_fits(binder, n, runs, run)) {
     return NULL;
   }
-  *stride = (kernel->packed_size(n, k) + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
+  *stride = (kernel->packed_size(n, runs, run) + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
   uint8_t *packed = qrt_bind_memory(binder, (uint64_t)*stride * groups);
   if (!packed) {
     return NULL;
@@ -30,8 +30,9 @@ const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_ge
   for (size_t g = 0; g < groups; ++g) {
     qrt_gemm_weights weights = {
         .n = n,
-        .k = k,
-        .w = (const int8_t *)qrt_tensor_data(binder->model, &weight) + g * n * k,
+        .runs = runs,
+        .run = run,
+        .w = (const int8_t *)qrt_tensor_data(binder->model, &weight) + g * n * runs * run,
         .bias = (const int32_t *)qrt_tensor_data(binder->model, &bias) + g * n,
         .multiplier = (const float *)qrt_tensor_data(binder->model, &multiplier) + g * n,
         .a_zero_point = input.zero_point,

@@ -5,13 +5,13 @@
 #include "../bind.h"
 #include "../kernels/gemm/gemm.h"
 
-/* Packs input 1 (weight), 2 (bias) and 3 (multiplier) of the node as `groups` matrices of n rows and k columns each,
- * *stride bytes apart. NULL while counting. */
+/* Packs input 1 (weight), 2 (bias) and 3 (multiplier) of the node as `groups` matrices of n rows and runs * run columns
+ * each, *stride bytes apart. NULL while counting. */
 const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel, size_t groups,
-                          size_t n, size_t k, size_t *stride);
+                          size_t n, size_t runs, size_t run, size_t *stride);
 
 /* May a kernel compute the size of its packed weights in size_t? If not (32-bit machines, absurd shapes), request more
- * than there can be, so that qrt_arena_size fails, and pack nothing. Tiles are below 256 in each direction. */
-int qrt_pack_fits(qrt_binder *binder, size_t n, size_t k);
+ * than there can be, so that qrt_arena_size fails, and pack nothing. Tiles are below 256 columns and 8 deep. */
+int qrt_pack_fits(qrt_binder *binder, size_t n, size_t runs, size_t run);
 
 #endif

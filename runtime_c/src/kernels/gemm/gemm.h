@@ -1,12 +1,14 @@
-/* gemm.h - int8 matrix multiply micro-kernels. A kernel computes one mr x n strip; tiling over m, and gathering a
- * convolution's patches into rows, belong to ops/.
+/* gemm.h - int8 matrix multiply micro-kernels, whose left matrix may be the patches of a convolution.
  *
  *   for i < m, j < n:
- *     acc     = bias[j] + sum_{p<k} (a[i][p] - a_zero_point) * w[j][p]          modulo 2^32
+ *     acc     = bias[j] + sum_{q<runs, p<run} (a(i, q, p) - a_zero_point) * w[j][q][p]          modulo 2^32
  *     c[i][j] = requantize(acc, multiplier[j], output)
  *
- * 1 <= m <= mr; k >= 1; n >= 1. a[i] begins at a + i * a_stride, c[i] at c + i * c_stride. Reads never pass the last
- * byte of a row of a (the row may end at a guard page), and nothing but the m x n outputs is written.
+ *   a(i, q, p) = a[i / width * y_stride + i % width * x_stride + q * run_stride + p]
+ *
+ * m, n, runs, run >= 1, and run >= kr unless runs is 1. c[i] begins at c + i * c_stride. Reads never pass the last byte
+ * of a run (which may end at a guard page), and nothing but the m x n outputs is written. Kernels go through all rows
+ * with a panel of columns before they turn to the next: how many rows stay in the cache is the caller's business.
  *
  * w, bias and multiplier reach the kernel only through `packed`, which pack() of the same row fills once, at load.
  */
@@ -15,9 +17,44 @@
 
 #include "../kernels.h"
 
-/* Weights as they lie in the file: w is [n][k]. */
+/* The left matrix. A convolution has a run for each row of its window, of kernel width times channels bytes; its rows
+ * are the output's pixels, `width` of them to a line. */
+typedef struct qrt_gemm_rows {
+  const int8_t *a;
+  size_t runs, run, run_stride;
+  size_t width, x_stride, y_stride;
+} qrt_gemm_rows;
+
+/* A plain matrix with k columns, its rows `stride` bytes apart. */
+static inline qrt_gemm_rows qrt_gemm_matrix(const int8_t *a, size_t k, size_t stride) {
+  const qrt_gemm_rows rows = {a, 1, k, 0, SIZE_MAX, stride, 0};
+  return rows;
+}
+
+/* Where row i begins, for i = 0, 1, 2, ... */
+typedef struct qrt_gemm_walk {
+  const int8_t *row;
+  size_t x;
+} qrt_gemm_walk;
+
+static inline qrt_gemm_walk qrt_gemm_first(const qrt_gemm_rows *rows) {
+  const qrt_gemm_walk walk = {rows->a, 0};
+  return walk;
+}
+
+static inline const int8_t *qrt_gemm_next(const qrt_gemm_rows *rows, qrt_gemm_walk *walk) {
+  const int8_t *row = walk->row;
+  walk->row += rows->x_stride;
+  if (++walk->x == rows->width) {
+    walk->row += rows->y_stride - rows->width * rows->x_stride;
+    walk->x = 0;
+  }
+  return row;
+}
+
+/* Weights as they lie in the file: w is [n][runs][run]. */
 typedef struct qrt_gemm_weights {
-  size_t n, k;
+  size_t n, runs, run;
   const int8_t *w;
   const int32_t *bias;
   const float *multiplier;
@@ -27,12 +64,12 @@ typedef struct qrt_gemm_weights {
 typedef struct qrt_gemm_kernel {
   const char *name; /* "qs8__avx2_4x16" */
   uint32_t isa;
-  uint32_t mr, nr, kr;
-  size_t (*packed_size)(size_t n, size_t k);                   /* bytes; the block is 64-byte aligned */
+  uint32_t mr, nr, kr;                                         /* the tile, which shapes need not fit */
+  size_t (*packed_size)(size_t n, size_t runs, size_t run);    /* bytes; the block is 64-byte aligned */
   void (*pack)(const qrt_gemm_weights *weights, void *packed); /* the weights stay valid for as long as packed is used,
                                                                   so a kernel may keep pointers to them */
-  void (*run)(size_t m, size_t n, size_t k, const int8_t *a, size_t a_stride, const void *packed,
-              const qrt_output_range *output, int8_t *c, size_t c_stride);
+  void (*run)(size_t m, size_t n, const qrt_gemm_rows *a, const void *packed, const qrt_output_range *output, int8_t *c,
+              size_t c_stride);
 } qrt_gemm_kernel;
 
 /* All kernels of this build, best first; the last is the scalar reference. */
@@ -43,11 +80,10 @@ extern const size_t qrt_gemm_kernel_count;
 const qrt_gemm_kernel *qrt_gemm_select(uint32_t isa_mask);
 
 #define QRT_GEMM_KERNEL(dtype, isa, mr, nr, kr)                                                                \
-  size_t qrt_gemm_##dtype##__##isa##_##mr##x##nr##_packed_size(size_t n, size_t k);                            \
+  size_t qrt_gemm_##dtype##__##isa##_##mr##x##nr##_packed_size(size_t n, size_t runs, size_t run);             \
   void qrt_gemm_##dtype##__##isa##_##mr##x##nr##_pack(const qrt_gemm_weights *weights, void *packed);          \
-  void qrt_gemm_##dtype##__##isa##_##mr##x##nr(size_t m, size_t n, size_t k, const int8_t *a, size_t a_stride, \
-                                               const void *packed, const qrt_output_range *output, int8_t *c,  \
-                                               size_t c_stride);
+  void qrt_gemm_##dtype##__##isa##_##mr##x##nr(size_t m, size_t n, const qrt_gemm_rows *a, const void *packed, \
+                                               const qrt_output_range *output, int8_t *c, size_t c_stride);
 #include "gemm.inc"
 #undef QRT_GEMM_KERNEL
 

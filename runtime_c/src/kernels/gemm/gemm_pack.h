@@ -1,10 +1,10 @@
 /* gemm_pack.h - the packed form that the SIMD kernels share. One panel per nr columns, each a multiple of 64 bytes:
  *
- *   int32 bias[nr]          bias[j] - a_zero_point * sum_p w[j][p]   modulo 2^32, so that rows of a go in as they are
+ *   int32 bias[nr]          bias[j] - a_zero_point * sum w[j]   modulo 2^32, so that rows of a go in as they are
  *   float multiplier[nr]
- *   w[ceil(k / kr)][nr][kr] of int8 (width 1) or int16 (width 2)
+ *   w[runs][ceil(run / kr)][nr][kr] of int8 (width 1) or int16 (width 2)
  *
- * Columns past n and depth past k are zero.
+ * Columns past n and depth past a run are zero.
  */
 #ifndef QRT_GEMM_PACK_H
 #define QRT_GEMM_PACK_H
@@ -13,37 +13,40 @@
 
 #include "gemm.h"
 
-static inline size_t qrt_gemm_panel_size(size_t k, size_t nr, size_t kr, size_t width) {
-  const size_t bytes = nr * (sizeof(int32_t) + sizeof(float)) + (k + kr - 1) / kr * kr * nr * width;
+static inline size_t qrt_gemm_panel_size(size_t runs, size_t run, size_t nr, size_t kr, size_t width) {
+  const size_t bytes = nr * (sizeof(int32_t) + sizeof(float)) + runs * ((run + kr - 1) / kr) * kr * nr * width;
   return (bytes + 63) / 64 * 64;
 }
 
-static inline size_t qrt_gemm_panels_size(size_t n, size_t k, size_t nr, size_t kr, size_t width) {
-  return (n + nr - 1) / nr * qrt_gemm_panel_size(k, nr, kr, width);
+static inline size_t qrt_gemm_panels_size(size_t n, size_t runs, size_t run, size_t nr, size_t kr, size_t width) {
+  return (n + nr - 1) / nr * qrt_gemm_panel_size(runs, run, nr, kr, width);
 }
 
 static inline void qrt_gemm_pack_panels(const qrt_gemm_weights *weights, size_t nr, size_t kr, size_t width,
                                         void *packed) {
-  const size_t n = weights->n, k = weights->k;
-  const size_t panel_size = qrt_gemm_panel_size(k, nr, kr, width);
-  memset(packed, 0, qrt_gemm_panels_size(n, k, nr, kr, width));
+  const size_t n = weights->n, runs = weights->runs, run = weights->run;
+  const size_t panel_size = qrt_gemm_panel_size(runs, run, nr, kr, width);
+  const int8_t *w = weights->w;
+  memset(packed, 0, qrt_gemm_panels_size(n, runs, run, nr, kr, width));
   for (size_t j = 0; j < n; j++) {
     char *panel = (char *)packed + j / nr * panel_size;
     const size_t column = j % nr;
-    const int8_t *w = weights->w + j * k;
     int32_t *bias = (int32_t *)panel;
     float *multiplier = (float *)(bias + nr);
     int8_t *w8 = (int8_t *)(multiplier + nr);
     int16_t *w16 = (int16_t *)(multiplier + nr);
     uint32_t sum = 0;
-    for (size_t p = 0; p < k; p++) {
-      const size_t at = (p / kr * nr + column) * kr + p % kr;
-      if (width == 1) {
-        w8[at] = w[p];
-      } else {
-        w16[at] = w[p];
+    for (size_t q = 0; q < runs; q++) {
+      const size_t group = q * ((run + kr - 1) / kr);
+      for (size_t p = 0; p < run; p++, w++) {
+        const size_t at = ((group + p / kr) * nr + column) * kr + p % kr;
+        if (width == 1) {
+          w8[at] = *w;
+        } else {
+          w16[at] = *w;
+        }
+        sum += (uint32_t)*w;
       }
-      sum += (uint32_t)w[p];
     }
     bias[column] = (int32_t)((uint32_t)weights->bias[j] - (uint32_t)weights->a_zero_point * sum);
     multiplier[column] = weights->multiplier[j];

@@ -5,10 +5,10 @@
 #include "../../requantize_avx2.h"
 #include "gemm_pack.h"
 
-enum { NR = 16, KR = 2, WIDTH = sizeof(int16_t) };
+enum { MR = 4, NR = 16, KR = 2, WIDTH = sizeof(int16_t) };
 
-size_t qrt_gemm_qs8__avx2_4x16_packed_size(size_t n, size_t k) {
-  return qrt_gemm_panels_size(n, k, NR, KR, WIDTH);
+size_t qrt_gemm_qs8__avx2_4x16_packed_size(size_t n, size_t runs, size_t run) {
+  return qrt_gemm_panels_size(n, runs, run, NR, KR, WIDTH);
 }
 
 void qrt_gemm_qs8__avx2_4x16_pack(const qrt_gemm_weights *weights, void *packed) {
@@ -48,16 +48,15 @@ static inline __m256i load_pair(const int8_t *a, size_t count) {
   return _mm256_set1_epi32((int32_t)(first | second << 16));
 }
 
-void qrt_gemm_qs8__avx2_4x16(size_t m, size_t n, size_t k, const int8_t *a, size_t a_stride, const void *packed,
-                             const qrt_output_range *output, int8_t *c, size_t c_stride) {
-  const qrt_range_avx2 range = qrt_range_make_avx2(output);
-  const size_t panel_size = qrt_gemm_panel_size(k, NR, KR, WIDTH);
+/* All columns of up to four rows. */
+static void strip(size_t m, size_t n, const qrt_gemm_rows *rows, const int8_t *const *a, const void *packed,
+                  const qrt_range_avx2 *range, int8_t *c, size_t c_stride) {
+  const size_t panel_size = qrt_gemm_panel_size(rows->runs, rows->run, NR, KR, WIDTH);
   /* Rows past m repeat row m - 1: computed again, stored again with the same bytes. */
   const size_t row1_at = m > 1 ? 1 : 0, row2_at = m > 2 ? 2 : row1_at, row3_at = m > 3 ? 3 : row2_at;
   const int8_t *panel = packed;
 
   for (size_t j = 0; j < n; j += NR, panel += panel_size) {
-    const int8_t *a0 = a, *a1 = a + row1_at * a_stride, *a2 = a + row2_at * a_stride, *a3 = a + row3_at * a_stride;
     const __m256i *bias = (const __m256i *)panel;
     const float *multiplier = (const float *)(bias + 2);
     const int16_t *w = (const int16_t *)(multiplier + NR);
@@ -66,32 +65,48 @@ void qrt_gemm_qs8__avx2_4x16(size_t m, size_t n, size_t k, const int8_t *a, size
     __m256i acc2_0 = acc0_0, acc2_1 = acc0_1;
     __m256i acc3_0 = acc0_0, acc3_1 = acc0_1;
 
-    size_t p = k;
-    for (; p >= 8; p -= 8) {
-      const __m256i row0 = load_row(a0), row1 = load_row(a1), row2 = load_row(a2), row3 = load_row(a3);
-      a0 += 8, a1 += 8, a2 += 8, a3 += 8;
-      STEP(0);
-      STEP(1);
-      STEP(2);
-      STEP(3);
-    }
-    while (p > 0) {
-      const size_t count = p < KR ? p : KR;
-      const __m256i row0 = load_pair(a0, count), row1 = load_pair(a1, count);
-      const __m256i row2 = load_pair(a2, count), row3 = load_pair(a3, count);
-      a0 += count, a1 += count, a2 += count, a3 += count, p -= count;
-      STEP(0);
+    for (size_t q = 0; q < rows->runs; q++) {
+      const size_t at = q * rows->run_stride;
+      const int8_t *a0 = a[0] + at, *a1 = a[row1_at] + at, *a2 = a[row2_at] + at, *a3 = a[row3_at] + at;
+      size_t p = rows->run;
+      for (; p >= 8; p -= 8) {
+        const __m256i row0 = load_row(a0), row1 = load_row(a1), row2 = load_row(a2), row3 = load_row(a3);
+        a0 += 8, a1 += 8, a2 += 8, a3 += 8;
+        STEP(0);
+        STEP(1);
+        STEP(2);
+        STEP(3);
+      }
+      while (p > 0) {
+        const size_t count = p < KR ? p : KR;
+        const __m256i row0 = load_pair(a0, count), row1 = load_pair(a1, count);
+        const __m256i row2 = load_pair(a2, count), row3 = load_pair(a3, count);
+        a0 += count, a1 += count, a2 += count, a3 += count, p -= count;
+        STEP(0);
+      }
     }
 
     const __m256 multiplier0 = _mm256_load_ps(multiplier), multiplier1 = _mm256_load_ps(multiplier + 8);
     const size_t columns = n - j < NR ? n - j : NR;
     int8_t *c0 = c + j;
-    qrt_store_avx2(c0, qrt_requantize_avx2(acc0_0, acc0_1, multiplier0, multiplier1, &range), columns);
-    qrt_store_avx2(c0 + row1_at * c_stride, qrt_requantize_avx2(acc1_0, acc1_1, multiplier0, multiplier1, &range),
+    qrt_store_avx2(c0, qrt_requantize_avx2(acc0_0, acc0_1, multiplier0, multiplier1, range), columns);
+    qrt_store_avx2(c0 + row1_at * c_stride, qrt_requantize_avx2(acc1_0, acc1_1, multiplier0, multiplier1, range),
                    columns);
-    qrt_store_avx2(c0 + row2_at * c_stride, qrt_requantize_avx2(acc2_0, acc2_1, multiplier0, multiplier1, &range),
+    qrt_store_avx2(c0 + row2_at * c_stride, qrt_requantize_avx2(acc2_0, acc2_1, multiplier0, multiplier1, range),
                    columns);
-    qrt_store_avx2(c0 + row3_at * c_stride, qrt_requantize_avx2(acc3_0, acc3_1, multiplier0, multiplier1, &range),
+    qrt_store_avx2(c0 + row3_at * c_stride, qrt_requantize_avx2(acc3_0, acc3_1, multiplier0, multiplier1, range),
                    columns);
+  }
+}
+
+void qrt_gemm_qs8__avx2_4x16(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
+                             const qrt_output_range *output, int8_t *c, size_t c_stride) {
+  const qrt_range_avx2 range = qrt_range_make_avx2(output);
+  qrt_gemm_walk walk = qrt_gemm_first(rows);
+  for (size_t i = 0; i < m; i += MR, c += MR * c_stride) {
+    const size_t count = m - i < MR ? m - i : MR;
+    const int8_t *a[MR];
+    for (size_t r = 0; r < count; r++) a[r] = qrt_gemm_next(rows, &walk);
+    strip(count, n, rows, a, packed, &range, c, c_stride);
   }
 }
