@@ -2,9 +2,10 @@
  * it is transposed and packed into scratch when the operator runs.
  *
  * Kernels take int8 weights without a zero point, but d = other - zero_point has nine bits. So d goes in as two halves,
- * one after the other in depth, which is then 2 * k, and rows of the input are repeated. The halves of 255, which
- * only a zero point of -128 can make, do not fit, those of -255 do: then both factors change their sign, the input's by
- * ~a - ~zero_point = -(a - zero_point). */
+ * one after the other in depth, which is then 2 * k, and each row of the input is read as two runs of the same bytes.
+ * The halves of 255, which only a zero point of -128 can make, do not fit, those of -255 do: then both factors change
+ * their sign, the input's by ~a - ~zero_point = -(a - zero_point). That needs a copy of the input's rows, and so do
+ * rows too short to be runs. */
 #include "../kernels/gemm/gemm.h"
 #include "broadcast.h"
 #include "pack.h"
@@ -13,6 +14,7 @@ typedef struct arguments {
   const qrt_gemm_kernel *kernel;
   size_t m, n, k, depth; /* depth is k, or 2 * k where other has a zero point */
   int32_t negative;      /* both factors are negated */
+  int32_t copied;        /* rows are copied into scratch, doubled, a tile at a time */
   int32_t other_zero_point;
   size_t count; /* of matrices in the output */
   uint32_t rank;
@@ -97,16 +99,18 @@ static void repeat_rows(const arguments *a, size_t m, const int8_t *input, int8_
   }
 }
 
-static void multiply(const arguments *a, const int8_t *input, const void *packed, int8_t *rows, int8_t *output) {
+static void multiply(const arguments *a, const int8_t *input, const void *packed, int8_t *copy, int8_t *output) {
+  qrt_gemm_rows rows = {input, a->weights.runs, a->weights.run, 0, SIZE_MAX, a->k, 0};
+  if (!a->copied) {
+    a->kernel->run(a->m, a->n, &rows, packed, &a->range, output, a->n);
+    return;
+  }
+  rows = qrt_gemm_matrix(copy, a->depth, a->depth);
   size_t mr = a->kernel->mr;
   for (size_t i = 0; i < a->m; i += mr) {
     size_t m = a->m - i < mr ? a->m - i : mr;
-    const int8_t *strip = input + i * a->k;
-    if (a->depth != a->k) {
-      repeat_rows(a, m, strip, rows);
-      strip = rows;
-    }
-    a->kernel->run(m, a->n, a->depth, strip, a->depth, packed, &a->range, output + i * a->n, a->n);
+    repeat_rows(a, m, input + i * a->k, copy);
+    a->kernel->run(m, a->n, &rows, packed, &a->range, output + i * a->n, a->n);
   }
 }
 
@@ -130,12 +134,13 @@ static void run(const void *pointer, void *scratch) {
 
 /* Scratch: weights, the same packed, and a strip of rows. In memory: no biases, and one multiplier for all columns. */
 static void bind_weights(qrt_binder *binder, const qrt_node *node, int32_t zero_point, arguments *a) {
-  if (!qrt_pack_fits(binder, a->n, a->depth)) {
+  size_t runs = a->copied ? 1 : a->depth / a->k, depth = a->depth / runs;
+  if (!qrt_pack_fits(binder, a->n, runs, depth)) {
     return;
   }
   a->packed_at = (a->n * a->depth + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
-  a->rows_at = a->packed_at + a->kernel->packed_size(a->n, a->depth);
-  qrt_bind_scratch(binder, (uint64_t)a->rows_at + (a->depth == a->k ? 0 : (uint64_t)a->kernel->mr * a->depth));
+  a->rows_at = a->packed_at + a->kernel->packed_size(a->n, runs, depth);
+  qrt_bind_scratch(binder, (uint64_t)a->rows_at + (a->copied ? (uint64_t)a->kernel->mr * a->depth : 0));
   int32_t *bias = qrt_bind_memory(binder, (uint64_t)a->n * sizeof *bias);
   float *multiplier = qrt_bind_memory(binder, (uint64_t)a->n * sizeof *multiplier);
   for (size_t j = 0; bias && j < a->n; ++j) {
@@ -143,7 +148,8 @@ static void bind_weights(qrt_binder *binder, const qrt_node *node, int32_t zero_
     multiplier[j] = QRT_NODE_FLOAT(node, matmul, multiplier);
   }
   a->weights = (qrt_gemm_weights){.n = a->n,
-                                  .k = a->depth,
+                                  .runs = runs,
+                                  .run = depth,
                                   .bias = bias,
                                   .multiplier = multiplier,
                                   .a_zero_point = a->negative ? ~zero_point : zero_point};
@@ -162,6 +168,7 @@ void qrt_prepare_matmul(qrt_binder *binder, const qrt_node *node, qrt_step *step
   a.k = (size_t)input.shape[input.rank - 1];
   a.depth = other.zero_point ? 2 * a.k : a.k;
   a.negative = other.zero_point == -128;
+  a.copied = a.depth != a.k && (a.negative || a.k < a.kernel->kr);
   a.other_zero_point = other.zero_point;
   a.count = (size_t)output.count / a.m / a.n;
   a.rank = output.rank - 2;
