@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+import qsdk.ops
 from qsdk.reference import constants
 from qsdk.reference.dynamic import choose_qparams, quantize
 from qsdk.reference.functions import canonical
@@ -305,6 +306,8 @@ def test_fake_kernels():
         operator, (x, state, *constant), options, _ = recurrent(name)
         operands = tensors([x, *state, *constant[0], *constant[1]])
         calls.append((operator, [*operands, *options, False, True]))
+    expected = {row.reference for row in qsdk.ops.OPERATORS.values() if row.qparams == "float"}
+    assert {operator.default for operator, _ in calls} == expected
     for operator, arguments in calls:
         real = operator(*arguments)
         with FakeTensorMode() as mode:
