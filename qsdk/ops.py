@@ -164,6 +164,7 @@ _ROWS = (
         modules=(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d),
         channels_last=("input",),
         in_place=True,
+        forms={F.batch_norm: spellings.batch_norm, torch.batch_norm: spellings.torch_batch_norm},
     ),
     OperatorRow(
         name="layer_norm",
@@ -172,7 +173,7 @@ _ROWS = (
         function=qF.layer_norm_bound,
         modules=(nn.LayerNorm,),
         in_place=True,
-        forms={F.layer_norm: spellings.layer_norm},
+        forms={F.layer_norm: spellings.layer_norm, torch.layer_norm: spellings.layer_norm},
     ),
     OperatorRow(
         name="group_norm",
@@ -182,7 +183,7 @@ _ROWS = (
         modules=(nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
         channels_last=("input",),
         in_place=True,
-        forms={F.group_norm: spellings.group_norm},
+        forms={F.group_norm: spellings.group_norm, torch.group_norm: spellings.group_norm},
     ),
     OperatorRow(
         name="softmax",
@@ -191,7 +192,10 @@ _ROWS = (
         function=qF.softmax_bound,
         modules=(nn.Softmax,),
         in_place=True,
-        forms=dict.fromkeys((F.softmax, torch.softmax, "softmax"), spellings.plain(nn.Softmax, "dim", "_stacklevel")),
+        forms={
+            F.softmax: spellings.plain(nn.Softmax, "dim", "_stacklevel", "dtype"),
+            **dict.fromkeys((torch.softmax, "softmax"), spellings.plain(nn.Softmax, "dim", "dtype")),
+        },
     ),
     OperatorRow(
         name="prelu",
@@ -229,7 +233,7 @@ _ROWS = (
         qparams="shared",
         in_place=True,
         forms={
-            **dict.fromkeys((F.relu, torch.relu, torch.relu_, "relu", "relu_"), spellings.plain(nn.ReLU, "inplace")),
+            **dict.fromkeys((F.relu, torch.relu, "relu"), spellings.plain(nn.ReLU, "inplace")),
             F.relu6: spellings.plain(nn.ReLU6, "inplace"),
         },
     ),
@@ -240,7 +244,7 @@ _ROWS = (
         function=qF.add,
         functions={qF.add: qF.add},
         in_place=True,
-        functional=dict.fromkeys((operator.add, operator.iadd, torch.add, "add", "add_"), "add"),
+        functional=dict.fromkeys((operator.add, torch.add, "add"), "add"),
     ),
     OperatorRow(
         name="mul",
@@ -249,7 +253,7 @@ _ROWS = (
         function=qF.mul,
         functions={qF.mul: qF.mul},
         in_place=True,
-        functional=dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul", "mul_"), "mul"),
+        functional=dict.fromkeys((operator.mul, torch.mul, torch.multiply, "mul", "multiply"), "mul"),
     ),
     OperatorRow(
         name="lookup_table",
@@ -276,10 +280,8 @@ _ROWS = (
             F.leaky_relu: spellings.plain(nn.LeakyReLU, "negative_slope", "inplace"),
             F.mish: spellings.plain(nn.Mish, "inplace"),
             F.silu: spellings.plain(nn.SiLU, "inplace"),
-            **dict.fromkeys(
-                (torch.sigmoid, torch.sigmoid_, F.sigmoid, "sigmoid", "sigmoid_"), spellings.plain(nn.Sigmoid)
-            ),
-            **dict.fromkeys((torch.tanh, torch.tanh_, F.tanh, "tanh", "tanh_"), spellings.plain(nn.Tanh)),
+            **dict.fromkeys((torch.sigmoid, F.sigmoid, "sigmoid"), spellings.plain(nn.Sigmoid)),
+            **dict.fromkeys((torch.tanh, F.tanh, "tanh"), spellings.plain(nn.Tanh)),
         },
     ),
     OperatorRow(
@@ -470,10 +472,13 @@ BY_REFERENCE: dict[Any, OperatorRow] = {row.reference: row for row in _ROWS}
 
 # What graph mode looks calls up in: functions, and tensor methods by name.
 FORMS: dict[Any, Form] = {spelling: form for row in _ROWS for spelling, form in row.forms.items()}
+FORMS |= {F.dropout: spellings.dropout, torch.dropout: spellings.dropout}
 FUNCTIONALS: dict[Any, str] = {spelling: method for row in _ROWS for spelling, method in row.functional.items()}
 
 # Functions that leave a quantized tensor as it is.
-IDENTITIES: dict[Any, Callable[..., Any]] = {F.dropout: qF.dropout, F.dropout2d: qF.dropout}
+IDENTITIES: dict[Any, Callable[..., Any]] = dict.fromkeys(
+    (F.dropout, F.dropout1d, F.dropout2d, F.dropout3d), qF.dropout
+)
 
 for _row in _ROWS:
     for _function, _implementation in _row.functions.items():

@@ -1,7 +1,8 @@
 """Float modules that stand for calls of functions, so that functionals are fused, observed and quantized as modules.
 
 A form takes the call's arguments behind the input, with parameters as tensors, and returns a module that computes the
-same, or None where no module does. The operator table says which function has which form.
+same, or None where no module does. The operator table says which function has which form. Those in BY_RANK also take
+`rank`, the number of axes of the input. Calls are seen in eval mode; the modules follow train() and eval().
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 Form = Callable[..., nn.Module | None]
@@ -24,7 +26,7 @@ def plain(kind: type[nn.Module], *names: str) -> Form:
         if len(args) > len(names):
             return None
         given = {**dict(zip(names, args, strict=False)), **kwargs}
-        if given.pop("dtype", None) is not None or not given.keys() <= set(names):
+        if given.pop("dtype", None) not in (None, torch.float32) or not given.keys() <= set(names):
             return None
         return kind(**{name: value for name, value in given.items() if name != "inplace" and name[0] != "_"})
 
@@ -99,40 +101,59 @@ def _several(value: Any) -> Any:
     return value[0] if len(value) == 1 else tuple(value)
 
 
-def batch_norm(kind: Any) -> Form:
-    """torch.nn.functional.batch_norm by running statistics; `kind` is the class for the input's rank."""
-
-    def make(
-        running_mean: Any,
-        running_var: Any,
-        weight: Any = None,
-        bias: Any = None,
-        training: bool = False,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
-    ) -> nn.Module | None:
-        if training is not False or not isinstance(running_mean, Tensor):
-            return None
-        module = kind(len(running_mean), eps, momentum, affine=weight is not None, device="meta")
-        module.running_mean, module.running_var = running_mean, running_var
-        module.num_batches_tracked = running_mean.new_zeros((), dtype=module.num_batches_tracked.dtype)
-        return _with(module, weight, bias)
-
-    return make
+_BATCH_NORMS = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 
 
-def layer_norm(normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> nn.Module | None:
-    """torch.nn.functional.layer_norm."""
+def batch_norm(
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    *,
+    rank: int,
+) -> nn.Module | None:
+    """torch.nn.functional.batch_norm by running statistics."""
+    if training or not isinstance(running_mean, Tensor) or rank not in _BATCH_NORMS:
+        return None
+    affine = weight is not None
+    module: Any = _BATCH_NORMS[rank](len(running_mean), eps, momentum, affine=affine, device="meta")
+    module.running_mean, module.running_var = running_mean, running_var
+    module.num_batches_tracked = running_mean.new_zeros((), dtype=module.num_batches_tracked.dtype)
+    return _with(module, weight, bias)
+
+
+def torch_batch_norm(
+    weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float,
+    cudnn_enabled: bool = True, *, rank: int,
+) -> nn.Module | None:  # fmt: skip
+    """torch.batch_norm."""
+    return batch_norm(running_mean, running_var, weight, bias, training, momentum, eps, rank=rank)
+
+
+def layer_norm(
+    normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn_enable: bool = True
+) -> nn.Module | None:
+    """torch.nn.functional.layer_norm and torch.layer_norm."""
     if not all(isinstance(extent, int) for extent in normalized_shape):
         return None
     return _with(nn.LayerNorm(list(normalized_shape), eps, weight is not None, device="meta"), weight, bias)
 
 
-def group_norm(num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> nn.Module | None:
-    """torch.nn.functional.group_norm; without weights the number of channels is not known."""
+def group_norm(
+    num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn_enabled: bool = True
+) -> nn.Module | None:
+    """torch.nn.functional.group_norm and torch.group_norm; without weights the number of channels is not known."""
     if not isinstance(weight, Tensor):
         return None
     return _with(nn.GroupNorm(num_groups, len(weight), eps, device="meta"), weight, bias)
+
+
+def dropout(p: float = 0.5, training: bool = True, inplace: bool = False) -> nn.Module | None:
+    """torch.nn.functional.dropout, where it acts in training only."""
+    return None if training else nn.Dropout(p)
 
 
 def prelu(weight: Any) -> nn.Module | None:
@@ -144,3 +165,6 @@ def prelu(weight: Any) -> nn.Module | None:
     assert parameter is not None
     module.weight = parameter
     return module
+
+
+BY_RANK: set[Form] = {batch_norm, torch_batch_norm}

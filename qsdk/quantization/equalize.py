@@ -270,7 +270,7 @@ def bias_correction(
     handles = []
     for node, part in chains.layers():
         module = module_of(chains.graph_module, node)
-        qconfig = mapping.qconfig_of(str(node.target), type(module))
+        qconfig = mapping.qconfig_of(str(node.target), [type(module)])
         if qconfig is None or isinstance(qconfig.weight(), nn.Identity):
             continue
         error = _MeanError(part, _rounded(module, part, qconfig))

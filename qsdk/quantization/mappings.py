@@ -82,7 +82,7 @@ _ROWS: dict[type[nn.Module], _Row] = {
     nn.PReLU: _Row(nnq.PReLU),
     nn.SiLU: _Row(nnq.SiLU),
     nn.Sigmoid: _Row(nnq.Sigmoid, fixed=_FROM_0_TO_1),
-    nn.Softmax: _Row(nnq.Softmax, fixed=_FROM_0_TO_1),
+    nn.Softmax: _Row(nnq.Softmax),
     nn.Tanh: _Row(nnq.Tanh, fixed=_FROM_NEG1_TO_1),
     nni.ConvReLU1d: _Row(nniq.ConvReLU1d, nniqat.ConvReLU1d),
     nni.ConvBn1d: _Row(nnq.Conv1d, nniqat.ConvBn1d),

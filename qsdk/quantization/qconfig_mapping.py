@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from typing_extensions import Self
@@ -35,12 +35,12 @@ class QConfigMapping:
         return self
 
     def set_object_type(self, object_type: Any, qconfig: Any) -> Self:
-        """For a module class, a function, or a tensor method by name."""
+        """For a module class and what such modules contain, a function, or a tensor method by name."""
         self.object_type_qconfigs[object_type] = qconfig
         return self
 
     def set_module_name_regex(self, module_name_regex: str, qconfig: Any) -> Self:
-        """For modules whose whole path matches, and what they contain; the first rule that matches holds."""
+        """For modules whose path matches from its start on, as re.match does; the first rule that matches holds."""
         try:
             re.compile(module_name_regex)
         except re.error as error:
@@ -95,27 +95,31 @@ class QConfigMapping:
             ],
         }
 
-    def qconfig_of(self, path: str, object_type: Any, order: int = 0) -> Any:
+    def qconfig_of(self, path: str, object_types: Sequence[Any], order: int = 0) -> Any:
         """The qconfig of a call.
 
         Args:
             path: of the module that is called, or that calls the function
-            object_type: module class, function or method name
-            order: how many calls of this type the innermost module has made before
+            object_types: what the call may be named: the function, method or module class first, then the classes of
+                the modules around it, from inside out
+            order: how many calls of the first type the innermost module has made before
         """
         parts = path.split(".") if path else []
         paths = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
         exact = self.module_name_object_type_order_qconfigs
         for place in [*paths, ""]:
-            if (place, object_type, order) in exact:
-                return exact[place, object_type, order]
+            if (place, object_types[0], order) in exact:
+                return exact[place, object_types[0], order]
         for place in paths:
             if place in self.module_name_qconfigs:
                 return self.module_name_qconfigs[place]
         for pattern, qconfig in self.module_name_regex_qconfigs.items():
-            if any(re.fullmatch(pattern, place) for place in paths):
+            if re.match(pattern, path):
                 return qconfig
-        return self.object_type_qconfigs.get(object_type, self.global_qconfig)
+        for object_type in object_types:
+            if object_type in self.object_type_qconfigs:
+                return self.object_type_qconfigs[object_type]
+        return self.global_qconfig
 
     def __repr__(self) -> str:
         return f"QConfigMapping({self.to_dict()})"

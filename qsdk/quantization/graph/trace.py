@@ -3,67 +3,132 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
+from torch.utils._pytree import tree_map_only
 
-from qsdk.errors import CaptureError
+from qsdk.errors import CaptureError, QuantizationError
 from qsdk.nn import intrinsic as nni
+from qsdk.nn.quantized import FloatFunctional
+from qsdk.quantization.graph.nodes import calling_frames, line_of, path_of, users_line
 from qsdk.quantization.stubs import DeQuantStub, QuantStub
 
 
-class _Tracer(fx.Tracer):
-    def __init__(self, leaf_names: Iterable[str], leaf_classes: Iterable[type[nn.Module]]) -> None:
+class Tracer(fx.Tracer):
+    """torch.fx's tracer with our leaves; each node knows the line of the user's code that made it.
+
+    Arguments of forward that have a number, a text or None as default are no inputs of the graph, but that constant,
+    unless the example inputs say otherwise: to a tracer, `if mask is not None` would always hold.
+    """
+
+    def __init__(
+        self,
+        leaf_names: Iterable[str] = (),
+        leaf_classes: Iterable[type[nn.Module]] = (),
+        example_inputs: Sequence[Any] = (),
+    ) -> None:
         super().__init__()
         self._leaf_names = set(leaf_names)
         self._leaf_classes = tuple(leaf_classes)
+        self._examples = tuple(example_inputs)
+
+    def create_args_for_root(self, *args: Any, **kwargs: Any) -> Any:
+        """As torch.fx does, but for arguments that are constants."""
+        function, arguments = super().create_args_for_root(*args, **kwargs)
+        proxies = [a for a in arguments if isinstance(a, fx.Proxy)]
+        constants = {id(a): self._constant(a.node, position) for position, a in enumerate(proxies)}
+        return function, [constants.get(id(a), (a,))[0] for a in arguments]
+
+    def _constant(self, placeholder: fx.Node, position: int) -> tuple[Any]:
+        simple = (type(None), bool, int, float, str)
+        if position < len(self._examples) and isinstance(self._examples[position], simple):
+            return (self._examples[position],)
+        if position >= len(self._examples) and placeholder.args and isinstance(placeholder.args[0], simple):
+            self.graph.erase_node(placeholder)
+            return (placeholder.args[0],)
+        return (fx.Proxy(placeholder, self),)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        if isinstance(m, (QuantStub, DeQuantStub)):  # graph mode places its own
+        """Whether a call of this module becomes one node."""
+        if isinstance(m, (QuantStub, DeQuantStub, FloatFunctional)):  # graph mode places its own
             return False
         return (
             module_qualified_name in self._leaf_names
             or isinstance(m, (nni._FusedModule, *self._leaf_classes))
             or type(m).__module__.startswith("qsdk.nn.")
-            and type(m).__name__ != "FloatFunctional"
             or super().is_leaf_module(m, module_qualified_name)
         )
 
+    def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
+        """As torch.fx does."""
+        node = super().create_node(*args, **kwargs)
+        node.meta["line"] = users_line(calling_frames())
+        return node
+
 
 def trace(
-    model: nn.Module, leaf_names: Iterable[str] = (), leaf_classes: Iterable[type[nn.Module]] = ()
+    model: nn.Module,
+    leaf_names: Iterable[str] = (),
+    leaf_classes: Iterable[type[nn.Module]] = (),
+    example_inputs: Sequence[Any] | None = None,
 ) -> fx.GraphModule:
     """The model as a GraphModule that shares its parameters.
 
     Args:
         leaf_names, leaf_classes: modules that are not traced into
+        example_inputs: arguments of one call; nodes then know their values, but for the data, in meta['val']
 
     Raises:
         CaptureError: forward depends on values, or does what torch.fx cannot follow; names the line of the model.
+        QuantizationError: the model fails on the example inputs; names the call and its line.
     """
-    tracer = _Tracer(leaf_names, leaf_classes)
     try:
-        graph = tracer.trace(model)
+        graph = Tracer(leaf_names, leaf_classes, example_inputs or ()).trace(model)
     except Exception as error:  # user code can raise anything while it is traced
         raise CaptureError(
-            f"torch.fx cannot trace the model{_place(error)}: {type(error).__name__}: {_first_line(error)}. List the "
-            "module under 'non_traceable_module_name' in prepare_custom_config_dict to leave it in float, or pass "
-            "example_inputs and capture='export' to capture the model with torch.export"
+            f"torch.fx cannot trace the model{_place(error)}: {type(error).__name__}: {first_line(error)}. Pass "
+            "example_inputs and capture='export' to capture it with torch.export, or list the module under "
+            "'non_traceable_module_name' in prepare_custom_config_dict to leave it in float"
         ) from error
-    return fx.GraphModule(model, graph)
+    graph_module = fx.GraphModule(model, graph, type(model).__name__)
+    if example_inputs is not None:
+        _record_values(graph_module, example_inputs)
+    return graph_module
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says first."""
     return (str(error).strip() or "no message").splitlines()[0]
 
 
 def _place(error: Exception) -> str:
-    """' at file:line' of the user's code that failed: the innermost frame outside torch and this package."""
-    ours = (torch.__path__[0], __file__.rsplit("quantization", 1)[0])
-    frames: list[Any] = traceback.extract_tb(error.__traceback__)
-    for frame in reversed(frames):
-        if not frame.filename.startswith((*ours, "<")):
-            return f" at {frame.filename}:{frame.lineno} ({(frame.line or '').strip()})"
-    return ""
+    frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)]
+    line = users_line(reversed(frames))
+    return f" at {line}" if line else ""
+
+
+def _record_values(graph_module: fx.GraphModule, example_inputs: Sequence[Any]) -> None:
+    runner = _Recorder(graph_module)
+    with torch.no_grad():
+        runner.run(*example_inputs)
+    for node in graph_module.graph.nodes:
+        node.meta["val"] = runner.values[node.name]
+
+
+class _Recorder(fx.Interpreter):
+    def __init__(self, graph_module: fx.GraphModule) -> None:
+        super().__init__(graph_module)
+        self.values: dict[str, Any] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        try:
+            result = super().run_node(n)
+        except Exception as error:  # user code again
+            raise QuantizationError(
+                f"the model fails on example_inputs in '{path_of(n) or n.name}'{line_of(n)}: {first_line(error)}"
+            ) from error
+        self.values[n.name] = tree_map_only(Tensor, lambda t: t.to("meta"), result)
+        return result
