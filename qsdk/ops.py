@@ -203,6 +203,8 @@ _ROWS = (
         reference=_qsdk.prelu.default,
         function=qF.prelu_bound,
         modules=(nn.PReLU,),
+        channels_last=("input",),
+        in_place=True,
         forms={F.prelu: spellings.prelu, torch.prelu: spellings.prelu},
     ),
     OperatorRow(

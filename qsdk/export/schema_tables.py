@@ -56,6 +56,7 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "layer_norm",
         "batch_norm",
         "group_norm",
+        "prelu",
     ),
 }
 
@@ -194,6 +195,11 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_max", 2, "int", "", 127, False),
     ),
     "permute": (Field("dims", 0, "vector", "int", None, False),),
+    "prelu": (
+        Field("multiplier", 0, "float", "", 0.0, False),
+        Field("output_min", 1, "int", "", -128, False),
+        Field("output_max", 2, "int", "", 127, False),
+    ),
     "quantize_per_tensor": (
         Field("inverse_scale", 0, "float", "", 0.0, False),
         Field("output_min", 1, "int", "", -128, False),

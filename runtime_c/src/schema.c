@@ -172,6 +172,12 @@ const qrt_fb_field qrt_fb_permute_fields[] = {
   {QRT_FB_NAME("dims"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_prelu_fields[] = {
+  {QRT_FB_NAME("multiplier"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, -128, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, 127, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_quantize_per_tensor_fields[] = {
   {QRT_FB_NAME("inverse_scale"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, -128, 0.0f},
@@ -211,6 +217,7 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_mean_fields, 5},
   {qrt_fb_mul_fields, 3},
   {qrt_fb_permute_fields, 1},
+  {qrt_fb_prelu_fields, 3},
   {qrt_fb_quantize_per_tensor_fields, 3},
   {0, 0},
   {qrt_fb_softmax_fields, 4},
@@ -225,15 +232,15 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_clamp, QRT_FB_TABLE_add, QRT_FB_TABLE_mul, QRT_FB_TABLE_lookup_table, QRT_FB_TABLE_cat,
   QRT_FB_TABLE_max_pool2d, QRT_FB_TABLE_avg_pool2d, QRT_FB_TABLE_adaptive_avg_pool2d, QRT_FB_TABLE_mean,
   QRT_FB_TABLE_reshape, QRT_FB_TABLE_permute, QRT_FB_TABLE_custom, QRT_FB_TABLE_matmul, QRT_FB_TABLE_softmax,
-  QRT_FB_TABLE_layer_norm, QRT_FB_TABLE_batch_norm, QRT_FB_TABLE_group_norm,
+  QRT_FB_TABLE_layer_norm, QRT_FB_TABLE_batch_norm, QRT_FB_TABLE_group_norm, QRT_FB_TABLE_prelu,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
-  "batch_norm", "group_norm",
+  "batch_norm", "group_norm", "prelu",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 21},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 22},
 };

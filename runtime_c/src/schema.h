@@ -49,7 +49,8 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_layer_norm = 19,
   QRT_FB_Operation_batch_norm = 20,
   QRT_FB_Operation_group_norm = 21,
-  QRT_FB_Operation_END = 22
+  QRT_FB_Operation_prelu = 22,
+  QRT_FB_Operation_END = 23
 };
 
 enum { /* struct Buffer: offsets */
@@ -274,6 +275,14 @@ enum { /* fields of permute */
 };
 extern const qrt_fb_field qrt_fb_permute_fields[];
 
+enum { /* fields of prelu */
+  QRT_FB_prelu_multiplier,
+  QRT_FB_prelu_output_min,
+  QRT_FB_prelu_output_max,
+  QRT_FB_prelu_FIELDS
+};
+extern const qrt_fb_field qrt_fb_prelu_fields[];
+
 enum { /* fields of quantize_per_tensor */
   QRT_FB_quantize_per_tensor_inverse_scale,
   QRT_FB_quantize_per_tensor_output_min,
@@ -317,6 +326,7 @@ enum {
   QRT_FB_TABLE_mean,
   QRT_FB_TABLE_mul,
   QRT_FB_TABLE_permute,
+  QRT_FB_TABLE_prelu,
   QRT_FB_TABLE_quantize_per_tensor,
   QRT_FB_TABLE_reshape,
   QRT_FB_TABLE_softmax,

@@ -95,6 +95,13 @@ static inline uint32_t shape_of(const patient *p, uint32_t tensor) {
   return vector(p, tensor_at(p, tensor), QRT_FIELD(Tensor, shape)) + 4;
 }
 
+/* Where a constant's bytes are in the file. */
+static inline uint32_t data_of(const patient *p, uint32_t tensor) {
+  qrt_tensor constant;
+  qrt_tensor_read(&p->model, tensor, &constant);
+  return (uint32_t)(p->model.data - p->model.file) + (uint32_t)constant.offset;
+}
+
 /* The first operator of a kind. */
 static inline uint32_t find(const patient *p, uint32_t code) {
   qrt_node node;

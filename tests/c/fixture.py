@@ -91,6 +91,7 @@ def every_operator() -> Program:
     c = d.op("reshape", [c], d.tensor((2, 4, 2, 8)))
     c = d.op("batch_norm", [c, *d.factors(8)], d.tensor((2, 4, 2, 8)), **RANGE)
     c = d.op("group_norm", [c, *d.factors(8, around=40)], d.tensor((2, 4, 2, 8)), num_groups=2, eps=0.01, **RANGE)
+    c = d.op("prelu", [c, d.factors(8)[0]], d.tensor((2, 4, 2, 8)), multiplier=0.9, **RANGE)
     c = d.op("reshape", [c], d.tensor((2, 8, 8)))
     c = d.op("mean", [c], d.tensor((2, 8)), dim=(1,), rescale=1.0)
     c = d.op("reshape", [c], d.tensor((1, 16)))

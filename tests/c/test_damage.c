@@ -280,14 +280,13 @@ static void damage_vectors(patient *p) {
   INT(vector(p, second, QRT_FIELD(TestVector, outputs)), 0, ERROR_FIELD, "outputs");
 }
 
-/* A damaged weight or vector is seen by checksum and self test, and by nothing else. */
+/* A damaged constant or vector is seen by checksum and self test, and by nothing else. */
 static void test_mismatch(patient *p) {
   uint32_t vectors = vector(p, p->model.root, QRT_FIELD(Model, test_vectors)) + 4;
   uint32_t first = qrt_flat_element(p->file.bytes, vectors, 0);
   uint32_t crc = vector(p, first, QRT_FIELD(TestVector, output_crc)) + 4;
-  qrt_tensor weight;
-  qrt_tensor_read(&p->model, input_of(p, find(p, QRT_FB_Operation_linear), 1), &weight);
-  uint32_t places[] = {crc, (uint32_t)(p->model.data - p->model.file) + (uint32_t)weight.offset};
+  uint32_t bias = data_of(p, input_of(p, find(p, QRT_FB_Operation_linear), 2));
+  uint32_t places[] = {crc, bias + 2};
   for (size_t i = 0; i < 2; ++i) {
     qrt_model model;
     qrt_session *session;

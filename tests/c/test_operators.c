@@ -48,12 +48,6 @@ static void damage_matmul(patient *p) {
   SHAPE(other, ERROR_FIELD, "3 columns times 2 rows", 2, 2, 12);
 }
 
-static uint32_t data_of(const patient *p, uint32_t tensor) {
-  qrt_tensor constant;
-  qrt_tensor_read(&p->model, tensor, &constant);
-  return (uint32_t)(p->model.data - p->model.file) + (uint32_t)constant.offset;
-}
-
 static void damage_softmax(patient *p) {
   uint32_t index = find(p, QRT_FB_Operation_softmax), options = options_at(p, index);
   uint32_t table = input_of(p, index, 1), entries = data_of(p, table);
@@ -135,6 +129,15 @@ static void damage_group_norm(patient *p) {
   INT(position(p, options, QRT_FIELD(group_norm, num_groups)), 8, OK, NULL);
 }
 
+static void damage_prelu(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_prelu), options = options_at(p, index);
+  damage_operands(p, index, 2, 0);
+  SHAPE(shape_of(p, output_of(p, index)), ERROR_FIELD, "shape[0] is 4 instead of 2", 4, 2, 2, 8);
+  damage_range(p, options, QRT_FIELD(prelu, output_min), QRT_FIELD(prelu, output_max));
+  damage_multiplier(p, options, QRT_FIELD(prelu, multiplier));
+  damage_factors(p, index, 1);
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: test_operators FOLDER\n");
@@ -147,6 +150,7 @@ int main(int argc, char **argv) {
   damage_layer_norm(&p);
   damage_batch_norm(&p);
   damage_group_norm(&p);
+  damage_prelu(&p);
   CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
   free(p.file.bytes);
   free(file.bytes);

@@ -296,6 +296,20 @@ def _group_norm(generator: np.random.Generator, regime: str, row: tuple) -> Prog
     return _norm("group_norm", generator, regime, shape, shape[-1:], {"num_groups": groups})
 
 
+def _prelu(generator: np.random.Generator, regime: str, shape: tuple[int, ...]) -> Program:
+    zero_point = _zero_point(generator, regime)
+    slope = _factors(generator, regime if regime == "extreme" else "random", shape[-1:], 1)[0]
+    if regime == "ties":
+        slope = constant("slope", np.full(shape[-1:], -0.5, np.float32))
+    multiplier = {"ties": 0.5, "extreme": float(generator.choice([2.0**-60, 2.0**60]))}.get(regime, 0.75)
+    return single(
+        "prelu",
+        [Quantized(shape, 0.05, _zero_point(generator, regime)), slope],
+        (0.1, zero_point),
+        {"multiplier": multiplier} | _range(generator, regime, zero_point),
+    )
+
+
 def _max_pool2d(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
     n, h, w, c, kernel, stride, padding, dilation, ceil_mode = row
     options = {
@@ -392,6 +406,7 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("layer_norm", _layer_norm, LAYER_NORMS, REGIMES),
     ("batch_norm", _batch_norm, CHANNELS, REGIMES),
     ("group_norm", _group_norm, GROUP_NORMS, REGIMES),
+    ("prelu", _prelu, CHANNELS, REGIMES),
     ("max_pool2d", _max_pool2d, MAX_POOL2D, ("random",)),
     ("avg_pool2d", _averaging("avg_pool2d", _avg_fields), AVG_POOL2D, REGIMES),
     (
