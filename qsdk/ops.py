@@ -133,6 +133,7 @@ _ROWS = (
         function=qF.embedding,
         modules=(nn.Embedding,),
         functions={F.embedding: qF.embedding},
+        forms={F.embedding: spellings.embedding},
     ),
     OperatorRow(
         name="embedding_bag",
@@ -474,7 +475,9 @@ BY_REFERENCE: dict[Any, OperatorRow] = {row.reference: row for row in _ROWS}
 
 # What graph mode looks calls up in: functions, and tensor methods by name.
 FORMS: dict[Any, Form] = {spelling: form for row in _ROWS for spelling, form in row.forms.items()}
-FORMS |= {F.dropout: spellings.dropout, torch.dropout: spellings.dropout}
+FORMS |= dict.fromkeys((F.dropout, torch.dropout), spellings.dropout(nn.Dropout))
+FORMS |= dict.fromkeys((F.dropout2d, torch.feature_dropout), spellings.dropout(nn.Dropout2d))
+FORMS |= {F.dropout1d: spellings.dropout(nn.Dropout1d), F.dropout3d: spellings.dropout(nn.Dropout3d)}
 FUNCTIONALS: dict[Any, str] = {spelling: method for row in _ROWS for spelling, method in row.functional.items()}
 
 # Functions that leave a quantized tensor as it is.

@@ -151,19 +151,38 @@ def group_norm(
     return _with(nn.GroupNorm(num_groups, len(weight), eps, device="meta"), weight, bias)
 
 
-def dropout(p: float = 0.5, training: bool = True, inplace: bool = False) -> nn.Module | None:
-    """torch.nn.functional.dropout, where it acts in training only."""
-    return None if training else nn.Dropout(p)
+def dropout(kind: type[nn.Module]) -> Form:
+    """torch.nn.functional.dropout and its kin, where it acts in training only."""
+
+    def make(p: float = 0.5, training: bool = True, inplace: bool = False) -> nn.Module | None:
+        return None if training else kind(p)
+
+    return make
+
+
+def embedding(
+    weight: Any,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> nn.Module | None:
+    """torch.nn.functional.embedding."""
+    if not isinstance(weight, Tensor) or max_norm is not None:
+        return None
+    rows, width = weight.shape
+    module: Any = nn.Embedding(rows, width, padding_idx, None, norm_type, scale_grad_by_freq, sparse, device="meta")
+    module.weight = _parameter(weight)
+    return module
 
 
 def prelu(weight: Any) -> nn.Module | None:
     """torch.nn.functional.prelu."""
     if not isinstance(weight, Tensor):
         return None
-    module = nn.PReLU(weight.numel(), device="meta")
-    parameter = _parameter(weight)
-    assert parameter is not None
-    module.weight = parameter
+    module: Any = nn.PReLU(weight.numel(), device="meta")
+    module.weight = _parameter(weight)
     return module
 
 

@@ -95,6 +95,12 @@ def _describe(value: object) -> str:
     return f"a {value.dtype} tensor" if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
 
 
+def _bound(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of an operator by name."""
+    names = [argument.name for argument in func._schema.arguments]
+    return {name: args[i] if i < len(args) else kwargs.get(name) for i, name in enumerate(names)}
+
+
 class _Interpreter(fx.Interpreter):
     """Runs the graph and tells the recorder which layer is at work."""
 
@@ -127,6 +133,7 @@ class _Recorder(TorchDispatchMode):
         self.where = ""
         self._value_of: dict[int, int] = {}
         self._constant_of: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._constant_qparams: dict[int, dict[str, Any]] = {}  # of constants that the model itself quantizes
         self._keep: list[torch.Tensor] = []  # an id means something only while its tensor lives
 
     # -- values ------------------------------------------------------------------------------------------------
@@ -181,8 +188,9 @@ class _Recorder(TorchDispatchMode):
             if permutation is not None:
                 data = data.permute(permutation)
             array = np.ascontiguousarray(data.numpy())
+            qparams = self._constant_qparams.get(id(tensor), {})
             self._constant_of[key] = self._add(
-                TensorInfo(f"{self.where}.{name}", _DTYPES[tensor.dtype], array.shape, data=array)
+                TensorInfo(f"{self.where}.{name}", _DTYPES[tensor.dtype], array.shape, data=array, **qparams)
             )
         return self._constant_of[key]
 
@@ -195,6 +203,7 @@ class _Recorder(TorchDispatchMode):
             t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor) and id(t) in self._value_of
         ]
         if not touched:
+            self._keep_qparams(func, args, kwargs, result)
             return result
         name = func._schema.name
         if name.startswith("qsdk::"):
@@ -216,6 +225,21 @@ class _Recorder(TorchDispatchMode):
             )
         return result
 
+    def _keep_qparams(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Remember the scale and zero point of a quantized constant: what made it says them, or what it is made of."""
+        if not isinstance(result, torch.Tensor) or result.dtype != torch.int8:
+            return
+        bound = _bound(func, args, kwargs)
+        if bound.get("output_scale") is not None:
+            scale, zero_point = float(bound["output_scale"]), int(bound["output_zero_point"])
+            qparams: dict[str, Any] | None = {"scale": (scale,), "zero_point": (zero_point,)}
+        else:
+            sources = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor)]
+            qparams = self._constant_qparams.get(id(sources[0])) if sources else None
+        if qparams is not None:
+            self._keep.append(result)
+            self._constant_qparams[id(result)] = qparams
+
     def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor) -> None:
         kind = func._schema.name.removeprefix("qsdk::")
         row = OPERATORS[kind]
@@ -225,7 +249,7 @@ class _Recorder(TorchDispatchMode):
                 "exported model"
             )
         fields = {f.name for f in TABLES[kind]}
-        bound = {a.name: args[i] if i < len(args) else kwargs.get(a.name) for i, a in enumerate(func._schema.arguments)}
+        bound = _bound(func, args, kwargs)
         operands: list[int] = []
         options: dict[str, Any] = {}
         for name, value in bound.items():

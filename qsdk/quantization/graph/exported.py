@@ -71,7 +71,7 @@ def _program(model: nn.Module, example_inputs: tuple[Any, ...]) -> Any:
 
 
 def _first_axis(value: Any) -> Any:
-    return {0: torch.export.Dim.AUTO} if isinstance(value, Tensor) and value.dim() else None
+    return {0: torch.export.Dim.AUTO} if isinstance(value, Tensor) and value.dim() and len(value) > 1 else None
 
 
 def _place(error: BaseException | None) -> str:
@@ -116,6 +116,14 @@ def _slice(x: fx.Node, dim: int = 0, start: Any = None, end: Any = None, step: A
     return operator.getitem, (x, (slice(None),) * axis + (slice(start, None if end == sys.maxsize else end, step),))
 
 
+def _index(x: fx.Node, indices: Sequence[Any]) -> tuple[Any, ...]:
+    return operator.getitem, (x, tuple(slice(None) if index is None else index for index in indices))
+
+
+def _embedding(weight: Any, indices: Any, padding_idx: int = -1, *rest: Any) -> tuple[Any, ...]:
+    return F.embedding, (indices, weight, padding_idx if padding_idx >= 0 else None)
+
+
 def _batch_norm(x: fx.Node, *arguments: Any) -> tuple[Any, ...]:
     *parameters, momentum, eps = arguments
     return torch.batch_norm, (x, *parameters, False, momentum, eps, True)
@@ -124,10 +132,13 @@ def _batch_norm(x: fx.Node, *arguments: Any) -> tuple[Any, ...]:
 # ATen name -> (function or method name, arguments), or None where the first argument is the result
 _SPECIAL: dict[str, Callable[..., tuple[Any, ...] | None]] = {
     "slice": _slice,
+    "index": _index,
+    "embedding": _embedding,
     "alias": lambda x: None,
     "sym_size": lambda x, dim: ("size", (x, dim)),
     "numpy_T": lambda x: (getattr, (x, "T")),
     "split_with_sizes": lambda *args: (torch.split, args),
+    "scaled_dot_product_attention": lambda *args: (F.scaled_dot_product_attention, args),
     "_native_batch_norm_legit_no_training": _batch_norm,
 }
 
@@ -161,11 +172,13 @@ def _respell(graph: fx.Graph) -> None:
 
 
 def _spelling(name: str, default: Any) -> Any:
-    """The torch function or the tensor method of that name; the one that the operator table knows if there are more."""
-    spellings = [getattr(room, name) for room in (torch, F) if hasattr(room, name)]
-    if hasattr(Tensor, name):
-        spellings.append(name)
-    return next((s for s in spellings if is_known(s)), spellings[0] if spellings else default)
+    """The torch function or the tensor method of that name that the operator table knows, else torch's function.
+
+    What neither knows stays ATen's: in torch.nn.functional, arguments may come in another order.
+    """
+    functions = [getattr(room, name) for room in (torch, F) if hasattr(room, name)]
+    known = (s for s in [*functions, *([name] if hasattr(Tensor, name) else [])] if is_known(s))
+    return next(known, getattr(torch, name, default))
 
 
 def is_known(spelling: Any) -> bool:

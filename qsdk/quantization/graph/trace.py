@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,12 +18,21 @@ from qsdk.quantization.graph.nodes import calling_frames, line_of, path_of, user
 from qsdk.quantization.stubs import DeQuantStub, QuantStub
 
 
+class _Proxy(fx.Proxy):
+    """torch.fx's stand-in for a tensor, which parts can be assigned to."""
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.tracer.create_proxy("call_function", operator.setitem, (self, index, value), {})
+
+
 class Tracer(fx.Tracer):
     """torch.fx's tracer with our leaves; each node knows the line of the user's code that made it.
 
     Arguments of forward that have a number, a text or None as default are no inputs of the graph, but that constant,
     unless the example inputs say otherwise: to a tracer, `if mask is not None` would always hold.
     """
+
+    proxy_buffer_attributes = True  # buffers stay the model's, and a call that changes one is seen
 
     def __init__(
         self,
@@ -49,7 +59,11 @@ class Tracer(fx.Tracer):
         if position >= len(self._examples) and placeholder.args and isinstance(placeholder.args[0], simple):
             self.graph.erase_node(placeholder)
             return (placeholder.args[0],)
-        return (fx.Proxy(placeholder, self),)
+        return (self.proxy(placeholder),)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """What stands for the value of a node."""
+        return _Proxy(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether a call of this module becomes one node."""
