@@ -322,4 +322,4 @@ def _operators(model: nn.Module, inputs: tuple[Any, ...], isa: str | None) -> tu
         program, data = to_bytes(model, inputs, test_vectors=None)
         return compare_operators(program, data, [tensor.detach().numpy() for tensor in inputs], isa), ""
     except QsdkError as error:
-        return None, f"not exported, so not compared with the runtime: {error}"
+        return None, f"not exported, so not compared with the runtime: {str(error).splitlines()[0]}"

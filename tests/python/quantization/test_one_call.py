@@ -123,6 +123,13 @@ def test_nothing_to_calibrate_needs_no_data(model):
     assert torch.equal(untouched(images()), model(images()))
 
 
+def test_dynamic_quantization_needs_no_data():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)).eval()
+    quantized = qsdk.quantize(model, qconfig_mapping=tq.default_dynamic_qconfig)
+    expected = tq.quantize_dynamic(tq.fuse_modules(model, ["0", "1"]))
+    assert torch.equal(quantized(torch.ones(2, 4)), expected(torch.ones(2, 4)))
+
+
 def test_exports_and_runs(model, tmp_path):
     quantized = qsdk.quantize(model, images())
     qsdk.export(quantized, images(1), tmp_path / "model.qsdk")
