@@ -84,6 +84,15 @@ def test_every_batch_is_seen_and_may_have_several_inputs():
     assert not torch.equal(result, qsdk.quantize(model, batches[:1])(*batches[0]))
 
 
+def test_an_optional_input_may_be_left_out_or_given():
+    torch.manual_seed(0)
+    model = Optional().eval()
+    left_out, given = qsdk.quantize(model, images()), qsdk.quantize(model, [(images(), images())])
+    # 8 bits of activations and weights on a few layers
+    assert (left_out(images()) - model(images())).abs().max() < 0.1
+    assert (given(images(), images()) - model(images(), images())).abs().max() < 0.1
+
+
 def test_training_mode_is_left_to_the_model(model):
     expected = exported(qsdk.quantize(model, images()))
     model.train()
@@ -144,6 +153,19 @@ def test_progress_bar(model, progress, capsys):
     assert ("calibrate" in shown and "0/3" in shown) == (progress is True)
 
 
+class Untraceable(Net):
+    def forward(self, x):
+        return super().forward(torch.cat([x[:, i : i + 1] for i in range(x.shape[1])], 1))
+
+
+def test_torch_export_captures_what_torch_fx_cannot(model):
+    untraceable = Untraceable().eval()
+    untraceable.load_state_dict(model.state_dict())
+    result, expected = (qsdk.quantize(m, images())(images()) for m in (untraceable, model))
+    # cat is quantized once more in the one.
+    assert (result - expected).abs().max() < 0.05
+
+
 class Undecided(nn.Module):
     def forward(self, x):
         return x if x.sum() > 0 else -x
@@ -178,7 +200,5 @@ def test_more_errors(model):
         qsdk.quantize(model, [images()], targets=True)
     with pytest.raises(QuantizationError, match="has 2 elements, but the model takes 1 .*targets=True"):
         qsdk.quantize(nn.Sequential(nn.Linear(3, 3)).eval(), [(torch.ones(1, 3), torch.ones(1))])
-    with pytest.raises(QuantizationError, match="uses its input 'y', which the calibration data leaves out"):
-        qsdk.quantize(Optional().eval(), images())
     with pytest.raises(CaptureError):
         qsdk.quantize(Undecided(), images())
