@@ -49,8 +49,8 @@ def export(model: nn.Module, example_inputs: Sequence[Any]) -> fx.GraphModule:
     except CaptureError:
         graph_module = program.run_decompositions({}).module()  # without views that are written to
         _annotate(model, graph_module)
-    _respell(graph_module.graph)
-    _plain_signature(graph_module.graph, program.call_spec.in_spec, program.call_spec.out_spec)
+    respell(graph_module.graph)
+    plain_signature(graph_module.graph, program.call_spec.in_spec, program.call_spec.out_spec)
     graph_module.graph.eliminate_dead_code()
     return fx.GraphModule(graph_module, graph_module.graph, type(model).__name__)
 
@@ -132,9 +132,10 @@ _SPECIAL: dict[str, Callable[..., tuple[Any, ...] | None]] = {
 }
 
 
-def _respell(graph: fx.Graph) -> None:
+def respell(graph: fx.Graph) -> None:
+    """Replace ATen's overloads by the torch functions and tensor methods of their names."""
     for node in list(graph.nodes):
-        if not isinstance(node.target, torch._ops.OpOverload):
+        if not isinstance(node.target, torch._ops.OpOverload) or node.target.namespace != "aten":
             continue
         name = node.target._opname
         target, args = node.target, node.args
@@ -177,7 +178,7 @@ def is_known(spelling: Any) -> bool:
 # Signature
 
 
-def _plain_signature(graph: fx.Graph, inputs: TreeSpec, outputs: TreeSpec) -> None:
+def plain_signature(graph: fx.Graph, inputs: TreeSpec, outputs: TreeSpec) -> None:
     """Make the arguments, and the result, of the graph those of the model: torch.export has them flat."""
     placeholders = [node for node in graph.nodes if node.op == "placeholder"]
     first = next(iter(graph.nodes))
