@@ -116,12 +116,6 @@ _DYNAMIC: dict[str, Callable[[Any], nn.Module]] = {"Linear": _weighted(nnqd.Line
 
 # quantized:: operators that are functions of FloatFunctional; their last arguments are scale and zero point.
 _METHODS = ("add", "add_relu", "mul", "matmul", "cat")
-# Functions whose results have fixed scales and zero points in torch, with quint8.
-_FIXED: dict[Any, tuple[Any, float, int]] = {
-    **dict.fromkeys((torch.sigmoid, "sigmoid", "sigmoid_"), (nnq.Sigmoid, 1.0 / 256, 0)),
-    **dict.fromkeys((torch.tanh, "tanh", "tanh_"), (nnq.Tanh, 2.0 / 256, 128)),
-    nn.functional.hardsigmoid: (nnq.Hardsigmoid, 1.0 / 256, 0),
-}
 
 
 class _Importer:
@@ -142,7 +136,7 @@ class _Importer:
                 self._function(node)
         self._modules("", self.model)
         if isinstance(self.model, fx.GraphModule):
-            Translation(self.model, "from_torch", cat_as_first=True).run()
+            Translation(self.model, "from_torch", native=True).run()
 
     # Modules
 
@@ -182,10 +176,7 @@ class _Importer:
 
     def _function(self, node: fx.Node) -> None:
         arguments = [self._constant(a) for a in (*node.args, *node.kwargs.values())]
-        if node.target in _FIXED:
-            kind, scale, zero_point = _FIXED[node.target]
-            self._put(node, kind(scale, zero_point), arguments[:1])
-        elif node.target is torch.quantize_per_tensor:
+        if node.target is torch.quantize_per_tensor:
             self.dtype = to_qdtype(arguments[3])
         elif str(node.target).startswith("quantized."):
             name = str(node.target).split(".")[1]

@@ -49,6 +49,8 @@ _SHARED_FORMS = tuple(kind for row in _SHARED for kind in row.modules)
 # Averages need a narrower range than what they average, so theirs says nothing about it.
 _AVERAGES = [row for row in _SHARED if row.rule == 8]
 _AVERAGING = {s for row in _AVERAGES for s in (*row.modules, *row.functions, *row.methods)}
+# Scale, and zero point above the lowest value, of what torch's kernels give.
+_FIXED = {nn.Sigmoid: (1 / 256, 0), nn.Hardsigmoid: (1 / 256, 0), nn.Tanh: (2 / 256, 128)}
 
 
 class _Known(ObserverBase):
@@ -86,15 +88,16 @@ class Translation:
     Args:
         graph_module: spelled as torch.fx spells calls
         name: of the function whose errors these are
-        cat_as_first: what torch.cat gives has the parameters of its first operand, as in torch.ao
+        native: as torch's own quantized kernels have it, results of cat have the parameters of the first operand, and
+            results of functions with a known range have fixed ones
 
     Raises:
         UnsupportedOperatorError: names the layer and the operator.
     """
 
-    def __init__(self, graph_module: fx.GraphModule, name: str, cat_as_first: bool = False) -> None:
+    def __init__(self, graph_module: fx.GraphModule, name: str, native: bool = False) -> None:
         self._name = name
-        self._cat_as_first = cat_as_first
+        self._native = native
         self.module = graph_module
         self.graph = graph_module.graph
         self.quantized: dict[fx.Node, QParams | None] = {}
@@ -235,10 +238,9 @@ class Translation:
         self, node: fx.Node, module: nn.Module, joined: Sequence[fx.Node] = (), weight: QParams | None = None
     ) -> nn.Module:
         """The quantized counterpart; `joined`: operands of cat, whose result needs no parameters but theirs."""
-        if joined and self._cat_as_first:
-            wanted = self.quantized[joined[0]]
-        else:
-            wanted = self._wanted(node) or (_joint([self.quantized[n] for n in joined]) if joined else None)
+        operands = [self.quantized[n] for n in (joined or node.all_input_nodes[:1])]
+        wanted = self._native_qparams(module, operands[0], bool(joined)) if self._native else None
+        wanted = wanted or self._wanted(node) or (_joint(operands) if joined else None)
         if wanted is None:
             raise self._unsupported(
                 node,
@@ -251,6 +253,13 @@ class Translation:
         module.activation_post_process = observer
         self.quantized[node] = wanted
         return swap_module(module, self._mapping, {})
+
+    @staticmethod
+    def _native_qparams(module: nn.Module, first: QParams | None, is_cat: bool) -> QParams | None:
+        if is_cat or first is None:
+            return first
+        scale, middle = _FIXED.get(type(module), (0.0, 0))
+        return QParams(scale, first.dtype.min + middle, first.dtype) if scale else None
 
     def _compute_functional(self, node: fx.Node, method: str) -> None:
         arguments: list[Any] = [*node.args, *node.kwargs.values()]

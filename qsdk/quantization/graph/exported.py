@@ -185,7 +185,7 @@ def plain_signature(graph: fx.Graph, inputs: TreeSpec, outputs: TreeSpec) -> Non
     for node in placeholders:
         if node is not first:
             first.prepend(node)  # torch.export's graph begins with attributes
-    arguments = inputs.children_specs[0].children_specs
+    arguments = _children(_children(inputs)[0])
     position = 0
     for argument in arguments:
         leaves = placeholders[position : position + argument.num_leaves]
@@ -195,6 +195,10 @@ def plain_signature(graph: fx.Graph, inputs: TreeSpec, outputs: TreeSpec) -> Non
     output = next(iter(reversed(graph.nodes)))
     output.args = (tree_unflatten(list(output.args[0]), outputs),)
     graph.set_codegen(fx.graph.CodeGen())
+
+
+def _children(spec: Any) -> list[TreeSpec]:
+    return list(spec.children() if hasattr(spec, "children") else spec.children_specs)  # older than torch 2.9
 
 
 def _pack(graph: fx.Graph, argument: TreeSpec, leaves: list[fx.Node]) -> None:
