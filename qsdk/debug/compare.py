@@ -77,6 +77,7 @@ class Statistics:
     """Adds up what a LayerRow says, over calls and batches."""
 
     def __init__(self, layer: str, kind: str, float_layer: str, x: Tensor, qparams: QParams | None):
+        qparams = None if qparams is None or qparams.per_channel else qparams
         self._named = (layer, kind, float_layer, tuple(x.shape))
         self._step = None if qparams is None else float(qparams.scale)
         self._ends: tuple[float, ...] = ()
@@ -322,4 +323,4 @@ def _operators(model: nn.Module, inputs: tuple[Any, ...], isa: str | None) -> tu
         program, data = to_bytes(model, inputs, test_vectors=None)
         return compare_operators(program, data, [tensor.detach().numpy() for tensor in inputs], isa), ""
     except QsdkError as error:
-        return None, f"not exported, so not compared with the runtime: {error}"
+        return None, f"not exported, so not compared with the runtime: {str(error).splitlines()[0]}"

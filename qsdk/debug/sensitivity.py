@@ -15,11 +15,10 @@ from torch import Tensor, fx, nn
 from tqdm import tqdm
 
 from qsdk.debug.compare import decibels, float_tensors
-from qsdk.errors import CaptureError, QuantizationError
+from qsdk.errors import QuantizationError
 from qsdk.nn.quantized.base import observed_qparams, place_of
 from qsdk.qtensor import QParams, quantize
-from qsdk.quantization.graph.trace import trace
-from qsdk.quantization.one_call import Batches, check_float, mapping_of, prepare_and_calibrate
+from qsdk.quantization.one_call import Batches, check_float, mapping_of, prepare, prepare_and_calibrate
 from qsdk.quantization.qconfig_mapping import QConfigMapping
 from qsdk.quantization.quantize_fx import convert_fx
 from qsdk.quantization.weights import quantized_and_back, weighted_part
@@ -239,8 +238,8 @@ def suggest(
     found = study.sensitivity()
     lowest = study.float_score - max_loss if max_loss is not None else min_sqnr
     assert lowest is not None
-    norms = _folded_norms(study)
-    rules = {row.layer: paths for row in found.rows if (paths := _float_paths(study, row.layer, norms))}
+    followers = _followers(study)
+    rules = {row.layer: paths for row in found.rows if (paths := _float_paths(study, row.layer, followers))}
     layers = list(rules)
 
     def mapping(count: int) -> QConfigMapping:
@@ -257,36 +256,38 @@ def suggest(
             bar.update()
             return scores[count] >= lowest
 
-        low, high = 0, len(layers)
-        if not enough(0):
-            while low + 1 < high:
-                middle = (low + high) // 2
-                low, high = (low, middle) if enough(middle) else (middle, high)
-            if high not in scores and not enough(high):
-                raise QuantizationError(
-                    f"suggest: with every layer in float that can be, the score is {scores[high]:.4g}, not "
-                    f"{lowest:.4g}; check the metric, and that it does not vary from run to run"
-                )
-        else:
-            high = 0
+        low, high = (-1, 0) if enough(0) else (0, len(layers))  # low does not do, high is taken to
+        while low + 1 < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if enough(middle) else (middle, high)
+        if high not in scores:
+            enough(high)
+    if scores[high] < lowest:
+        raise QuantizationError(
+            f"suggest: with every layer in float that can be, the score is {scores[high]:.4g}, not {lowest:.4g}; check "
+            "the metric, and that it does not vary from run to run"
+        )
     return Suggestion(mapping(high), tuple(layers[:high]), scores[high], study.float_score, found)
 
 
-def _float_paths(study: _Study, layer: str, norms: dict[str, str]) -> list[str]:
+def _float_paths(study: _Study, layer: str, followers: dict[str, str]) -> list[str]:
     """Paths of the modules that have to stay in float if a layer does; empty for what is no module of the model."""
     modules = dict(study.model.named_modules())
-    return [path for path in (layer, norms.get(layer, "")) if path and path in modules]
+    found = []
+    for name in (layer, followers.get(layer, "")):
+        # What torch.export captures is named after the function in the module, such as 'conv.conv2d'.
+        parent = name.rpartition(".")[0]
+        inside = parent in modules and next(modules[parent].children(), None) is None
+        found += [path for path in ([name] if name in modules else [parent] if inside else []) if path]
+    return found
 
 
-def _folded_norms(study: _Study) -> dict[str, str]:
-    """Path of a layer -> path of the batch norm that was folded into it."""
-    try:
-        graph_module = trace(study.model)
-    except CaptureError:
-        return {}
+def _followers(study: _Study) -> dict[str, str]:
+    """Layer -> what follows it and is a part of it once they are fused, such as batch norm."""
     called = {node.target for node in study.prepared.graph.nodes if node.op == "call_module"}
+    unfused = prepare(study.model, QConfigMapping(), study.batches[0])
     found = {}
-    for node in graph_module.graph.nodes:
+    for node in unfused.graph.nodes:
         reader = next(iter(node.users)) if node.op == "call_module" and len(node.users) == 1 else None
         if reader is not None and reader.op == "call_module" and reader.target not in called:
             found[str(node.target)] = str(reader.target)

@@ -4,6 +4,8 @@ from qsdk.quantization.calibrate import *
 from qsdk.quantization.distributed import *
 from qsdk.quantization.equalize import *
 from qsdk.quantization.fake_quantize import *
+from qsdk.quantization.foreign.pt2e import *
+from qsdk.quantization.foreign.torch_ao import *
 from qsdk.quantization.fuse import *
 from qsdk.quantization.mappings import *
 from qsdk.quantization.observer import *

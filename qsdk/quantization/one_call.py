@@ -81,12 +81,6 @@ def check_batch(prepared: fx.GraphModule, inputs: tuple[Any, ...]) -> None:
         raise QuantizationError(
             f"a batch of calibration data has {len(inputs)} elements, but the model takes {len(needs)} ({names}){hint}"
         )
-    left_out = [node.target for node in takes[len(inputs) :] if node.users and not str(node.target).startswith("*")]
-    if left_out:
-        raise QuantizationError(
-            f"the model uses its input '{left_out[0]}', which the calibration data leaves out; a traced model takes "
-            "all inputs that it can use: give it in every batch, or wrap the model in one that does not have it"
-        )
 
 
 def mapping_of(model: nn.Module, qconfig_mapping: Any, overrides: Mapping[Any, Any] | None) -> QConfigMapping:
@@ -130,6 +124,22 @@ def check_float(model: Any) -> nn.Module:
     return model
 
 
+def prepare(
+    model: nn.Module, mapping: QConfigMapping, batch: Any, config: Mapping[str, Any] | None = None
+) -> fx.GraphModule:
+    """prepare_fx by torch.fx, or by torch.export if that cannot trace the model and there is a batch.
+
+    Raises:
+        CaptureError: neither can follow the model.
+    """
+    try:
+        return prepare_fx(model, mapping, batch, config)
+    except CaptureError:
+        if batch is None:
+            raise
+        return prepare_fx(model, mapping, batch, config, capture="export")
+
+
 def prepare_and_calibrate(
     model: nn.Module,
     batches: Batches,
@@ -137,18 +147,13 @@ def prepare_and_calibrate(
     prepare_custom_config_dict: Mapping[str, Any] | None = None,
     progress: bool | None = None,
 ) -> fx.GraphModule:
-    """A float model in eval mode, prepared in graph mode and calibrated. Captured by torch.fx, else by torch.export.
+    """A float model in eval mode, prepared in graph mode and calibrated.
 
     Raises:
-        CaptureError: neither can follow the model.
+        CaptureError: the model cannot be captured.
         QuantizationError: there is no data, although layers have to be calibrated.
     """
-    try:
-        prepared = prepare_fx(model, mapping, batches.first, prepare_custom_config_dict)
-    except CaptureError:
-        if batches.first is None:
-            raise
-        prepared = prepare_fx(model, mapping, batches.first, prepare_custom_config_dict, capture="export")
+    prepared = prepare(model, mapping, batches.first, prepare_custom_config_dict)
     waiting = [name for name, module in prepared.named_modules() if getattr(module, "calibrated", True) is False]
     if waiting and batches.first is None:
         layer = waiting[0].removesuffix(".activation_post_process")

@@ -16,7 +16,7 @@ from qsdk.nn.quantized.activation import (
     Softmax,
     Tanh,
 )
-from qsdk.nn.quantized.boundary import DeQuantize, Quantize
+from qsdk.nn.quantized.boundary import DeQuantize, Quantize, Requantize
 from qsdk.nn.quantized.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from qsdk.nn.quantized.embedding import Embedding, EmbeddingBag
 from qsdk.nn.quantized.functional_modules import FloatFunctional, QFunctional
@@ -63,6 +63,7 @@ __all__ = [
     "QFunctional",
     "Quantize",
     "ReLU6",
+    "Requantize",
     "SiLU",
     "Sigmoid",
     "Softmax",

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from qsdk import dispatch
 from qsdk.nn.quantized.base import ObservedOutputModule, QuantizedModule, observed_qparams, place_of
+from qsdk.nn.quantized.functional import requantize
 from qsdk.qtensor import QParams, QTensor, dequantize, quantize, to_qdtype
 
 
@@ -32,6 +33,17 @@ class Quantize(ObservedOutputModule):
         result = cls()
         result.output_qparams = observed_qparams(getattr(mod, "activation_post_process", None), place_of(mod))
         return result
+
+
+class Requantize(ObservedOutputModule):
+    """Gives a quantized tensor another scale and zero point."""
+
+    def __init__(self, scale: Any = 1.0, zero_point: Any = 0, dtype: Any = "quint8") -> None:
+        super().__init__(QParams(float(scale), int(zero_point), to_qdtype(dtype)))
+
+    def forward(self, Xq: QTensor) -> QTensor:
+        """QTensor of any shape."""
+        return requantize(self.need_qtensor(Xq), self.output_qparams, self._qualified_name)
 
 
 class DeQuantize(QuantizedModule):

@@ -49,8 +49,8 @@ def export(model: nn.Module, example_inputs: Sequence[Any]) -> fx.GraphModule:
     except CaptureError:
         graph_module = program.run_decompositions({}).module()  # without views that are written to
         _annotate(model, graph_module)
-    _respell(graph_module.graph)
-    _plain_signature(graph_module.graph, program.call_spec.in_spec, program.call_spec.out_spec)
+    respell(graph_module.graph)
+    plain_signature(graph_module.graph, program.call_spec.in_spec, program.call_spec.out_spec)
     graph_module.graph.eliminate_dead_code()
     return fx.GraphModule(graph_module, graph_module.graph, type(model).__name__)
 
@@ -143,9 +143,10 @@ _SPECIAL: dict[str, Callable[..., tuple[Any, ...] | None]] = {
 }
 
 
-def _respell(graph: fx.Graph) -> None:
+def respell(graph: fx.Graph) -> None:
+    """Replace ATen's overloads by the torch functions and tensor methods of their names."""
     for node in list(graph.nodes):
-        if not isinstance(node.target, torch._ops.OpOverload):
+        if not isinstance(node.target, torch._ops.OpOverload) or node.target.namespace != "aten":
             continue
         name = node.target._opname
         target, args = node.target, node.args
@@ -190,14 +191,14 @@ def is_known(spelling: Any) -> bool:
 # Signature
 
 
-def _plain_signature(graph: fx.Graph, inputs: TreeSpec, outputs: TreeSpec) -> None:
+def plain_signature(graph: fx.Graph, inputs: TreeSpec, outputs: TreeSpec) -> None:
     """Make the arguments, and the result, of the graph those of the model: torch.export has them flat."""
     placeholders = [node for node in graph.nodes if node.op == "placeholder"]
     first = next(iter(graph.nodes))
     for node in placeholders:
         if node is not first:
             first.prepend(node)  # torch.export's graph begins with attributes
-    arguments = inputs.children_specs[0].children_specs
+    arguments = _children(_children(inputs)[0])
     position = 0
     for argument in arguments:
         leaves = placeholders[position : position + argument.num_leaves]
@@ -207,6 +208,10 @@ def _plain_signature(graph: fx.Graph, inputs: TreeSpec, outputs: TreeSpec) -> No
     output = next(iter(reversed(graph.nodes)))
     output.args = (tree_unflatten(list(output.args[0]), outputs),)
     graph.set_codegen(fx.graph.CodeGen())
+
+
+def _children(spec: Any) -> list[TreeSpec]:
+    return list(spec.children() if hasattr(spec, "children") else spec.children_specs)  # older than torch 2.9
 
 
 def _pack(graph: fx.Graph, argument: TreeSpec, leaves: list[fx.Node]) -> None:

@@ -151,6 +151,26 @@ def test_batch_norm_stays_in_float_with_its_layer():
     assert torch.equal(qsdk.quantize(model, x, found.mapping)(x), model(x))
 
 
+class Untraceable(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn, self.head = nn.Conv1d(2, 4, 3), nn.BatchNorm1d(4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = torch.cat([x[:, i : i + 1] for i in range(x.shape[1])], 1)
+        return self.head(F.relu(self.bn(self.conv(x))).mean(-1))
+
+
+def test_a_model_that_torch_export_captures():
+    torch.manual_seed(0)
+    model, x = Untraceable().eval(), torch.randn(4, 2, 8)
+    found = suggest(model, x, min_sqnr=50)
+    assert "head.linear" in [row.layer for row in found.sensitivity.rows]
+    assert found.mapping.module_name_qconfigs.keys() >= {"conv", "bn"}
+    with pytest.raises(QuantizationError, match="every layer in float that can be"):
+        suggest(model, x, min_sqnr=200)  # cat stays
+
+
 def test_errors(model):
     with pytest.raises(QuantizationError, match="there is no calibration data"):
         sensitivity(model, [])

@@ -84,6 +84,15 @@ def test_every_batch_is_seen_and_may_have_several_inputs():
     assert not torch.equal(result, qsdk.quantize(model, batches[:1])(*batches[0]))
 
 
+def test_an_optional_input_may_be_left_out_or_given():
+    torch.manual_seed(0)
+    model = Optional().eval()
+    left_out, given = qsdk.quantize(model, images()), qsdk.quantize(model, [(images(), images())])
+    # 8 bits of activations and weights on a few layers
+    assert (left_out(images()) - model(images())).abs().max() < 0.1
+    assert (given(images(), images()) - model(images(), images())).abs().max() < 0.1
+
+
 def test_training_mode_is_left_to_the_model(model):
     expected = exported(qsdk.quantize(model, images()))
     model.train()
@@ -123,6 +132,13 @@ def test_nothing_to_calibrate_needs_no_data(model):
     assert torch.equal(untouched(images()), model(images()))
 
 
+def test_dynamic_quantization_needs_no_data():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)).eval()
+    quantized = qsdk.quantize(model, qconfig_mapping=tq.default_dynamic_qconfig)
+    expected = tq.quantize_dynamic(tq.fuse_modules(model, ["0", "1"]))
+    assert torch.equal(quantized(torch.ones(2, 4)), expected(torch.ones(2, 4)))
+
+
 def test_exports_and_runs(model, tmp_path):
     quantized = qsdk.quantize(model, images())
     qsdk.export(quantized, images(1), tmp_path / "model.qsdk")
@@ -135,6 +151,19 @@ def test_progress_bar(model, progress, capsys):
     qsdk.quantize(model, [images()] * 3, progress=progress)
     shown = capsys.readouterr().err
     assert ("calibrate" in shown and "0/3" in shown) == (progress is True)
+
+
+class Untraceable(Net):
+    def forward(self, x):
+        return super().forward(torch.cat([x[:, i : i + 1] for i in range(x.shape[1])], 1))
+
+
+def test_torch_export_captures_what_torch_fx_cannot(model):
+    untraceable = Untraceable().eval()
+    untraceable.load_state_dict(model.state_dict())
+    result, expected = (qsdk.quantize(m, images())(images()) for m in (untraceable, model))
+    # cat is quantized once more in the one.
+    assert (result - expected).abs().max() < 0.05
 
 
 class Undecided(nn.Module):
@@ -171,7 +200,5 @@ def test_more_errors(model):
         qsdk.quantize(model, [images()], targets=True)
     with pytest.raises(QuantizationError, match="has 2 elements, but the model takes 1 .*targets=True"):
         qsdk.quantize(nn.Sequential(nn.Linear(3, 3)).eval(), [(torch.ones(1, 3), torch.ones(1))])
-    with pytest.raises(QuantizationError, match="uses its input 'y', which the calibration data leaves out"):
-        qsdk.quantize(Optional().eval(), images())
     with pytest.raises(CaptureError):
         qsdk.quantize(Undecided(), images())
