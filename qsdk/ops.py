@@ -105,6 +105,7 @@ _ROWS = (
         reference=_qsdk.conv_transpose2d.default,
         function=qF.conv_transpose_bound,
         modules=(nn.ConvTranspose1d, nn.ConvTranspose2d),
+        channels_last=("input", "weight"),
         forms={
             F.conv_transpose1d: spellings.conv_transpose(nn.ConvTranspose1d),
             F.conv_transpose2d: spellings.conv_transpose(nn.ConvTranspose2d),

@@ -57,6 +57,7 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "batch_norm",
         "group_norm",
         "prelu",
+        "conv_transpose2d",
     ),
 }
 
@@ -154,6 +155,15 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("groups", 3, "int", "", 1, False),
         Field("output_min", 4, "int", "", -128, False),
         Field("output_max", 5, "int", "", 127, False),
+    ),
+    "conv_transpose2d": (
+        Field("stride", 0, "vector", "int", None, False),
+        Field("padding", 1, "vector", "int", None, False),
+        Field("output_padding", 2, "vector", "int", None, False),
+        Field("dilation", 3, "vector", "int", None, False),
+        Field("groups", 4, "int", "", 1, False),
+        Field("output_min", 5, "int", "", -128, False),
+        Field("output_max", 6, "int", "", 127, False),
     ),
     "custom": (Field("name", 0, "string", "", None, False), Field("options", 1, "vector", "ubyte", None, False)),
     "dequantize": (),

@@ -50,7 +50,8 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_batch_norm = 20,
   QRT_FB_Operation_group_norm = 21,
   QRT_FB_Operation_prelu = 22,
-  QRT_FB_Operation_END = 23
+  QRT_FB_Operation_conv_transpose2d = 23,
+  QRT_FB_Operation_END = 24
 };
 
 enum { /* struct Buffer: offsets */
@@ -202,6 +203,18 @@ enum { /* fields of conv2d */
 };
 extern const qrt_fb_field qrt_fb_conv2d_fields[];
 
+enum { /* fields of conv_transpose2d */
+  QRT_FB_conv_transpose2d_stride,
+  QRT_FB_conv_transpose2d_padding,
+  QRT_FB_conv_transpose2d_output_padding,
+  QRT_FB_conv_transpose2d_dilation,
+  QRT_FB_conv_transpose2d_groups,
+  QRT_FB_conv_transpose2d_output_min,
+  QRT_FB_conv_transpose2d_output_max,
+  QRT_FB_conv_transpose2d_FIELDS
+};
+extern const qrt_fb_field qrt_fb_conv_transpose2d_fields[];
+
 enum { /* fields of custom */
   QRT_FB_custom_name,
   QRT_FB_custom_options,
@@ -315,6 +328,7 @@ enum {
   QRT_FB_TABLE_cat,
   QRT_FB_TABLE_clamp,
   QRT_FB_TABLE_conv2d,
+  QRT_FB_TABLE_conv_transpose2d,
   QRT_FB_TABLE_custom,
   QRT_FB_TABLE_dequantize,
   QRT_FB_TABLE_group_norm,

@@ -134,6 +134,22 @@ CONV2D = [
     (1, 5, 4, 40, 40, 2, 3, (1, 3), (0, 2, 1, 0), (1, 1), 40),
     (1, 4, 5, 1, 1, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),
 ]  # fmt: skip
+# (n, h, w, c, o, kh, kw, stride, padding, output_padding, dilation, groups)
+CONV_TRANSPOSE2D = [
+    (1, 3, 4, 4, 6, 3, 3, (2, 2), (1, 1), (1, 1), (1, 1), 1),
+    (1, 5, 9, 8, 4, 2, 2, (2, 2), (0, 0), (0, 0), (1, 1), 1),
+    (2, 4, 3, 6, 9, 3, 2, (1, 1), (1, 0), (0, 0), (1, 1), 3),
+    (1, 4, 5, 3, 5, 3, 3, (3, 2), (0, 1), (2, 0), (1, 2), 1),
+    (1, 3, 3, 2, 3, 2, 2, (4, 3), (0, 0), (1, 1), (1, 1), 1),
+    (2, 4, 4, 17, 33, 4, 4, (2, 2), (1, 1), (0, 0), (1, 1), 1),
+    (1, 1, 7, 5, 5, 1, 5, (1, 2), (0, 2), (0, 1), (1, 1), 5),
+    (1, 3, 3, 4, 4, 3, 3, (2, 2), (0, 0), (2, 3), (3, 4), 2),
+    (1, 5, 4, 8, 7, 3, 3, (1, 1), (1, 2), (0, 0), (1, 1), 1),
+    (1, 1, 1, 300, 5, 3, 3, (2, 2), (0, 0), (0, 0), (1, 1), 1),
+    (1, 2, 3, 1, 1, 1, 1, (3, 2), (0, 0), (2, 0), (1, 1), 1),
+    (1, 3, 3, 3, 2, 3, 3, (2, 1), (3, 2), (0, 0), (1, 1), 1),
+    (1, 1, 6, 4, 3, 1, 32, (1, 16), (0, 8), (0, 0), (1, 1), 1),
+]
 LINEAR = [(1, 1, 1), (1, 64, 10), (3, 17, 33), (5, 128, 16), (4, 15, 15), (1, 1000, 3), (7, 2, 64)]
 # (input, other, their zero points or None: the regime's); the last sums leave int32
 MATMUL = [
@@ -188,6 +204,19 @@ def _conv2d(generator: np.random.Generator, regime: str, row: tuple) -> Program:
         [Quantized((n, h, w, c), 0.05, _zero_point(generator, regime)), *operands],
         (0.1, zero_point),
         options | _range(generator, regime, zero_point),
+    )
+
+
+def _conv_transpose2d(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    n, h, w, c, o, kh, kw, stride, padding, output_padding, dilation, groups = row
+    zero_point = _zero_point(generator, regime)
+    options = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
+    operands = _weights(generator, regime, (o, kh, kw, c // groups), kh * kw * c // groups)
+    return single(
+        "conv_transpose2d",
+        [Quantized((n, h, w, c), 0.05, _zero_point(generator, regime)), *operands],
+        (0.1, zero_point),
+        options | {"groups": groups} | _range(generator, regime, zero_point),
     )
 
 
@@ -398,6 +427,7 @@ def _reshape(generator: np.random.Generator, regime: str, row: tuple) -> Program
 
 TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     ("conv2d", _conv2d, CONV2D, REGIMES),
+    ("conv_transpose2d", _conv_transpose2d, CONV_TRANSPOSE2D, REGIMES),
     ("linear", _linear, LINEAR, REGIMES),
     ("matmul", _matmul, MATMUL, REGIMES),
     ("add", _binary("add"), BROADCASTS, REGIMES),
