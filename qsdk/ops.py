@@ -97,6 +97,7 @@ _ROWS = (
         reference=_qsdk.conv3d.default,
         function=qF.conv3d,
         modules=(nn.Conv3d,),
+        channels_last=("input", "weight"),
         forms={F.conv3d: spellings.conv(nn.Conv3d)},
     ),
     OperatorRow(
@@ -117,6 +118,7 @@ _ROWS = (
         reference=_qsdk.conv_transpose3d.default,
         function=qF.conv_transpose_bound,
         modules=(nn.ConvTranspose3d,),
+        channels_last=("input", "weight"),
         forms={F.conv_transpose3d: spellings.conv_transpose(nn.ConvTranspose3d)},
     ),
     OperatorRow(

@@ -58,6 +58,8 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "group_norm",
         "prelu",
         "conv_transpose2d",
+        "conv3d",
+        "conv_transpose3d",
     ),
 }
 
@@ -156,7 +158,24 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 4, "int", "", -128, False),
         Field("output_max", 5, "int", "", 127, False),
     ),
+    "conv3d": (
+        Field("stride", 0, "vector", "int", None, False),
+        Field("padding", 1, "vector", "int", None, False),
+        Field("dilation", 2, "vector", "int", None, False),
+        Field("groups", 3, "int", "", 1, False),
+        Field("output_min", 4, "int", "", -128, False),
+        Field("output_max", 5, "int", "", 127, False),
+    ),
     "conv_transpose2d": (
+        Field("stride", 0, "vector", "int", None, False),
+        Field("padding", 1, "vector", "int", None, False),
+        Field("output_padding", 2, "vector", "int", None, False),
+        Field("dilation", 3, "vector", "int", None, False),
+        Field("groups", 4, "int", "", 1, False),
+        Field("output_min", 5, "int", "", -128, False),
+        Field("output_max", 6, "int", "", 127, False),
+    ),
+    "conv_transpose3d": (
         Field("stride", 0, "vector", "int", None, False),
         Field("padding", 1, "vector", "int", None, False),
         Field("output_padding", 2, "vector", "int", None, False),

@@ -30,7 +30,7 @@ static void damage_operands(patient *p, uint32_t index, uint32_t operands, uint3
   for (uint32_t i = 0; i < rank; ++i) {
     uint32_t extent = shape_of(p, output_of(p, index)) + 4 * i;
     int32_t value = qrt_load_int(p->file.bytes + extent);
-    INT(extent, value > 1 ? value - 1 : 2, ERROR_FIELD, "shape[");
+    INT(extent, value > 1 ? value - 1 : 2, ERROR_FIELD, value > 1 ? "shape[" : NULL); /* a larger one may overlap */
   }
 }
 
@@ -209,6 +209,19 @@ static void damage_conv_transpose2d(patient *p) {
   SHAPE(stride, ERROR_FIELD, "shape[", 64, 64);
 }
 
+static void damage_volumes(patient *p) {
+  static const window conv3d = WINDOW(conv3d, 3, 6), transposed = WINDOW(conv_transpose3d, 3, 3);
+  uint32_t options = options_at(p, find(p, QRT_FB_Operation_conv_transpose3d));
+  uint32_t stride = vector(p, options, QRT_FIELD(conv_transpose3d, stride)) + 4;
+  uint32_t output_padding = vector(p, options, QRT_FIELD(conv_transpose3d, output_padding)) + 4;
+  damage_window(p, &conv3d);
+  damage_window(p, &transposed);
+  INT(output_padding - 4, 2, ERROR_FIELD, "output_padding has 2");
+  INT(output_padding + 8, -1, ERROR_FIELD, "output_padding[2] is -1");
+  INT(output_padding + 8, 1, ERROR_FIELD, "output_padding: 1 is not below stride or dilation");
+  SHAPE(stride, ERROR_LIMIT, "stride: a product above 4096", 64, 64, 2);
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: test_operators FOLDER\n");
@@ -223,6 +236,7 @@ int main(int argc, char **argv) {
   damage_group_norm(&p);
   damage_prelu(&p);
   damage_conv_transpose2d(&p);
+  damage_volumes(&p);
   CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
   free(p.file.bytes);
   free(file.bytes);
