@@ -97,6 +97,7 @@ _ROWS = (
         reference=_qsdk.conv3d.default,
         function=qF.conv3d,
         modules=(nn.Conv3d,),
+        channels_last=("input", "weight"),
         forms={F.conv3d: spellings.conv(nn.Conv3d)},
     ),
     OperatorRow(
@@ -105,6 +106,7 @@ _ROWS = (
         reference=_qsdk.conv_transpose2d.default,
         function=qF.conv_transpose_bound,
         modules=(nn.ConvTranspose1d, nn.ConvTranspose2d),
+        channels_last=("input", "weight"),
         forms={
             F.conv_transpose1d: spellings.conv_transpose(nn.ConvTranspose1d),
             F.conv_transpose2d: spellings.conv_transpose(nn.ConvTranspose2d),
@@ -116,6 +118,7 @@ _ROWS = (
         reference=_qsdk.conv_transpose3d.default,
         function=qF.conv_transpose_bound,
         modules=(nn.ConvTranspose3d,),
+        channels_last=("input", "weight"),
         forms={F.conv_transpose3d: spellings.conv_transpose(nn.ConvTranspose3d)},
     ),
     OperatorRow(

@@ -36,6 +36,7 @@ _BOUNDS = {
     "groups": (1, 1 << 20),
     "num_groups": (1, 1 << 20),
     "padding": (0, 1 << 10),
+    "output_padding": (0, 1 << 10),
     "output_min": (-128, 127),
     "output_max": (-128, 127),
 }

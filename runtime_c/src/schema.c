@@ -117,6 +117,35 @@ const qrt_fb_field qrt_fb_conv2d_fields[] = {
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 5, 0, 127, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_conv3d_fields[] = {
+  {QRT_FB_NAME("stride"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("dilation"), QRT_FB_VECTOR, QRT_FB_INT, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("groups"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 1, 0.0f},
+  {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, -128, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 5, 0, 127, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_conv_transpose2d_fields[] = {
+  {QRT_FB_NAME("stride"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("dilation"), QRT_FB_VECTOR, QRT_FB_INT, 0, 3, 0, 0, 0.0f},
+  {QRT_FB_NAME("groups"), QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, 1, 0.0f},
+  {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 5, 0, -128, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 6, 0, 127, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_conv_transpose3d_fields[] = {
+  {QRT_FB_NAME("stride"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("dilation"), QRT_FB_VECTOR, QRT_FB_INT, 0, 3, 0, 0, 0.0f},
+  {QRT_FB_NAME("groups"), QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, 1, 0.0f},
+  {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 5, 0, -128, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 6, 0, 127, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_custom_fields[] = {
   {QRT_FB_NAME("name"), QRT_FB_STRING, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("options"), QRT_FB_VECTOR, QRT_FB_UBYTE, 0, 1, 0, 0, 0.0f},
@@ -206,6 +235,9 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_cat_fields, 1},
   {qrt_fb_clamp_fields, 2},
   {qrt_fb_conv2d_fields, 6},
+  {qrt_fb_conv3d_fields, 6},
+  {qrt_fb_conv_transpose2d_fields, 7},
+  {qrt_fb_conv_transpose3d_fields, 7},
   {qrt_fb_custom_fields, 2},
   {0, 0},
   {qrt_fb_group_norm_fields, 4},
@@ -233,14 +265,15 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_max_pool2d, QRT_FB_TABLE_avg_pool2d, QRT_FB_TABLE_adaptive_avg_pool2d, QRT_FB_TABLE_mean,
   QRT_FB_TABLE_reshape, QRT_FB_TABLE_permute, QRT_FB_TABLE_custom, QRT_FB_TABLE_matmul, QRT_FB_TABLE_softmax,
   QRT_FB_TABLE_layer_norm, QRT_FB_TABLE_batch_norm, QRT_FB_TABLE_group_norm, QRT_FB_TABLE_prelu,
+  QRT_FB_TABLE_conv_transpose2d, QRT_FB_TABLE_conv3d, QRT_FB_TABLE_conv_transpose3d,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
-  "batch_norm", "group_norm", "prelu",
+  "batch_norm", "group_norm", "prelu", "conv_transpose2d", "conv3d", "conv_transpose3d",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 22},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 25},
 };

@@ -50,7 +50,10 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_batch_norm = 20,
   QRT_FB_Operation_group_norm = 21,
   QRT_FB_Operation_prelu = 22,
-  QRT_FB_Operation_END = 23
+  QRT_FB_Operation_conv_transpose2d = 23,
+  QRT_FB_Operation_conv3d = 24,
+  QRT_FB_Operation_conv_transpose3d = 25,
+  QRT_FB_Operation_END = 26
 };
 
 enum { /* struct Buffer: offsets */
@@ -202,6 +205,41 @@ enum { /* fields of conv2d */
 };
 extern const qrt_fb_field qrt_fb_conv2d_fields[];
 
+enum { /* fields of conv3d */
+  QRT_FB_conv3d_stride,
+  QRT_FB_conv3d_padding,
+  QRT_FB_conv3d_dilation,
+  QRT_FB_conv3d_groups,
+  QRT_FB_conv3d_output_min,
+  QRT_FB_conv3d_output_max,
+  QRT_FB_conv3d_FIELDS
+};
+extern const qrt_fb_field qrt_fb_conv3d_fields[];
+
+enum { /* fields of conv_transpose2d */
+  QRT_FB_conv_transpose2d_stride,
+  QRT_FB_conv_transpose2d_padding,
+  QRT_FB_conv_transpose2d_output_padding,
+  QRT_FB_conv_transpose2d_dilation,
+  QRT_FB_conv_transpose2d_groups,
+  QRT_FB_conv_transpose2d_output_min,
+  QRT_FB_conv_transpose2d_output_max,
+  QRT_FB_conv_transpose2d_FIELDS
+};
+extern const qrt_fb_field qrt_fb_conv_transpose2d_fields[];
+
+enum { /* fields of conv_transpose3d */
+  QRT_FB_conv_transpose3d_stride,
+  QRT_FB_conv_transpose3d_padding,
+  QRT_FB_conv_transpose3d_output_padding,
+  QRT_FB_conv_transpose3d_dilation,
+  QRT_FB_conv_transpose3d_groups,
+  QRT_FB_conv_transpose3d_output_min,
+  QRT_FB_conv_transpose3d_output_max,
+  QRT_FB_conv_transpose3d_FIELDS
+};
+extern const qrt_fb_field qrt_fb_conv_transpose3d_fields[];
+
 enum { /* fields of custom */
   QRT_FB_custom_name,
   QRT_FB_custom_options,
@@ -315,6 +353,9 @@ enum {
   QRT_FB_TABLE_cat,
   QRT_FB_TABLE_clamp,
   QRT_FB_TABLE_conv2d,
+  QRT_FB_TABLE_conv3d,
+  QRT_FB_TABLE_conv_transpose2d,
+  QRT_FB_TABLE_conv_transpose3d,
   QRT_FB_TABLE_custom,
   QRT_FB_TABLE_dequantize,
   QRT_FB_TABLE_group_norm,

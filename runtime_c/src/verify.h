@@ -15,7 +15,8 @@
 #define QRT_LIMIT_OPERATORS 65536u
 #define QRT_LIMIT_IO        64u       /* graph inputs, graph outputs, operands of one operator */
 #define QRT_LIMIT_OPTION    (1 << 20) /* strides, dilations, kernel sizes, paddings, groups */
-#define QRT_LIMIT_WINDOW    (1 << 23) /* elements under one pooling window: its sum stays in int32 */
+#define QRT_LIMIT_WINDOW    (1 << 23) /* elements in one sum of a pooling window or a norm, so that it stays exact */
+#define QRT_LIMIT_PHASES    4096      /* product of the strides of a transposed convolution */
 
 /* Multipliers that the checks may read, in bytes, as a multiple of the file's size: they can be shared. */
 #define QRT_CONSTANT_AMPLIFICATION 16

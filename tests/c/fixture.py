@@ -92,10 +92,17 @@ def every_operator() -> Program:
     c = d.op("batch_norm", [c, *d.factors(8)], d.tensor((2, 4, 2, 8)), **RANGE)
     c = d.op("group_norm", [c, *d.factors(8, around=40)], d.tensor((2, 4, 2, 8)), num_groups=2, eps=0.01, **RANGE)
     c = d.op("prelu", [c, d.factors(8)[0]], d.tensor((2, 4, 2, 8)), multiplier=0.9, **RANGE)
-    c = d.op("reshape", [c], d.tensor((2, 8, 8)))
-    c = d.op("mean", [c], d.tensor((2, 8)), dim=(1,), rescale=1.0)
-    c = d.op("reshape", [c], d.tensor((1, 16)))
-    c = d.op("linear", [c, *d.weights(10, 16)], d.tensor((1, 10)), **RANGE)
+    window = {"stride": (2, 2), "padding": (1, 0), "output_padding": (1, 0), "dilation": (1, 1), **RANGE}
+    c = d.op("conv_transpose2d", [c, *d.weights(6, 3, 2, 4)], d.tensor((2, 8, 4, 6)), groups=2, **window)
+    c = d.op("reshape", [c], d.tensor((1, 2, 8, 4, 6)))
+    window = {"stride": (1, 2, 1), "padding": (0, 1, 0, 1, 0, 1), "dilation": (1, 1, 2), **RANGE}
+    c = d.op("conv3d", [c, *d.weights(4, 2, 3, 2, 3)], d.tensor((1, 2, 4, 3, 4)), groups=2, **window)
+    window = {"stride": (1, 2, 1), "padding": (1, 0, 0), "output_padding": (0, 0, 0), "dilation": (1, 1, 1), **RANGE}
+    c = d.op("conv_transpose3d", [c, *d.weights(6, 3, 2, 2, 2)], d.tensor((1, 2, 8, 4, 6)), groups=2, **window)
+    c = d.op("reshape", [c], d.tensor((2, 32, 6)))
+    c = d.op("mean", [c], d.tensor((2, 6)), dim=(1,), rescale=1.0)
+    c = d.op("reshape", [c], d.tensor((1, 12)))
+    c = d.op("linear", [c, *d.weights(10, 12)], d.tensor((1, 10)), **RANGE)
     y = d.op("dequantize", [c], d.tensor((1, 10), dtype="float32"))
     return plan(Program(tuple(d.tensors), tuple(d.operators), (x,), (y,), name="every_operator"))
 

@@ -30,7 +30,7 @@ static void damage_operands(patient *p, uint32_t index, uint32_t operands, uint3
   for (uint32_t i = 0; i < rank; ++i) {
     uint32_t extent = shape_of(p, output_of(p, index)) + 4 * i;
     int32_t value = qrt_load_int(p->file.bytes + extent);
-    INT(extent, value > 1 ? value - 1 : 2, ERROR_FIELD, "shape[");
+    INT(extent, value > 1 ? value - 1 : 2, ERROR_FIELD, value > 1 ? "shape[" : NULL); /* a larger one may overlap */
   }
 }
 
@@ -138,6 +138,90 @@ static void damage_prelu(patient *p) {
   damage_factors(p, index, 1);
 }
 
+/* What convolutions have in common. `axes` of them; `paddings` numbers of padding; a weight of three groups would not
+ * fit. */
+typedef struct window {
+  uint32_t code, axes, paddings;
+  const qrt_fb_field *stride, *padding, *dilation, *groups, *least, *most;
+} window;
+
+#define WINDOW(table, axes, paddings) \
+  {QRT_FB_Operation_##table,          \
+   axes,                              \
+   paddings,                          \
+   QRT_FIELD(table, stride),          \
+   QRT_FIELD(table, padding),         \
+   QRT_FIELD(table, dilation),        \
+   QRT_FIELD(table, groups),          \
+   QRT_FIELD(table, output_min),      \
+   QRT_FIELD(table, output_max)}
+
+static void damage_window(patient *p, const window *w) {
+  uint32_t index = find(p, w->code), options = options_at(p, index);
+  uint32_t weight = shape_of(p, input_of(p, index, 1)), multiplier = data_of(p, input_of(p, index, 3));
+  uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs)) + 4;
+  damage_operands(p, index, 2, w->axes + 2);
+  damage_range(p, options, w->least, w->most);
+  for (uint32_t i = 0; i < w->axes; ++i) {
+    uint32_t stride = vector(p, options, w->stride) + 4 + 4 * i, dilation = vector(p, options, w->dilation) + 4 + 4 * i;
+    INT(stride, 0, ERROR_FIELD, "stride[");
+    INT(stride, -1, ERROR_FIELD, "stride[");
+    INT(stride, INT32_MIN, ERROR_FIELD, "stride[");
+    INT(stride, (1 << 20) + 1, ERROR_FIELD, "stride[");
+    INT(stride, qrt_load_int(p->file.bytes + stride) + 1, ERROR_FIELD, "shape[");
+    INT(dilation, 0, ERROR_FIELD, "dilation[");
+    INT(dilation, INT32_MAX, ERROR_FIELD, "dilation[");
+    INT(dilation, 1 << 20, ERROR_FIELD, "shape[");
+  }
+  for (uint32_t i = 0; i < w->paddings; ++i) {
+    uint32_t padding = vector(p, options, w->padding) + 4 + 4 * i;
+    INT(padding, -1, ERROR_FIELD, "padding[");
+    INT(padding, INT32_MAX, ERROR_FIELD, "padding[");
+    INT(padding, 1 << 20, ERROR_FIELD, "shape[");
+  }
+  INT(vector(p, options, w->stride), (int32_t)w->axes - 1, ERROR_FIELD, "stride has");
+  INT(vector(p, options, w->dilation), (int32_t)w->axes - 1, ERROR_FIELD, "dilation has");
+  INT(vector(p, options, w->padding), (int32_t)w->paddings - 1, ERROR_FIELD, "padding has");
+  INT(position(p, options, w->groups), 0, ERROR_FIELD, "groups is 0");
+  INT(position(p, options, w->groups), -1, ERROR_FIELD, "groups is -1");
+  INT(position(p, options, w->groups), 1, ERROR_FIELD, "groups: 1 do not fit");
+  INT(position(p, options, w->groups), 5, ERROR_FIELD, "groups: 5 do not fit");
+  INT(weight - 4, (int32_t)w->axes + 1, ERROR_FIELD, NULL);
+  INT(inputs + 4, (int32_t)input_of(p, find(p, QRT_FB_Operation_linear), 1), ERROR_FIELD, "rank 2 instead of");
+  INT(inputs + 4, (int32_t)input_of(p, index, 0), ERROR_FIELD, "not a constant");
+  INT(inputs + 8, (int32_t)input_of(p, find(p, QRT_FB_Operation_linear), 2), ERROR_FIELD, "10 elements instead of");
+  INT(inputs + 12, (int32_t)input_of(p, find(p, QRT_FB_Operation_linear), 3), ERROR_FIELD, "10 elements instead of");
+  FLOAT(multiplier, 0.0f, ERROR_FIELD, "multiplier[0]");
+}
+
+static void damage_conv_transpose2d(patient *p) {
+  static const window w = WINDOW(conv_transpose2d, 2, 2);
+  uint32_t options = options_at(p, find(p, QRT_FB_Operation_conv_transpose2d));
+  uint32_t stride = vector(p, options, QRT_FIELD(conv_transpose2d, stride)) + 4;
+  uint32_t output_padding = vector(p, options, QRT_FIELD(conv_transpose2d, output_padding)) + 4;
+  damage_window(p, &w);
+  INT(output_padding - 4, 1, ERROR_FIELD, "output_padding has 1");
+  INT(output_padding, -1, ERROR_FIELD, "output_padding[0] is -1");
+  INT(output_padding + 4, 1, ERROR_FIELD, "shape[2] is 4 instead of 5");
+  INT(output_padding, 2, ERROR_FIELD, "output_padding: 2 is not below stride or dilation");
+  SHAPE(stride, ERROR_LIMIT, "stride: a product above 4096", 64, 65);
+  SHAPE(stride, ERROR_LIMIT, "stride: a product above 4096", 1 << 20, 1 << 20);
+  SHAPE(stride, ERROR_FIELD, "shape[", 64, 64);
+}
+
+static void damage_volumes(patient *p) {
+  static const window conv3d = WINDOW(conv3d, 3, 6), transposed = WINDOW(conv_transpose3d, 3, 3);
+  uint32_t options = options_at(p, find(p, QRT_FB_Operation_conv_transpose3d));
+  uint32_t stride = vector(p, options, QRT_FIELD(conv_transpose3d, stride)) + 4;
+  uint32_t output_padding = vector(p, options, QRT_FIELD(conv_transpose3d, output_padding)) + 4;
+  damage_window(p, &conv3d);
+  damage_window(p, &transposed);
+  INT(output_padding - 4, 2, ERROR_FIELD, "output_padding has 2");
+  INT(output_padding + 8, -1, ERROR_FIELD, "output_padding[2] is -1");
+  INT(output_padding + 8, 1, ERROR_FIELD, "output_padding: 1 is not below stride or dilation");
+  SHAPE(stride, ERROR_LIMIT, "stride: a product above 4096", 64, 64, 2);
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: test_operators FOLDER\n");
@@ -151,6 +235,8 @@ int main(int argc, char **argv) {
   damage_batch_norm(&p);
   damage_group_norm(&p);
   damage_prelu(&p);
+  damage_conv_transpose2d(&p);
+  damage_volumes(&p);
   CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
   free(p.file.bytes);
   free(file.bytes);

@@ -13,7 +13,15 @@ int qrt_pack_fits(qrt_binder *binder, size_t n, size_t runs, size_t run) {
 
 const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel, size_t groups,
                           size_t n, size_t runs, size_t run, size_t *stride) {
-  qrt_tensor input, weight, bias, multiplier;
+  qrt_tensor weight;
+  qrt_node_input(node, 1, &weight);
+  return qrt_pack_gemm_weights(binder, node, kernel, qrt_tensor_data(binder->model, &weight), groups, n, runs, run,
+                               stride);
+}
+
+const void *qrt_pack_gemm_weights(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel,
+                                  const int8_t *w, size_t groups, size_t n, size_t runs, size_t run, size_t *stride) {
+  qrt_tensor input, bias, multiplier;
   *stride = 0;
   if (!qrt_pack_fits(binder, n, runs, run)) {
     return NULL;
@@ -24,7 +32,6 @@ const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_ge
     return NULL;
   }
   qrt_node_input(node, 0, &input);
-  qrt_node_input(node, 1, &weight);
   qrt_node_input(node, 2, &bias);
   qrt_node_input(node, 3, &multiplier);
   for (size_t g = 0; g < groups; ++g) {
@@ -32,7 +39,7 @@ const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_ge
         .n = n,
         .runs = runs,
         .run = run,
-        .w = (const int8_t *)qrt_tensor_data(binder->model, &weight) + g * n * runs * run,
+        .w = w + g * n * runs * run,
         .bias = (const int32_t *)qrt_tensor_data(binder->model, &bias) + g * n,
         .multiplier = (const float *)qrt_tensor_data(binder->model, &multiplier) + g * n,
         .a_zero_point = input.zero_point,

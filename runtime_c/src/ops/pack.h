@@ -1,4 +1,4 @@
-/* pack.h - weights of conv2d and linear into the layout that a gemm kernel wants. */
+/* pack.h - weights of convolutions and linear layers into the layout that a gemm kernel wants. */
 #ifndef QRT_PACK_H
 #define QRT_PACK_H
 
@@ -9,6 +9,10 @@
  * each, *stride bytes apart. NULL while counting. */
 const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel, size_t groups,
                           size_t n, size_t runs, size_t run, size_t *stride);
+
+/* The same for other weights than input 1, which stay where they are as long as the session. */
+const void *qrt_pack_gemm_weights(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel,
+                                  const int8_t *w, size_t groups, size_t n, size_t runs, size_t run, size_t *stride);
 
 /* May a kernel compute the size of its packed weights in size_t? If not (32-bit machines, absurd shapes), request more
  * than there can be, so that qrt_arena_size fails, and pack nothing. Tiles are below 256 columns and 8 deep. */
