@@ -1,7 +1,8 @@
 /* requantize_avx512.h - requantize.h in lanes, for files compiled with AVX-512 BW and VL.
  *
- * Only the upper bound is clamped in float, where it keeps the conversion from overflowing; below, the conversion gives
- * INT32_MIN at worst, narrowing saturates, and the lower bound is applied to the bytes.
+ * The clamp comes last, on bytes, since narrowing saturates. That is right as long as no conversion to int32 overflows
+ * upwards (downwards it gives INT32_MIN, which saturates as it should). |acc| <= 2^31, so multipliers below 1 are safe.
+ * Else x is clamped in float as well.
  */
 #ifndef QRT_REQUANTIZE_AVX512_H
 #define QRT_REQUANTIZE_AVX512_H
@@ -13,43 +14,86 @@
 typedef struct qrt_range_avx512 {
   __m512 high;
   __m512i zero_point; /* int16 */
-  __m512i min;        /* int8 */
+  __m512i min, max;   /* int8 */
+  int32_t safe;       /* no x reaches 2^31 */
 } qrt_range_avx512;
 
-static inline qrt_range_avx512 qrt_range_make_avx512(const qrt_output_range *output) {
+static inline qrt_range_avx512 qrt_range_make_avx512(const qrt_output_range *output, int32_t safe) {
   const qrt_range_avx512 range = {_mm512_set1_ps((float)(output->max - output->zero_point)),
-                                  _mm512_set1_epi16((int16_t)output->zero_point),
-                                  _mm512_set1_epi8((int8_t)output->min)};
+                                  _mm512_set1_epi16((int16_t)output->zero_point), _mm512_set1_epi8((int8_t)output->min),
+                                  _mm512_set1_epi8((int8_t)output->max), safe};
   return range;
 }
 
-/* x is not NaN. cvtps rounds to nearest even, as the session sets the mode. */
-static inline __m512i qrt_round_avx512(__m512 x, const qrt_range_avx512 *range) {
-  return _mm512_cvtps_epi32(_mm512_min_ps(x, range->high));
+/* acc * multiplier, of 16 * vectors accumulators, `vectors` being a constant. */
+static inline __attribute__((always_inline)) void qrt_scale_avx512(size_t vectors, const __m512i *acc,
+                                                                   const __m512 *multiplier, __m512 *x) {
+#pragma GCC unroll 4
+  for (size_t v = 0; v < vectors; v++) x[v] = _mm512_mul_ps(_mm512_cvtepi32_ps(acc[v]), multiplier[v]);
 }
 
-/* Results of the above in pairs, plus the zero point, as int16. Within each 128-bit lane: four of x0, four of x1. */
+/* rne(x), where that fits int32. cvtps rounds to nearest even, as the session sets the
+ * mode. */
+static inline __attribute__((always_inline)) void qrt_round_avx512(size_t vectors, const __m512 *x,
+                                                                   const qrt_range_avx512 *range, __m512i *y) {
+  if (range->safe) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < vectors; v++) y[v] = _mm512_cvtps_epi32(x[v]);
+  } else {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < vectors; v++) y[v] = _mm512_cvtps_epi32(_mm512_min_ps(x[v], range->high));
+  }
+}
+
+/* Two results in int16 plus the zero point. Within each 128-bit lane: four of x0, four of x1. */
 static inline __m512i qrt_narrow_avx512(__m512i x0, __m512i x1, const qrt_range_avx512 *range) {
   return _mm512_adds_epi16(_mm512_packs_epi32(x0, x1), range->zero_point);
 }
 
-/* The bytes of four results, within each 128-bit lane four of x0, then of x1, x2 and x3. */
-static inline __m512i qrt_narrow4_avx512(__m512i x0, __m512i x1, __m512i x2, __m512i x3,
-                                         const qrt_range_avx512 *range) {
-  const __m512i bytes = _mm512_packs_epi16(qrt_narrow_avx512(x0, x1, range), qrt_narrow_avx512(x2, x3, range));
-  return _mm512_max_epi8(bytes, range->min);
+/* 64 outputs of x; any where it is NaN. Within each 128-bit lane: four of the first vector, then of the second, third
+ * and fourth. */
+static inline __m512i qrt_round_clamp4_avx512(const __m512 x[4], const qrt_range_avx512 *range) {
+  __m512i y[4];
+  qrt_round_avx512(4, x, range, y);
+  const __m512i bytes = _mm512_packs_epi16(qrt_narrow_avx512(y[0], y[1], range), qrt_narrow_avx512(y[2], y[3], range));
+  return _mm512_min_epi8(_mm512_max_epi8(bytes, range->min), range->max);
 }
 
-/* The same of two results: within each eight bytes four of x0, then of x1. */
-static inline __m256i qrt_narrow2_avx512(__m512i x0, __m512i x1, const qrt_range_avx512 *range) {
-  const __m256i bytes = _mm512_cvtsepi16_epi8(qrt_narrow_avx512(x0, x1, range));
-  return _mm256_max_epi8(bytes, _mm512_castsi512_si256(range->min));
+/* Undoes that order, by permutexvar_epi32. */
+static inline __m512i qrt_order_avx512(void) {
+  return _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 }
 
-/* And of one: in order. */
-static inline __m128i qrt_narrow1_avx512(__m512i x, const qrt_range_avx512 *range) {
-  const __m256i words = _mm256_adds_epi16(_mm512_cvtsepi32_epi16(x), _mm512_castsi512_si256(range->zero_point));
-  return _mm_max_epi8(_mm256_cvtsepi16_epi8(words), _mm512_castsi512_si128(range->min));
+/* 64 outputs of accumulators, in the same order. */
+static inline __m512i qrt_requantize4_avx512(const __m512i acc[4], const __m512 multiplier[4],
+                                             const qrt_range_avx512 *range) {
+  __m512 x[4];
+  qrt_scale_avx512(4, acc, multiplier, x);
+  return qrt_round_clamp4_avx512(x, range);
+}
+
+/* 32 outputs. Within each eight bytes: four of the first vector, four of the second. */
+static inline __m256i qrt_requantize2_avx512(const __m512i acc[2], const __m512 multiplier[2],
+                                             const qrt_range_avx512 *range) {
+  __m512 x[2];
+  __m512i y[2];
+  qrt_scale_avx512(2, acc, multiplier, x);
+  qrt_round_avx512(2, x, range, y);
+  const __m256i bytes = _mm512_cvtsepi16_epi8(qrt_narrow_avx512(y[0], y[1], range));
+  return _mm256_min_epi8(_mm256_max_epi8(bytes, _mm512_castsi512_si256(range->min)),
+                         _mm512_castsi512_si256(range->max));
+}
+
+/* 16 outputs in order. */
+static inline __m128i qrt_requantize1_avx512(const __m512i acc[1], const __m512 multiplier[1],
+                                             const qrt_range_avx512 *range) {
+  __m512 x[1];
+  __m512i y[1];
+  qrt_scale_avx512(1, acc, multiplier, x);
+  qrt_round_avx512(1, x, range, y);
+  const __m256i words = _mm256_adds_epi16(_mm512_cvtsepi32_epi16(y[0]), _mm512_castsi512_si256(range->zero_point));
+  return _mm_min_epi8(_mm_max_epi8(_mm256_cvtsepi16_epi8(words), _mm512_castsi512_si128(range->min)),
+                      _mm512_castsi512_si128(range->max));
 }
 
 #endif

@@ -7,10 +7,10 @@ enum { SLOT_W, SLOT_BIAS, SLOT_MULTIPLIER, SLOT_PACKED, SLOT_REFERENCE, SLOT_ROW
 
 static void compare_once(const qrt_dwconv_kernel *kernel, size_t channels, size_t kh, size_t kw) {
   const qrt_dwconv_kernel *reference = &qrt_dwconv_kernels[qrt_dwconv_kernel_count - 1];
-  static const size_t widths[] = {1, 2, 3, 4, 5, 7, 8, 9, 16, 17};
+  static const size_t widths[] = {1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 70};
   const qrt_output_range range = check_range();
   qrt_dwconv_shape shape = {.channels = channels, .kh = kh, .kw = kw};
-  shape.in_w = widths[check_below(10)];
+  shape.in_w = widths[check_below(11)];
   shape.stride = 1 + check_below(3);
   shape.dilation = check_below(3) ? 1 : 1 + check_below(3);
   shape.pad_left = check_below(3) ? kw / 2 * shape.dilation : check_below((uint32_t)((kw - 1) * shape.dilation + 2));
@@ -32,7 +32,7 @@ static void compare_once(const qrt_dwconv_kernel *kernel, size_t channels, size_
     rows[r] = check_below(5) ? row : NULL;
   }
 
-  const qrt_dwconv_weights weights = {channels, kh, kw, w, bias, multiplier};
+  const qrt_dwconv_weights weights = {channels, kh, kw, w, bias, multiplier, shape.a_zero_point};
   void *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(channels, kh, kw), 64);
   void *reference_packed = check_memory_at_guard(SLOT_REFERENCE, reference->packed_size(channels, kh, kw), 64);
   check_output c = check_output_make(shape.out_w * channels, 1);
@@ -57,6 +57,7 @@ static void dwconv_compare(size_t index) {
       const int trials = windows[window].kh == 3 ? 300 : 80;
       for (int trial = 0; trial < trials; trial++) {
         compare_once(kernel, check_size(kernel->cr, i), windows[window].kh, windows[window].kw);
+        compare_once(kernel, (size_t)1 << check_below(6), windows[window].kh, windows[window].kw);
       }
     }
   }
@@ -85,10 +86,14 @@ static double dwconv_bench(size_t index) {
   r.shape = (qrt_dwconv_shape){CHANNELS, 3, 3, WIDTH, WIDTH, 1, 1, 1, 3};
   for (size_t i = 0; i < sizeof w; i++) w[i] = (int8_t)(check_random() & 0xff);
   for (size_t j = 0; j < CHANNELS; j++) multiplier[j] = 0.01f;
-  for (size_t i = 0; i < 3; i++) r.rows[i] = check_memory_at_guard(SLOT_ROWS + i, CHANNELS * WIDTH, 64);
+  for (size_t i = 0; i < 3; i++) {
+    int8_t *row = check_memory_at_guard(SLOT_ROWS + i, CHANNELS * WIDTH + 64, 64);
+    check_fill(row, CHANNELS * WIDTH, 3);
+    r.rows[i] = row;
+  }
   r.c = check_memory_at_guard(CHECK_OUTPUT_SLOT, CHANNELS * WIDTH, 64);
   r.packed = check_memory_at_guard(SLOT_PACKED, r.kernel->packed_size(CHANNELS, 3, 3), 64);
-  const qrt_dwconv_weights weights = {CHANNELS, 3, 3, w, bias, multiplier};
+  const qrt_dwconv_weights weights = {CHANNELS, 3, 3, w, bias, multiplier, r.shape.a_zero_point};
   r.kernel->pack(&weights, r.packed);
   return (double)CHANNELS * WIDTH * 9 / check_time(run_once, &r);
 }

@@ -49,6 +49,7 @@ static const void *pack(qrt_binder *binder, const qrt_node *node, const argument
         .w = qrt_tensor_data(binder->model, &weight),
         .bias = qrt_tensor_data(binder->model, &bias),
         .multiplier = qrt_tensor_data(binder->model, &multiplier),
+        .a_zero_point = row->a_zero_point,
     };
     a->kernel->pack(&weights, packed);
   }

@@ -1,8 +1,10 @@
 /* permute.c - another order of the axes; moves bytes; design rule 7. */
+#include "../kernels/interleave/interleave.h"
 #include "op.h"
 
 /* The output's axes, neighbours merged where they were neighbours in the input, too. */
 typedef struct arguments {
+  const qrt_interleave_kernel *kernel; /* for bytes whose last two axes are planes in the input, else NULL */
   const uint8_t *input;
   uint8_t *output;
   size_t element; /* bytes that lie together in both */
@@ -47,23 +49,34 @@ static void copy_any(const uint8_t *input, size_t stride, size_t n, size_t eleme
   }
 }
 
+/* The last axes, as many as one call can take. Returns the bytes written. */
+static size_t copy(const arguments *a, const uint8_t *input, uint8_t *output) {
+  size_t n = a->extent[a->rank - 1], stride = a->stride[a->rank - 1];
+  if (a->kernel) {
+    size_t pixels = a->extent[a->rank - 2];
+    a->kernel->run(pixels, n, input, stride, output);
+    return pixels * n;
+  }
+  if (a->element == 1) {
+    copy_1(input, stride, n, output);
+  } else if (a->element == 4) {
+    copy_4(input, stride, n, output);
+  } else {
+    copy_any(input, stride, n, a->element, output);
+  }
+  return n * a->element;
+}
+
 static void run(const void *pointer, void *scratch) {
   const arguments *a = pointer;
   const uint8_t *input = a->input;
   uint8_t *output = a->output;
-  size_t index[QRT_MAX_RANK] = {0}, n = a->extent[a->rank - 1], stride = a->stride[a->rank - 1];
+  size_t index[QRT_MAX_RANK] = {0};
   (void)scratch;
   for (;;) {
-    if (a->element == 1) {
-      copy_1(input, stride, n, output);
-    } else if (a->element == 4) {
-      copy_4(input, stride, n, output);
-    } else {
-      copy_any(input, stride, n, a->element, output);
-    }
-    output += n * a->element;
-    uint32_t i = a->rank - 1;
-    for (;;) { /* count up, the last but one axis fastest */
+    output += copy(a, input, output);
+    uint32_t i = a->rank - (a->kernel ? 2 : 1);
+    for (;;) { /* count up, the last axis that copy() leaves fastest */
       if (i-- == 0) {
         return;
       }
@@ -125,6 +138,10 @@ void qrt_prepare_permute(qrt_binder *binder, const qrt_node *node, qrt_step *ste
     stride[i] = strides[dims[i]];
   }
   simplify(&a, input.rank, extent, stride);
+  if (a.element == 1 && a.rank > 1 && a.stride[a.rank - 2] == 1) {
+    a.kernel = qrt_interleave_select(binder->isa);
+    step->kernel = a.kernel->name;
+  }
   step->run = run;
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
 }

@@ -22,6 +22,7 @@ typedef struct qrt_dwconv_weights {
   const int8_t *w;
   const int32_t *bias;
   const float *multiplier;
+  int32_t a_zero_point;
 } qrt_dwconv_weights;
 
 typedef struct qrt_dwconv_shape {

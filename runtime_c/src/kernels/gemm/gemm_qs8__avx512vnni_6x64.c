@@ -5,6 +5,7 @@
  * a become unsigned by adding 128 (an exclusive or, with the broadcast as its operand, so at no cost); what that adds
  * to the sums is folded into the bias:
  *
+ *   header, 64 bytes:     int32 safe          all multipliers are below 1: see requantize_avx512.h
  *   panel of nr columns:  int32 bias[nr]      bias[j] - (a_zero_point + 128) * sum w[j]     modulo 2^32
  *                         float multiplier[nr]
  *                         int8 w[runs][ceil(run / 4)][nr][4]
@@ -17,7 +18,7 @@
 #include "../../requantize_avx512.h"
 #include "gemm.h"
 
-enum { NR = 64, KR = 4, LANES = 16 };
+enum { NR = 64, KR = 4, LANES = 16, HEADER = 64 };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -45,7 +46,7 @@ static size_t slot(size_t width, size_t j) {
 
 size_t qrt_gemm_qs8__avx512vnni_6x64_packed_size(size_t n, size_t runs, size_t run) {
   const size_t left = n % NR;
-  size_t size = n / NR * panel_size(NR, groups_of(runs, run));
+  size_t size = HEADER + n / NR * panel_size(NR, groups_of(runs, run));
   for (size_t j = 0; j < left; j += panel_width(left - j)) {
     size += panel_size(panel_width(left - j), groups_of(runs, run));
   }
@@ -72,7 +73,9 @@ static uint32_t pack_column(const qrt_gemm_weights *weights, const int8_t *w, in
 void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *packed) {
   const size_t n = weights->n, groups = groups_of(weights->runs, weights->run);
   const uint32_t zero_point = (uint32_t)weights->a_zero_point + 128;
-  char *panel = packed;
+  int32_t *safe = packed;
+  char *panel = (char *)packed + HEADER;
+  *safe = 1;
   for (size_t first = 0, width; first < n; first += width, panel += panel_size(width, groups)) {
     width = panel_width(n - first);
     if (n - first < width) memset(panel, 0, panel_size(width, groups));
@@ -85,6 +88,7 @@ void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *p
       const uint32_t sum = pack_column(weights, w, to + at * KR, width * KR);
       bias[at] = (int32_t)((uint32_t)weights->bias[j] - zero_point * sum);
       multiplier[at] = weights->multiplier[j];
+      *safe = *safe && multiplier[at] < 1;
     }
   }
 }
@@ -107,18 +111,13 @@ INLINE void multiply_add(__m512i *acc, __m512i a, __m512i w) {
 }
 
 INLINE void store(int8_t *c, size_t vectors, const __m512i *acc, const __m512 *multiplier, const panel *p) {
-  __m512i x[4];
-#pragma GCC unroll 4
-  for (size_t v = 0; v < vectors; v++) {
-    x[v] = qrt_round_avx512(_mm512_mul_ps(_mm512_cvtepi32_ps(acc[v]), multiplier[v]), &p->range);
-  }
   const __mmask64 mask = ~(__mmask64)0 >> (64 - p->columns);
   if (vectors == 4) {
-    _mm512_mask_storeu_epi8(c, mask, qrt_narrow4_avx512(x[0], x[1], x[2], x[3], &p->range));
+    _mm512_mask_storeu_epi8(c, mask, qrt_requantize4_avx512(acc, multiplier, &p->range));
   } else if (vectors == 2) {
-    _mm256_mask_storeu_epi8(c, (__mmask32)mask, qrt_narrow2_avx512(x[0], x[1], &p->range));
+    _mm256_mask_storeu_epi8(c, (__mmask32)mask, qrt_requantize2_avx512(acc, multiplier, &p->range));
   } else {
-    _mm_mask_storeu_epi8(c, (__mmask16)mask, qrt_narrow1_avx512(x[0], &p->range));
+    _mm_mask_storeu_epi8(c, (__mmask16)mask, qrt_requantize1_avx512(acc, multiplier, &p->range));
   }
 }
 
@@ -216,12 +215,12 @@ static void run_panel(size_t m, size_t width, const qrt_gemm_rows *rows, const p
 void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
                                    const qrt_output_range *output, int8_t *c, size_t c_stride) {
   const size_t groups = groups_of(rows->runs, rows->run);
-  panel p = {.packed = packed,
+  panel p = {.packed = (const char *)packed + HEADER,
              .runs = rows->runs,
              .run_stride = rows->run_stride,
              .last_group = rows->run < KR ? 0 : rows->run - KR,
              .c_stride = c_stride,
-             .range = qrt_range_make_avx512(output)};
+             .range = qrt_range_make_avx512(output, *(const int32_t *)packed)};
   for (size_t j = 0, width; j < n; j += width) {
     width = panel_width(n - j);
     p.columns = n - j < width ? n - j : width;
