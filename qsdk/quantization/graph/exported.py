@@ -137,6 +137,7 @@ _SPECIAL: dict[str, Callable[..., tuple[Any, ...] | None]] = {
     "alias": lambda x: None,
     "sym_size": lambda x, dim: ("size", (x, dim)),
     "numpy_T": lambda x: (getattr, (x, "T")),
+    "mT": lambda x: (getattr, (x, "mT")),
     "split_with_sizes": lambda *args: (torch.split, args),
     "scaled_dot_product_attention": lambda *args: (F.scaled_dot_product_attention, args),
     "_native_batch_norm_legit_no_training": _batch_norm,

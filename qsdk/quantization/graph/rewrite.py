@@ -29,6 +29,7 @@ from qsdk.quantization.graph.nodes import (
     scopes,
     value_of,
 )
+from qsdk.quantization.graph.trace import Tracer
 from qsdk.quantization.qconfig import is_static
 from qsdk.quantization.qconfig_mapping import QConfigMapping
 
@@ -337,6 +338,7 @@ def cleaned(graph_module: fx.GraphModule) -> fx.GraphModule:
     """A GraphModule of the same graph that has what the graph needs, and no more."""
     graph_module.graph.eliminate_dead_code()
     graph_module.graph.lint()
+    graph_module.graph._tracer_cls = Tracer  # reads the code when it is unpickled; torch.export's could not
     result = fx.GraphModule(graph_module, graph_module.graph, type(graph_module).__name__)
     for module in result.modules():
         if type(module) is nn.Module:  # made by torch.fx to hold others

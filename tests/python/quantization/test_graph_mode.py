@@ -8,17 +8,15 @@ import pickle
 
 import pytest
 import torch
-from graph_mode import QCONFIG, Calls, OneInput, TwoInputs, kinds, quantized, sqnr, stubs
+from graph_mode import QCONFIG, Calls, Net, OneInput, TwoInputs, graph_convert, images, kinds, quantized, sqnr, stubs
 from torch import nn
 from torch.nn import functional as F
 
-import qsdk.nn.intrinsic.quantized as nniq
 import qsdk.nn.quantized as nnq
 import qsdk.quantization as tq
 import qsdk.quantization.quantize_fx as fx
 from qsdk.errors import CaptureError, QuantizationError
 from qsdk.export import to_bytes
-from qsdk.qtensor import QTensor, dequantize, quantize
 
 _PATH = pathlib.Path(__file__).parents[3] / "examples" / "networks.py"
 _SPEC = importlib.util.spec_from_file_location("example_networks", _PATH)
@@ -29,38 +27,6 @@ _SPEC.loader.exec_module(networks)
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
-
-
-class Net(nn.Module):
-    """Convolutions with norms, a ReLU that is used twice, a residual, functionals; 3 x 8 x 8 to 5 scores."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
-        self.conv2, self.bn2 = nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8)
-        self.layers = nn.ModuleList([nn.Conv2d(8, 8, 1), nn.Conv2d(16, 4, 1)])
-        self.heads = nn.ModuleDict({"scores": nn.Linear(16, 5)})
-        self.relu = nn.ReLU()
-        self.scale = nn.Parameter(torch.rand(8, 1, 1))
-        for norm in (self.bn1, self.bn2):
-            norm.running_mean.normal_()
-            norm.running_var.uniform_(0.5, 2)
-
-    def forward(self, x):
-        x = self.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(x))
-        x = self.relu(x + y)
-        x = torch.cat([F.relu(self.layers[0](x)), x * self.scale], 1)
-        x = F.adaptive_avg_pool2d(torch.sigmoid(self.layers[1](x)), 2)
-        return self.heads["scores"](torch.flatten(x, 1))
-
-
-def images(count=8):
-    return torch.randn(count, 3, 8, 8)
-
-
-def graph_convert(model, *inputs, **options):
-    return quantized(model, *inputs, **options)[1]
 
 
 # The same as eager mode
@@ -255,7 +221,6 @@ def test_functions_hidden_from_tracing_are_looked_into():
     def wants_values(x):
         return x * 2 if x.sum() > 0 else x
 
-    torch.fx.wrap  # noqa: B018  (functions reach the graph as they would by torch.fx.wrap, called by proxies)
     for function, arguments, expected in (
         (hidden, (0,), ["Quantize", "Conv2d", "DeQuantize"]),
         (hidden, (2,), ["Quantize", "ConvReLU2d", "FunctionalCall", "DeQuantize"]),
@@ -271,220 +236,6 @@ def test_functions_hidden_from_tracing_are_looked_into():
         model, x = OneInput(forward, conv=nn.Conv2d(3, 3, 1)), images()
         prepared, converted = quantized(model, x)
         assert torch.equal(prepared(x), model(x)) and kinds(converted) == expected
-
-
-# Rules for qconfigs
-
-
-def test_precedence_of_rules():
-    model = Net().eval()
-    rules = {
-        "": QCONFIG,
-        "object_type": [(nn.Conv2d, None), (torch.sigmoid, None)],
-        "module_name_regex": [("conv.*", QCONFIG), ("conv2", None)],
-        "module_name": [("conv1", None)],
-    }
-    converted = graph_convert(model, images(), mapping=rules)
-    modules = dict(converted.named_modules())
-    assert type(modules["conv1"]) is nn.Conv2d and type(modules["bn1"]) is nniq.BNReLU2d  # not fused with each other
-    assert type(modules["conv2"]) is nnq.Conv2d and type(modules["layers.0"]) is nn.Conv2d
-    assert type(modules["sigmoid"]) is nn.Sigmoid and type(modules["heads.scores"]) is nnq.Linear
-    as_mapping = tq.QConfigMapping.from_dict(rules)
-    assert kinds(graph_convert(model, images(), mapping=as_mapping)) == kinds(converted)
-    assert tq.QConfigMapping.from_dict(as_mapping.to_dict()).to_dict() == as_mapping.to_dict()
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        lambda m: m.set_object_type(F.relu, None),
-        lambda m: m.set_object_type(nn.ReLU, None),
-        lambda m: m.set_module_name_object_type_order("", F.relu, 1, None),
-        lambda m: m.set_module_name_regex("", None).set_module_name_object_type_order("", nn.Conv2d, 0, QCONFIG),
-    ],
-)
-def test_functions_are_named_by_themselves_or_by_their_module(rule):
-    def forward(m, x):
-        return F.relu(m.two(F.relu(m.one(x))))
-
-    model = OneInput(forward, one=nn.Conv2d(3, 3, 1), two=nn.Conv2d(3, 3, 1))
-    mapping = rule(tq.get_default_qconfig_mapping())
-    converted = graph_convert(model, images(), mapping=mapping)
-    assert "ReLU" in kinds(converted) and (kinds(converted).count("ConvReLU2d") <= 1)
-
-
-def test_rules_for_a_class_hold_within_its_modules():
-    class Block(nn.Sequential):
-        pass
-
-    model = nn.Sequential(nn.Conv2d(3, 3, 1), Block(nn.Conv2d(3, 3, 1), nn.Sequential(nn.Conv2d(3, 3, 1)))).eval()
-    mapping = tq.get_default_qconfig_mapping().set_object_type(Block, None).set_module_name("1.1", QCONFIG)
-    converted = graph_convert(model, images(), mapping=mapping)
-    assert [type(m).__module__.startswith("qsdk") for m in (converted[0] if False else getattr(converted, "0"),)] == [
-        True
-    ]
-    modules = dict(converted.named_modules())
-    assert type(modules["1.0"]) is nn.Conv2d and type(modules["1.1.0"]) is nnq.Conv2d
-    assert kinds(converted) == ["Quantize", "Conv2d", "DeQuantize", "Conv2d", "Quantize", "Conv2d", "DeQuantize"]
-
-
-def test_values_of_one_layer_with_two_qconfigs():
-    unsigned = tq.get_default_qconfig("qnnpack")
-    model = OneInput(lambda m, x: (m.one(x), m.two(x)), one=nn.Conv2d(3, 3, 1), two=nn.Conv2d(3, 3, 1))
-    mapping = tq.get_default_qconfig_mapping().set_module_name("two", unsigned)
-    converted = graph_convert(model, images(), mapping=mapping)
-    assert stubs(converted) == (2, 2)
-    assert {m.output_qparams.dtype.value for m in converted.modules() if isinstance(m, nnq.Quantize)} == {
-        "qint8",
-        "quint8",
-    }
-
-
-def test_nothing_is_quantized_without_qconfigs():
-    model, x = Net().eval(), images()
-    prepared, converted = quantized(model, x, mapping={"": None})
-    assert torch.equal(converted(x), model(x)) and stubs(converted) == (0, 0)
-
-
-def test_default_mappings():
-    assert tq.get_default_qconfig_mapping("qnnpack").global_qconfig == tq.get_default_qconfig("qnnpack")
-    assert tq.get_default_qconfig_dict()[""] == tq.get_default_qconfig()
-    assert str(tq.get_default_qat_qconfig_mapping().global_qconfig) == str(tq.get_default_qat_qconfig())
-    assert str(tq.get_default_qat_qconfig_dict("fbgemm")[""]) == str(tq.get_default_qat_qconfig("fbgemm"))
-
-
-# Options
-
-
-def test_quantized_inputs_and_outputs():
-    model = TwoInputs(
-        lambda m, x, y: (m.one(x), m.two(y), F.softplus(x)), one=nn.Conv2d(3, 3, 1), two=nn.Conv2d(3, 3, 1)
-    )
-    config = {"input_quantized_idxs": [1], "output_quantized_idxs": [1, 2]}
-    x, y = images(), images()
-    prepared, converted = quantized(model, x, y, prepare_custom_config_dict=config)
-    assert stubs(converted) == (2, 1)  # x, and softplus of x for the caller
-    q = quantize(y, converted.x_quant.output_qparams)
-    a, b, c = converted(x, q)
-    assert isinstance(a, torch.Tensor) and isinstance(b, QTensor) and isinstance(c, QTensor)
-    assert sqnr(model(x, y)[1], dequantize(b)) > 20 and sqnr(F.softplus(x), dequantize(c)) > 30
-
-
-def test_modules_that_are_not_traced_stay_float():
-    class Branches(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv = nn.Conv2d(3, 3, 1)
-
-        def forward(self, x):
-            return self.conv(x) if x.sum() > 1e9 else x * 2
-
-    model = nn.Sequential(nn.Conv2d(3, 3, 1), Branches(), nn.Conv2d(3, 3, 1)).eval()
-    x = images()
-    with pytest.raises(CaptureError, match=r"test_graph_mode.py:\d+.*capture='export'.*non_traceable_module_name"):
-        fx.prepare_fx(model, {"": QCONFIG})
-    for config in ({"non_traceable_module_name": ["1"]}, {"non_traceable_module_class": [Branches]}):
-        converted = graph_convert(model, x, prepare_custom_config_dict=config)
-        assert kinds(converted) == ["Quantize", "Conv2d", "DeQuantize", "Branches", "Quantize", "Conv2d", "DeQuantize"]
-        assert type(getattr(converted, "1").conv) is nn.Conv2d and sqnr(model(x), converted(x)) > 25
-
-
-class Block(nn.Module):
-    """conv, ReLU."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 3, 1)
-
-    def forward(self, x):
-        return F.relu(self.conv(x)) + 1
-
-
-@pytest.mark.parametrize("quantized_io", [False, True])
-def test_standalone_modules_are_prepared_on_their_own(quantized_io):
-    model, x = nn.Sequential(nn.Conv2d(3, 3, 1), Block(), nn.Conv2d(3, 3, 1)).eval(), images()
-    own = {"input_quantized_idxs": [0], "output_quantized_idxs": [0]} if quantized_io else {}
-    unsigned = {"": tq.get_default_qconfig("qnnpack")}
-    for config in (
-        {"standalone_module_name": [("1", unsigned, own)]},
-        {"standalone_module_class": [(Block, unsigned, (x,), own, None)]},
-    ):
-        prepared, converted = quantized(model, x, prepare_custom_config_dict=config)
-        assert torch.equal(prepared(x), model(x))
-        block = getattr(converted, "1")
-        assert kinds(block) == (["ConvReLU2d", "FunctionalCall"] if quantized_io else
-                                ["Quantize", "ConvReLU2d", "FunctionalCall", "DeQuantize"])  # fmt: skip
-        assert block.conv.output_qparams.dtype.value == "quint8"
-        assert stubs(converted) == ((1, 1) if quantized_io else (3, 3)) and sqnr(model(x), converted(x)) > 25
-
-
-class FloatScale(nn.Module):
-    """x * factor."""
-
-    def __init__(self, factor):
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, x):
-        return x * self.factor
-
-
-class ObservedScale(FloatScale):
-    @classmethod
-    def from_float(cls, mod):
-        assert mod.qconfig is not None
-        return cls(mod.factor)
-
-
-class QuantizedScale(nn.Module):
-    @classmethod
-    def from_observed(cls, mod):
-        result = cls()
-        result.factor, result.scale = mod.factor, float(mod.activation_post_process.calculate_qparams()[0])
-        return result
-
-    def forward(self, x):
-        return nnq.functional.mul_scalar(x, self.factor)
-
-
-def test_custom_modules():
-    model, x = nn.Sequential(nn.Conv2d(3, 3, 1), FloatScale(3.0), nn.Conv2d(3, 3, 1)).eval(), images()
-    prepared = fx.prepare_fx(
-        model,
-        {"": QCONFIG},
-        prepare_custom_config_dict={"float_to_observed_custom_module_class": {"static": {FloatScale: ObservedScale}}},
-    )
-    assert torch.equal(prepared(x), model(x))
-    config = {"observed_to_quantized_custom_module_class": {"static": {ObservedScale: QuantizedScale}}}
-    converted = fx.convert_fx(prepared, config)
-    assert kinds(converted) == ["Quantize", "Conv2d", "QuantizedScale", "Conv2d", "DeQuantize"]
-    assert getattr(converted, "1").scale > 0 and sqnr(model(x), converted(x)) > 25
-
-
-def test_attributes_are_preserved():
-    model, x = Net().eval(), images()
-    model.labels, model.extra = ["a", "b"], nn.Linear(2, 2)
-    prepared, _ = quantized(model, x, prepare_custom_config_dict={"preserved_attributes": ["labels", "extra"]})
-    prepared.note = "calibrated"
-    converted = fx.convert_fx(prepared, {"preserved_attributes": ["note"]})
-    for copied in (converted, copy.deepcopy(converted), pickle.loads(pickle.dumps(converted))):
-        assert copied.labels == ["a", "b"] and copied.note == "calibrated" and type(copied.extra) is nn.Linear
-        assert torch.equal(copied(x), converted(x))
-    assert not hasattr(graph_convert(model, x), "labels")
-
-
-def test_fuse_fx():
-    model, x = Net().eval(), images()
-    fused = fx.fuse_fx(model)
-    assert kinds(fused) == ["ConvReLU2d", "Conv2d", "ReLU", "ConvReLU2d", "Conv2d", "Sigmoid", "Linear"]
-    assert (fused(x) - model(x)).abs().max() < 1e-5 and not fused.training  # float algebra of batch norm
-
-    class Joined(nn.Sequential):
-        pass
-
-    sigmoids = {"additional_fuser_method_mapping": {(nn.Conv2d, nn.Sigmoid): lambda is_qat, *parts: Joined(*parts)}}
-    assert "Joined" in kinds(fx.fuse_fx(model, sigmoids))
-    assert kinds(fx.fuse_fx(model.train())).count("ConvBnReLU2d") == 1
 
 
 def test_models_with_stubs_and_float_functionals_need_no_change():
@@ -593,7 +344,7 @@ def test_options_are_checked():
         fx.convert_fx(model)
     with pytest.raises(QuantizationError, match="module_name_regex"):
         tq.QConfigMapping().set_module_name_regex("(", None)
-    with pytest.raises(QuantizationError, match=r"fails on example_inputs in 'conv1'.*test_graph_mode.py:\d+"):
+    with pytest.raises(QuantizationError, match=r"fails on example_inputs in 'conv1'.*graph_mode.py:\d+"):
         fx.prepare_fx(model, {"": QCONFIG}, torch.randn(1, 4, 8, 8))
 
 
