@@ -224,6 +224,7 @@ def from_torch(model: nn.Module) -> nn.Module:
     model = copy.deepcopy(model)
     _Importer(model).run()
     if isinstance(model, fx.GraphModule):
+        model.graph._tracer_cls = None  # not torch.ao's
         model = cleaned(model)
     return model
 

@@ -209,6 +209,7 @@ def plain_signature(graph: fx.Graph, inputs: TreeSpec, outputs: TreeSpec) -> Non
     output = next(iter(reversed(graph.nodes)))
     output.args = (tree_unflatten(list(output.args[0]), outputs),)
     graph.set_codegen(fx.graph.CodeGen())
+    graph._tracer_cls = None  # torch.export's cannot trace the code again, which is what unpickling does
 
 
 def _children(spec: Any) -> list[TreeSpec]:

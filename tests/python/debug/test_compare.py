@@ -2,6 +2,7 @@
 
 import copy
 import math
+import pickle
 import re
 import sys
 
@@ -94,6 +95,13 @@ def test_layers_in_graph_mode(plain):
     assert min(row.sqnr for row in comparison.layers) > 25
     assert comparison.unmatched == ()
     assert comparison["block.conv"].kind == "ConvReLU2d" and comparison["output"].step is None
+
+
+def test_a_model_that_was_pickled_has_its_modules_compared(plain):
+    model, quantized = plain
+    comparison = compare(model, pickle.loads(pickle.dumps(quantized)), data(), runtime=False)
+    assert {"stem", "block.conv", "mix"} <= {row.layer for row in comparison.layers} and comparison.unmatched
+    assert comparison["stem"].sqnr == compare(model, quantized, data(), runtime=False)["stem"].sqnr
 
 
 def test_layers_in_eager_mode(eager):

@@ -78,6 +78,7 @@ def test_fx(engine, tmp_path):
     furthest, share = steps(theirs(images(64, 2)), ours(images(64, 2)), ours.head.scale)
     assert furthest < 1.5 and share < 0.1
     assert isinstance(ours.conv, nnq.Conv2d) and not any("torch.ao" in type(m).__module__ for m in ours.modules())
+    assert torch.equal(pickle.loads(pickle.dumps(ours))(images()), ours(images()))
     qsdk.export(ours, images(1), tmp_path / "net.qsdk")
     (result,) = qsdk.Session(tmp_path / "net.qsdk").run(images(1))
     assert result.tobytes() == ours(images(1)).numpy().tobytes()

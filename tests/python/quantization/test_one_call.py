@@ -1,5 +1,7 @@
 """qsdk.quantize: the same as graph mode by hand, whatever the calibration data comes as; errors that say what to do."""
 
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -161,9 +163,10 @@ class Untraceable(Net):
 def test_torch_export_captures_what_torch_fx_cannot(model):
     untraceable = Untraceable().eval()
     untraceable.load_state_dict(model.state_dict())
-    result, expected = (qsdk.quantize(m, images())(images()) for m in (untraceable, model))
+    quantized, expected = (qsdk.quantize(m, images()) for m in (untraceable, model))
     # cat is quantized once more in the one.
-    assert (result - expected).abs().max() < 0.05
+    assert (quantized(images()) - expected(images())).abs().max() < 0.05
+    assert torch.equal(pickle.loads(pickle.dumps(quantized))(images()), quantized(images()))
 
 
 class Undecided(nn.Module):
