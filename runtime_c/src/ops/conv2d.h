@@ -1,4 +1,4 @@
-/* conv2d.h - the geometry of a convolution, and its two ways to run. */
+/* conv2d.h - the geometry of a convolution, for conv2d.c and conv2d_depthwise.c. */
 #ifndef QRT_CONV2D_H
 #define QRT_CONV2D_H
 
