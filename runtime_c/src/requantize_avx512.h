@@ -32,17 +32,15 @@ static inline __attribute__((always_inline)) void qrt_scale_avx512(size_t vector
   for (size_t v = 0; v < vectors; v++) x[v] = _mm512_mul_ps(_mm512_cvtepi32_ps(acc[v]), multiplier[v]);
 }
 
-/* rne(x), where that fits int32. cvtps rounds to nearest even, as the session sets the
- * mode. */
-static inline __attribute__((always_inline)) void qrt_round_avx512(size_t vectors, const __m512 *x,
+/* rne(x), where that fits int32. cvtps rounds to nearest even, as the session sets the mode. */
+static inline __attribute__((always_inline)) void qrt_round_avx512(size_t vectors, __m512 *x,
                                                                    const qrt_range_avx512 *range, __m512i *y) {
-  if (range->safe) {
+  if (!range->safe) {
 #pragma GCC unroll 4
-    for (size_t v = 0; v < vectors; v++) y[v] = _mm512_cvtps_epi32(x[v]);
-  } else {
-#pragma GCC unroll 4
-    for (size_t v = 0; v < vectors; v++) y[v] = _mm512_cvtps_epi32(_mm512_min_ps(x[v], range->high));
+    for (size_t v = 0; v < vectors; v++) x[v] = _mm512_min_ps(x[v], range->high);
   }
+#pragma GCC unroll 4
+  for (size_t v = 0; v < vectors; v++) y[v] = _mm512_cvtps_epi32(x[v]);
 }
 
 /* Two results in int16 plus the zero point. Within each 128-bit lane: four of x0, four of x1. */
@@ -52,7 +50,7 @@ static inline __m512i qrt_narrow_avx512(__m512i x0, __m512i x1, const qrt_range_
 
 /* 64 outputs of x; any where it is NaN. Within each 128-bit lane: four of the first vector, then of the second, third
  * and fourth. */
-static inline __m512i qrt_round_clamp4_avx512(const __m512 x[4], const qrt_range_avx512 *range) {
+static inline __m512i qrt_round_clamp4_avx512(__m512 x[4], const qrt_range_avx512 *range) {
   __m512i y[4];
   qrt_round_avx512(4, x, range, y);
   const __m512i bytes = _mm512_packs_epi16(qrt_narrow_avx512(y[0], y[1], range), qrt_narrow_avx512(y[2], y[3], range));
@@ -70,30 +68,6 @@ static inline __m512i qrt_requantize4_avx512(const __m512i acc[4], const __m512 
   __m512 x[4];
   qrt_scale_avx512(4, acc, multiplier, x);
   return qrt_round_clamp4_avx512(x, range);
-}
-
-/* 32 outputs. Within each eight bytes: four of the first vector, four of the second. */
-static inline __m256i qrt_requantize2_avx512(const __m512i acc[2], const __m512 multiplier[2],
-                                             const qrt_range_avx512 *range) {
-  __m512 x[2];
-  __m512i y[2];
-  qrt_scale_avx512(2, acc, multiplier, x);
-  qrt_round_avx512(2, x, range, y);
-  const __m256i bytes = _mm512_cvtsepi16_epi8(qrt_narrow_avx512(y[0], y[1], range));
-  return _mm256_min_epi8(_mm256_max_epi8(bytes, _mm512_castsi512_si256(range->min)),
-                         _mm512_castsi512_si256(range->max));
-}
-
-/* 16 outputs in order. */
-static inline __m128i qrt_requantize1_avx512(const __m512i acc[1], const __m512 multiplier[1],
-                                             const qrt_range_avx512 *range) {
-  __m512 x[1];
-  __m512i y[1];
-  qrt_scale_avx512(1, acc, multiplier, x);
-  qrt_round_avx512(1, x, range, y);
-  const __m256i words = _mm256_adds_epi16(_mm512_cvtsepi32_epi16(y[0]), _mm512_castsi512_si256(range->zero_point));
-  return _mm_min_epi8(_mm_max_epi8(_mm256_cvtsepi16_epi8(words), _mm512_castsi512_si128(range->min)),
-                      _mm512_castsi512_si128(range->max));
 }
 
 #endif

@@ -95,10 +95,12 @@ void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *p
 
 /* ---- tiles ---- */
 
+enum { MOST_ROWS = 8 };
+
 /* What the tiles of a panel have in common. */
 typedef struct panel {
   const void *packed;
-  size_t runs, run_stride;
+  const qrt_gemm_rows *rows;
   size_t last_group; /* where the last group of a run begins */
   size_t columns;    /* that exist */
   size_t c_stride;
@@ -110,19 +112,9 @@ INLINE void multiply_add(__m512i *acc, __m512i a, __m512i w) {
   __asm__("vpdpbusd %2, %1, %0" : "+v"(*acc) : "v"(a), "v"(w));
 }
 
-INLINE void store(int8_t *c, size_t vectors, const __m512i *acc, const __m512 *multiplier, const panel *p) {
-  const __mmask64 mask = ~(__mmask64)0 >> (64 - p->columns);
-  if (vectors == 4) {
-    _mm512_mask_storeu_epi8(c, mask, qrt_requantize4_avx512(acc, multiplier, &p->range));
-  } else if (vectors == 2) {
-    _mm256_mask_storeu_epi8(c, (__mmask32)mask, qrt_requantize2_avx512(acc, multiplier, &p->range));
-  } else {
-    _mm_mask_storeu_epi8(c, (__mmask16)mask, qrt_requantize1_avx512(acc, multiplier, &p->range));
-  }
-}
-
 /* One group of the depth, `at` bytes into each row. */
-INLINE void step(size_t rows, size_t vectors, const int8_t *const *a, size_t at, const __m512i *w, __m512i acc[8][4]) {
+INLINE void step(size_t rows, size_t vectors, const int8_t *const *a, size_t at, const __m512i *w,
+                 __m512i acc[MOST_ROWS][4]) {
   const __m512i sign = _mm512_set1_epi8(-128);
 #pragma GCC unroll 8
   for (size_t i = 0; i < rows; i++) {
@@ -134,31 +126,70 @@ INLINE void step(size_t rows, size_t vectors, const int8_t *const *a, size_t at,
   }
 }
 
-INLINE void tile(size_t rows, size_t vectors, const int8_t *const *a, const panel *p, int8_t *c) {
-  const __m512i *bias = p->packed, *w = bias + 2 * vectors;
-  const __m512 *multiplier = (const __m512 *)bias + vectors;
-  __m512i acc[8][4];
+/* Four vectors at a time go through the epilogue: of one row, of two or of four. */
+INLINE void store(size_t rows, size_t vectors, __m512i acc[MOST_ROWS][4], const __m512 *multiplier, const panel *p,
+                  int8_t *c) {
+  const __mmask64 mask = ~(__mmask64)0 >> (64 - p->columns);
+#pragma GCC unroll 8
+  for (size_t i = 0; i < rows; i += 4 / vectors) {
+    __m512i x[4];
+    __m512 m[4];
 #pragma GCC unroll 4
-  for (size_t v = 0; v < vectors; v++) {
-#pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++) acc[i][v] = bias[v];
+    for (size_t v = 0; v < 4; v++) {
+      x[v] = i + v / vectors < rows ? acc[i + v / vectors][v % vectors] : _mm512_setzero_si512();
+      m[v] = multiplier[v % vectors];
+    }
+    const __m512i bytes = qrt_requantize4_avx512(x, m, &p->range);
+    int8_t *row = c + i * p->c_stride;
+    if (vectors == 4) {
+      _mm512_mask_storeu_epi8(row, mask, bytes);
+    } else if (vectors == 2) {
+      const __m512i pair = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), bytes);
+      const __mmask32 mask32 = (__mmask32)mask;
+      _mm256_mask_storeu_epi8(row, mask32, _mm512_castsi512_si256(pair));
+      if (i + 1 < rows) _mm256_mask_storeu_epi8(row + p->c_stride, mask32, _mm512_extracti64x4_epi64(pair, 1));
+    } else {
+      const __m512i four = _mm512_permutexvar_epi32(qrt_order_avx512(), bytes);
+      const __mmask16 mask16 = (__mmask16)mask;
+      _mm_mask_storeu_epi8(row, mask16, _mm512_castsi512_si128(four));
+      if (i + 1 < rows) _mm_mask_storeu_epi8(row + p->c_stride, mask16, _mm512_extracti32x4_epi32(four, 1));
+      if (i + 2 < rows) _mm_mask_storeu_epi8(row + 2 * p->c_stride, mask16, _mm512_extracti32x4_epi32(four, 2));
+      if (i + 3 < rows) _mm_mask_storeu_epi8(row + 3 * p->c_stride, mask16, _mm512_extracti32x4_epi32(four, 3));
+    }
   }
-  for (size_t q = 0, from = 0; q < p->runs; q++, from += p->run_stride) {
-    const size_t last = from + p->last_group;
-    for (size_t at = from; at < last; at += KR, w += vectors) step(rows, vectors, a, at, w, acc);
-    step(rows, vectors, a, last, w, acc);
-    w += vectors;
-  }
-#pragma GCC unroll 8
-  for (size_t i = 0; i < rows; i++) store(c + i * p->c_stride, vectors, acc[i], multiplier, p);
 }
 
-#define CASE(rows, vectors)       \
-  case rows:                      \
-    tile(rows, vectors, a, p, c); \
+/* `count` tiles, one below the other. */
+INLINE void tiles(size_t rows, size_t vectors, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
+  const size_t runs = p->rows->runs, run_stride = p->rows->run_stride;
+  const __m512i *bias = p->packed;
+  const __m512 *multiplier = (const __m512 *)bias + vectors;
+  for (; count > 0; count--, c += rows * p->c_stride) {
+    const int8_t *a[MOST_ROWS];
+    __m512i acc[MOST_ROWS][4];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++) {
+      a[i] = qrt_gemm_next(p->rows, walk);
+#pragma GCC unroll 4
+      for (size_t v = 0; v < vectors; v++) acc[i][v] = bias[v];
+    }
+    const __m512i *w = bias + 2 * vectors;
+    for (size_t q = 0, from = 0; q < runs; q++, from += run_stride) {
+      const size_t last = from + p->last_group;
+      for (size_t at = from; at < last; at += KR, w += vectors) step(rows, vectors, a, at, w, acc);
+      step(rows, vectors, a, last, w, acc);
+      w += vectors;
+    }
+    store(rows, vectors, acc, multiplier, p, c);
+  }
+}
+
+#define CASE(rows, vectors)                  \
+  case rows:                                 \
+    tiles(rows, vectors, count, walk, p, c); \
     break
 
-static void tile_64(size_t rows, const int8_t *const *a, const panel *p, int8_t *c) {
+static void tiles_64(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
   switch (rows) {
     CASE(1, 4);
     CASE(2, 4);
@@ -169,7 +200,7 @@ static void tile_64(size_t rows, const int8_t *const *a, const panel *p, int8_t 
   }
 }
 
-static void tile_32(size_t rows, const int8_t *const *a, const panel *p, int8_t *c) {
+static void tiles_32(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
   switch (rows) {
     CASE(1, 2);
     CASE(2, 2);
@@ -182,7 +213,7 @@ static void tile_32(size_t rows, const int8_t *const *a, const panel *p, int8_t 
   }
 }
 
-static void tile_16(size_t rows, const int8_t *const *a, const panel *p, int8_t *c) {
+static void tiles_16(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
   switch (rows) {
     CASE(1, 1);
     CASE(2, 1);
@@ -195,20 +226,29 @@ static void tile_16(size_t rows, const int8_t *const *a, const panel *p, int8_t 
   }
 }
 
-/* All rows through one panel: tiles of nearly equal height. */
-static void run_panel(size_t m, size_t width, const qrt_gemm_rows *rows, const panel *p, int8_t *c) {
-  const size_t mr = width == 64 ? 6 : 8, count = (m + mr - 1) / mr;
+/* All rows through one panel: tiles of two heights, which differ by one row. */
+static void run_panel(size_t m, size_t width, const panel *p, int8_t *c) {
+  const size_t most = width == 64 ? 6 : MOST_ROWS, count = (m + most - 1) / most;
+  const size_t height = m / count, higher = m % count;
+  qrt_gemm_walk walk = qrt_gemm_first(p->rows);
+  void (*const tiles_of)(size_t, size_t, qrt_gemm_walk *, const panel *, int8_t *) = width == 64   ? tiles_64
+                                                                                     : width == 32 ? tiles_32
+                                                                                                   : tiles_16;
+  tiles_of(height + 1, higher, &walk, p, c);
+  tiles_of(height, count - higher, &walk, p, c + higher * (height + 1) * p->c_stride);
+}
+
+/* Rows shorter than a group, from copies that are as long. */
+static void run_panel_short(size_t m, size_t width, panel p, int8_t *c) {
+  int8_t copy[MOST_ROWS][KR] = {{0}};
+  const qrt_gemm_rows copies = qrt_gemm_matrix(copy[0], KR, KR);
+  const qrt_gemm_rows *rows = p.rows;
   qrt_gemm_walk walk = qrt_gemm_first(rows);
-  for (size_t i = 0; i < count; i++) {
-    const size_t height = m / count + (i < m % count);
-    const int8_t *a[8];
-    int8_t short_rows[8][KR] = {{0}};
-    for (size_t r = 0; r < height; r++) {
-      a[r] = qrt_gemm_next(rows, &walk);
-      if (rows->run < KR) a[r] = memcpy(short_rows[r], a[r], rows->run);
-    }
-    (width == 64 ? tile_64 : width == 32 ? tile_32 : tile_16)(height, a, p, c);
-    c += height * p->c_stride;
+  p.rows = &copies;
+  for (size_t i = 0, count; i < m; i += count) {
+    count = m - i < MOST_ROWS ? m - i : MOST_ROWS;
+    for (size_t r = 0; r < count; r++) memcpy(copy[r], qrt_gemm_next(rows, &walk), rows->run);
+    run_panel(count, width, &p, c + i * p.c_stride);
   }
 }
 
@@ -216,15 +256,18 @@ void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows
                                    const qrt_output_range *output, int8_t *c, size_t c_stride) {
   const size_t groups = groups_of(rows->runs, rows->run);
   panel p = {.packed = (const char *)packed + HEADER,
-             .runs = rows->runs,
-             .run_stride = rows->run_stride,
+             .rows = rows,
              .last_group = rows->run < KR ? 0 : rows->run - KR,
              .c_stride = c_stride,
              .range = qrt_range_make_avx512(output, *(const int32_t *)packed)};
   for (size_t j = 0, width; j < n; j += width) {
     width = panel_width(n - j);
     p.columns = n - j < width ? n - j : width;
-    run_panel(m, width, rows, &p, c + j);
+    if (rows->run < KR) {
+      run_panel_short(m, width, p, c + j);
+    } else {
+      run_panel(m, width, &p, c + j);
+    }
     p.packed = (const char *)p.packed + panel_size(width, groups);
   }
 }
