@@ -20,53 +20,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from plain_networks import MobileNetV2
 from torch import Tensor, nn
 
 import qsdk
 import qsdk.quantization as tq
 
-# Expansion, channels, repetitions, stride of each stage, and the layer counts of the paper (Sandler et al. 2018).
-STAGES = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "camera.png")
-
-
-def block(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU6."""
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU6())
-
-
-class InvertedResidual(nn.Module):
-    """Expand, filter each channel, project; added to its input where the shapes allow."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        hidden = inputs * expansion
-        layers: list[nn.Module] = [block(inputs, hidden, 1)] if expansion != 1 else []
-        layers += [block(hidden, hidden, 3, stride, hidden), nn.Conv2d(hidden, outputs, 1, bias=False)]
-        self.conv = nn.Sequential(*layers, nn.BatchNorm2d(outputs))
-        self.residual = stride == 1 and inputs == outputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv(x) if self.residual else self.conv(x)
-
-
-class MobileNetV2(nn.Module):
-    """With the names that torchvision's weights have."""
-
-    def __init__(self, classes: int = 1000) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [block(3, 32, 3, 2)]
-        channels = 32
-        for expansion, outputs, repetitions, stride in STAGES:
-            for position in range(repetitions):
-                layers.append(InvertedResidual(channels, outputs, stride if position == 0 else 1, expansion))
-                channels = outputs
-        self.features = nn.Sequential(*layers, block(channels, 1280, 1))
-        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.features(x).mean((2, 3)))
 
 
 def package(name: str) -> Path:
