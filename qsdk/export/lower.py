@@ -52,9 +52,11 @@ def lower(graph_module: fx.GraphModule, example_inputs: Sequence[torch.Tensor], 
     recorder = _Recorder()
     inputs = []
     for position, example in enumerate(example_inputs):
-        if not isinstance(example, torch.Tensor) or example.dtype != torch.float32:
+        # Integers are for embedding tables, whose operators say by name whether the file has them.
+        if not isinstance(example, torch.Tensor) or example.dtype not in (torch.float32, torch.int32, torch.int64):
             raise CaptureError(
-                f"example input {position} is {_describe(example)}; give float32 tensors with the shape of one call"
+                f"example input {position} is {_describe(example)}; give float32 tensors, or integers for embedding "
+                "tables, with the shape of one call"
             )
         inputs.append(recorder.add_input(example.detach().clone(), f"input{position}", layout))
     graph_inputs = tuple(recorder.input_ids)

@@ -347,3 +347,16 @@ def test_mappings():
     assert nn.Linear in mapping and mapping is not tq.get_embedding_static_quant_module_mappings()
     assert not {nn.Embedding, nn.EmbeddingBag} & tq.get_default_qconfig_propagation_list()
     assert "dtype=qsdk.quint4x2, mode='max'" in repr(nnq.EmbeddingBag(3, 2, mode="max", dtype=torch.quint4x2))
+
+
+@pytest.mark.parametrize("bag", [True, False])
+def test_export_names_the_table(bag, tmp_path):
+    """Until the file format has these operators."""
+    model = Classifier(bag).eval()
+    model.qconfig = tq.get_default_qconfig()
+    model.words.qconfig = tq.float_qparams_weight_only_qconfig
+    prepared = tq.prepare(model)
+    prepared(INDICES)
+    quantized = tq.convert(prepared)
+    with pytest.raises(UnsupportedOperatorError, match="layer 'words'.*embedding"):
+        qsdk.export(quantized, INDICES, tmp_path / "model.qsdk")
