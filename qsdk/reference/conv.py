@@ -9,6 +9,7 @@ convolution's.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -99,6 +100,16 @@ def transposed_convolution_shape(
     ]
 
 
+def _convolution(
+    input: Tensor, weight: Tensor, bias: Tensor, multiplier: Tensor, stride: Any, padding: Any, dilation: Any, *_: Any
+) -> Tensor:
+    return input.new_empty(convolution_shape(input, weight, stride, padding, dilation), dtype=torch.int8)
+
+
+def _transposed_convolution(input: Tensor, weight: Tensor, bias: Tensor, multiplier: Tensor, *geometry: Any) -> Tensor:
+    return input.new_empty(transposed_convolution_shape(input, weight, *geometry[:4]), dtype=torch.int8)
+
+
 @operator(_CONV)
 def conv2d(
     input: Tensor,
@@ -123,23 +134,7 @@ def conv2d(
     return _requantize(total, bias, multiplier, output_zero_point, output_min, output_max).to(input.device)
 
 
-@fake("conv2d")
-def _(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    multiplier: Tensor,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-    input_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    return input.new_empty(convolution_shape(input, weight, stride, padding, dilation), dtype=torch.int8)
+fake("conv2d")(_convolution)
 
 
 @operator(_CONV)
@@ -166,23 +161,7 @@ def conv3d(
     return _requantize(total, bias, multiplier, output_zero_point, output_min, output_max).to(input.device)
 
 
-@fake("conv3d")
-def _(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    multiplier: Tensor,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-    input_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    return input.new_empty(convolution_shape(input, weight, stride, padding, dilation), dtype=torch.int8)
+fake("conv3d")(_convolution)
 
 
 @operator(_CONV_TRANSPOSE)
@@ -211,25 +190,7 @@ def conv_transpose2d(
     return _requantize(total, bias, multiplier, output_zero_point, output_min, output_max).to(input.device)
 
 
-@fake("conv_transpose2d")
-def _(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    multiplier: Tensor,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    output_padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-    input_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    shape = transposed_convolution_shape(input, weight, stride, padding, output_padding, dilation)
-    return input.new_empty(shape, dtype=torch.int8)
+fake("conv_transpose2d")(_transposed_convolution)
 
 
 @operator(_CONV_TRANSPOSE)
@@ -258,25 +219,7 @@ def conv_transpose3d(
     return _requantize(total, bias, multiplier, output_zero_point, output_min, output_max).to(input.device)
 
 
-@fake("conv_transpose3d")
-def _(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    multiplier: Tensor,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    output_padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-    input_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    shape = transposed_convolution_shape(input, weight, stride, padding, output_padding, dilation)
-    return input.new_empty(shape, dtype=torch.int8)
+fake("conv_transpose3d")(_transposed_convolution)
 
 
 @operator(
@@ -302,17 +245,7 @@ def linear(
 
 
 @fake("linear")
-def _(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    multiplier: Tensor,
-    input_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
+def _(input: Tensor, weight: Tensor, *_: Any) -> Tensor:
     return input.new_empty([*input.shape[:-1], weight.shape[0]], dtype=torch.int8)
 
 
@@ -338,16 +271,6 @@ def matmul(
 
 
 @fake("matmul")
-def _(
-    input: Tensor,
-    other: Tensor,
-    multiplier: float,
-    input_zero_point: int,
-    other_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
+def _(input: Tensor, other: Tensor, *_: Any) -> Tensor:
     leading = torch.broadcast_shapes(input.shape[:-2], other.shape[:-2])
     return input.new_empty([*leading, input.shape[-2], other.shape[-1]], dtype=torch.int8)

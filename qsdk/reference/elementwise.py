@@ -1,9 +1,11 @@
 """Element by element: quantize_per_tensor, dequantize, clamp, add, mul, lookup_table, prelu. Rules 1, 2, 4 to 7, 17."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from qsdk.reference.registry import fake, operator
+from qsdk.reference.registry import fake, like_input, operator
 from qsdk.reference.rounding import centered, f32_tensor, round_clamp
 
 
@@ -25,16 +27,7 @@ def quantize_per_tensor(
     return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous()
 
 
-@fake("quantize_per_tensor")
-def _(
-    input: Tensor,
-    inverse_scale: float,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    return input.new_empty(input.shape, dtype=torch.int8)
+fake("quantize_per_tensor")(like_input)
 
 
 @operator(
@@ -56,9 +49,11 @@ def clamp(input: Tensor, output_min: int, output_max: int) -> Tensor:
     return input.clamp(output_min, output_max)
 
 
-@fake("clamp")
-def _(input: Tensor, output_min: int, output_max: int) -> Tensor:
-    return torch.empty_like(input)
+fake("clamp")(like_input)
+
+
+def _broadcast(input: Tensor, other: Tensor, *_: Any) -> Tensor:
+    return input.new_empty(torch.broadcast_shapes(input.shape, other.shape), dtype=torch.int8)
 
 
 @operator(
@@ -83,20 +78,7 @@ def add(
     return round_clamp(left + right, output_zero_point, output_min, output_max).contiguous()
 
 
-@fake("add")
-def _(
-    input: Tensor,
-    other: Tensor,
-    input_multiplier: float,
-    other_multiplier: float,
-    input_zero_point: int,
-    other_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    return input.new_empty(torch.broadcast_shapes(input.shape, other.shape), dtype=torch.int8)
+fake("add")(_broadcast)
 
 
 @operator(
@@ -120,19 +102,7 @@ def mul(
     return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous()
 
 
-@fake("mul")
-def _(
-    input: Tensor,
-    other: Tensor,
-    multiplier: float,
-    input_zero_point: int,
-    other_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    return input.new_empty(torch.broadcast_shapes(input.shape, other.shape), dtype=torch.int8)
+fake("mul")(_broadcast)
 
 
 @operator(
@@ -143,9 +113,7 @@ def lookup_table(input: Tensor, table: Tensor, output_scale: float, output_zero_
     return table[input.to(torch.int64) + 128].contiguous()
 
 
-@fake("lookup_table")
-def _(input: Tensor, table: Tensor, output_scale: float, output_zero_point: int) -> Tensor:
-    return input.new_empty(input.shape, dtype=torch.int8)
+fake("lookup_table")(like_input)
 
 
 @operator(
@@ -168,15 +136,4 @@ def prelu(
     return round_clamp(value * factor, output_zero_point, output_min, output_max).contiguous()
 
 
-@fake("prelu")
-def _(
-    input: Tensor,
-    slope: Tensor,
-    multiplier: float,
-    input_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    return input.new_empty(input.shape)
+fake("prelu")(like_input)

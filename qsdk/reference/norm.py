@@ -13,7 +13,7 @@ eps is the layer's, divided by the square of the input's scale; weight and bias 
 import torch
 from torch import Tensor
 
-from qsdk.reference.registry import fake, operator
+from qsdk.reference.registry import fake, like_input, operator
 from qsdk.reference.rounding import centered, f32_tensor, round_clamp
 
 
@@ -37,18 +37,7 @@ def batch_norm(
     return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous()
 
 
-@fake("batch_norm")
-def _(
-    input: Tensor,
-    multiplier: Tensor,
-    offset: Tensor,
-    input_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    return input.new_empty(input.shape)
+fake("batch_norm")(like_input)
 
 
 def _normalized(value: Tensor, eps: float) -> Tensor:
@@ -84,19 +73,7 @@ def layer_norm(
     return round_clamp(scaled, output_zero_point, output_min, output_max).reshape(input.shape)
 
 
-@fake("layer_norm")
-def _(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    eps: float,
-    input_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    return input.new_empty(input.shape)
+fake("layer_norm")(like_input)
 
 
 @operator(
@@ -122,20 +99,7 @@ def group_norm(
     return round_clamp(scaled, output_zero_point, output_min, output_max).reshape(input.shape)
 
 
-@fake("group_norm")
-def _(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    num_groups: int,
-    eps: float,
-    input_zero_point: int,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    return input.new_empty(input.shape)
+fake("group_norm")(like_input)
 
 
 @operator(
@@ -163,15 +127,4 @@ def softmax(
     return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous()
 
 
-@fake("softmax")
-def _(
-    input: Tensor,
-    table: Tensor,
-    dim: int,
-    inverse_scale: float,
-    output_scale: float,
-    output_zero_point: int,
-    output_min: int,
-    output_max: int,
-) -> Tensor:
-    return input.new_empty(input.shape)
+fake("softmax")(like_input)

@@ -27,3 +27,8 @@ def operator(schema: str) -> Callable[[Function], Function]:
 def fake(name: str) -> Callable[[Function], Function]:
     """Register what operator `name` gives for tensors without data: an empty tensor of the right shape and dtype."""
     return torch.library.register_fake(f"qsdk::{name}", lib=_LIBRARY)
+
+
+def like_input(input: torch.Tensor, *_: Any) -> torch.Tensor:
+    """A fake: int8, of the shape of `input`."""
+    return input.new_empty(input.shape, dtype=torch.int8)
