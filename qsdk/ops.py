@@ -20,6 +20,7 @@ from qsdk.nn.quantized import functional as qF
 from qsdk.spellings import Form
 
 _qsdk = torch.ops.qsdk
+_aten = torch.ops.aten
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class OperatorRow:
         methods: tensor methods likewise, by name
         forms: torch functions, and tensor methods by name, each with the float module that graph mode makes of a call
         functional: functions and methods likewise, each with the FloatFunctional method that it becomes
+        aten: PyTorch's own operators on float32 tensors that it stands for, called as the reference is
         qparams: 'own' if calibration observes its output, 'shared' if the output keeps its input's parameters, 'float'
-            if input and output are float and the operator quantizes inside
+            if input and output are float
         channels_last: operands whose axis 1, the channels, comes last in the file; its output's does too. Empty: the
             operator is the same in every layout
         in_place: whether its output may take the place of an input in the arena
@@ -52,6 +54,7 @@ class OperatorRow:
     methods: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     forms: Mapping[Any, Form] = field(default_factory=dict)
     functional: Mapping[Any, str] = field(default_factory=dict)
+    aten: tuple[Any, ...] = ()
     qparams: str = "own"
     channels_last: tuple[str, ...] = ()
     in_place: bool = False
@@ -302,6 +305,7 @@ _ROWS = (
             torch.stack: qF.stack,
             qF.cat: qF.cat,
         },
+        aten=(_aten.cat.default,),
         qparams="shared",
         functional=dict.fromkeys((torch.cat, torch.concat, torch.concatenate), "cat"),
     ),
@@ -469,12 +473,33 @@ _ROWS = (
         modules=(nn.GRU, nn.GRUCell),
         qparams="float",
     ),
+    OperatorRow(
+        name="relu",
+        rule=11,
+        reference=_qsdk.relu.default,
+        function=torch.relu,
+        aten=(_aten.relu.default, _aten.relu_.default),
+        qparams="float",
+        in_place=True,
+    ),
+    OperatorRow(
+        name="add_float",
+        rule=11,
+        reference=_qsdk.add_float.default,
+        function=torch.add,
+        aten=(_aten.add.Tensor, _aten.add_.Tensor),
+        qparams="float",
+        in_place=True,
+    ),
 )
 
 OPERATORS: dict[str, OperatorRow] = {row.name: row for row in _ROWS}
 
 # Reference operator -> row: what a recorded call is.
 BY_REFERENCE: dict[Any, OperatorRow] = {row.reference: row for row in _ROWS}
+
+# PyTorch's operator on float tensors -> row.
+BY_ATEN: dict[Any, OperatorRow] = {spelling: row for row in _ROWS for spelling in row.aten}
 
 # What graph mode looks calls up in: functions, and tensor methods by name.
 FORMS: dict[Any, Form] = {spelling: form for row in _ROWS for spelling, form in row.forms.items()}

@@ -1,6 +1,6 @@
 """Feeds damaged files to the runtime built with ASan and UBSan. Any crash, hang or sanitizer report is a failure.
 
-Of digits.qsdk, of a file with every operator, and of each golden file: every truncation and 20,000 random single-byte
+Of digits.qsdk, of files with every operator, and of each golden file: every truncation and 20,000 random single-byte
 changes.
 """
 
@@ -38,7 +38,12 @@ def main() -> int:
         fresh = Path(folder) / "digits.qsdk"
         digits(fresh)
         subprocess.run([sys.executable, str(ROOT / "tests" / "c" / "fixture.py"), folder], check=True)
-        for file in (fresh, Path(folder) / "every_operator.qsdk", *sorted((ROOT / "tests" / "golden").glob("*.qsdk"))):
+        for file in (
+            fresh,
+            Path(folder) / "every_operator.qsdk",
+            Path(folder) / "dynamic.qsdk",
+            *sorted((ROOT / "tests" / "golden").glob("*.qsdk")),
+        ):
             command = [str(MUTATE), str(file), "--truncations", "--random", "20000", "--seed", "1"]
             print(f"== {file.name}: every truncation, 20,000 random single-byte changes", flush=True)
             failed |= subprocess.run(command, check=False).returncode != 0

@@ -24,7 +24,7 @@ from torch.utils._pytree import tree_flatten, tree_map_only
 from qsdk.errors import CaptureError, QsdkError, UnsupportedOperatorError
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
 from qsdk.export.schema_tables import TABLES, UNIONS
-from qsdk.ops import OPERATORS, from_channels_last, to_channels_last
+from qsdk.ops import BY_ATEN, OPERATORS, OperatorRow, from_channels_last, to_channels_last
 from qsdk.qtensor import QTensor
 
 # Names of the operands of reference operators that are activations; all other tensors are constants.
@@ -39,6 +39,16 @@ _DTYPES = {
 }
 _ALIASES = {"aten::detach", "aten::alias", "aten::clone", "aten::contiguous", "aten::_to_copy", "aten::lift_fresh"}
 _VIEWS = {"aten::view", "aten::_unsafe_view", "aten::reshape", "aten::unsqueeze", "aten::squeeze"}
+
+
+def _transposed(input: torch.Tensor, dim0: int = 0, dim1: int = 1) -> list[int]:
+    dims = list(range(input.dim()))
+    if dims:
+        dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
+    return dims
+
+
+_PERMUTES = {"aten::permute": lambda input, dims: dims, "aten::transpose": _transposed, "aten::t": _transposed}
 
 
 def lower(graph_module: fx.GraphModule, example_inputs: Sequence[torch.Tensor], layout: str = "nchw") -> Program:
@@ -89,6 +99,31 @@ def lower_call(operator: Any, arguments: tuple[Any, ...]) -> Program:
     return renumber(Program(tuple(recorder.tensors), tuple(recorder.operators), inputs, outputs))
 
 
+def _reference_arguments(
+    func: Any, row: OperatorRow, args: tuple[Any, ...], kwargs: dict[str, Any], where: str
+) -> tuple[Any, ...]:
+    """The arguments of the reference operator that stands for a call of PyTorch's operator `func`.
+
+    Raises:
+        UnsupportedOperatorError: the call has an argument that the reference does not know.
+    """
+    names = [argument.name for argument in func._schema.arguments]
+    given = dict(zip(names, args, strict=False)) | kwargs
+    values = [given.get(a.name, a.default_value) for a in func._schema.arguments]
+    wanted = row.reference._schema.arguments
+    for argument, value in list(zip(func._schema.arguments, values, strict=True))[len(wanted) :]:
+        if value != argument.default_value:
+            raise UnsupportedOperatorError(
+                f"layer '{where}': {func} with {argument.name}={value} has no counterpart in the file; leave it out"
+            )
+    return tuple(
+        torch.tensor(value, dtype=torch.float32)
+        if str(a.type) == "Tensor" and isinstance(value, (int, float))
+        else value
+        for a, value in zip(wanted, values, strict=False)
+    )
+
+
 def _flatten_outputs(result: object) -> list[Any]:
     return [leaf for leaf in tree_flatten(result)[0] if leaf is not None]
 
@@ -136,6 +171,7 @@ class _Recorder(TorchDispatchMode):
         self._value_of: dict[int, int] = {}
         self._constant_of: dict[tuple[int, tuple[int, ...]], int] = {}
         self._constant_qparams: dict[int, dict[str, Any]] = {}  # of constants that the model itself quantizes
+        self._spoilt: set[int] = set()
         self._keep: list[torch.Tensor] = []  # an id means something only while its tensor lives
 
     # -- values ------------------------------------------------------------------------------------------------
@@ -166,7 +202,21 @@ class _Recorder(TorchDispatchMode):
             raise CaptureError(
                 f"output {position} of the model does not depend on its inputs; return only tensors that do"
             )
+        return self._index(tensor)
+
+    def _index(self, tensor: torch.Tensor) -> int:
+        """The tensor of the program that an activation is."""
+        if id(tensor) in self._spoilt:
+            raise CaptureError(
+                f"layer '{self.where}' reads a view of a tensor that a function such as relu_ has changed in place; "
+                "use the function that gives a new tensor"
+            )
         return self._value_of[id(tensor)]
+
+    def _spoil_views(self, changed: torch.Tensor) -> None:
+        """Tensors that share memory with one that was changed in place no longer have the values recorded for them."""
+        memory = changed.untyped_storage().data_ptr()
+        self._spoilt |= {id(t) for t in self._keep if t is not changed and t.untyped_storage().data_ptr() == memory}
 
     def _add(self, tensor: TensorInfo) -> int:
         self.tensors.append(tensor)
@@ -179,7 +229,7 @@ class _Recorder(TorchDispatchMode):
     def _operand(self, tensor: torch.Tensor, name: str, channels_last: bool) -> int:
         permutation = to_channels_last(tensor.dim()) if channels_last else None
         if id(tensor) in self._value_of:
-            index = self._value_of[id(tensor)]
+            index = self._index(tensor)
             return index if permutation is None else self._permute(index, permutation, self.where)
         key = (id(tensor), permutation or ())
         if key not in self._constant_of:
@@ -211,14 +261,20 @@ class _Recorder(TorchDispatchMode):
         if name.startswith("qsdk::"):
             self._record(func, args, kwargs, result)
         elif name in _ALIASES and result.dtype == touched[0].dtype:
-            self._bind(result, self._value_of[id(touched[0])])
+            self._bind(result, self._index(touched[0]))
         elif name in _VIEWS:
-            source = self._value_of[id(touched[0])]
-            self._bind(result, self._emit("reshape", (source,), tuple(result.shape), {}))
-        elif name == "aten::permute":
-            source = self._value_of[id(touched[0])]
-            dims = tuple(d % result.dim() for d in args[1])
-            self._bind(result, self._permute(source, dims, self.where))
+            self._bind(result, self._emit("reshape", (self._index(touched[0]),), tuple(result.shape), {}))
+        elif name in _PERMUTES:
+            dims = tuple(d % result.dim() for d in _PERMUTES[name](*args))
+            self._bind(result, self._permute(self._index(touched[0]), dims, self.where))
+        elif name == "aten::stack":
+            self._bind(result, self._stack(*args, result=result))
+        elif self._stands_for(func, args, touched, result):
+            row = BY_ATEN[func]
+            arguments = _reference_arguments(func, row, args, kwargs, self.where)
+            self._record(row.reference, arguments, {}, result)
+            if func._schema.is_mutable:
+                self._spoil_views(result)
         elif isinstance(result, torch.Tensor) or result is not None:
             raise UnsupportedOperatorError(
                 f"layer '{self.where}': {name.replace('::', '.')} on a {touched[0].dtype} tensor has no row in the "
@@ -273,6 +329,20 @@ class _Recorder(TorchDispatchMode):
         if row.channels_last:
             index = self._permute(index, from_channels_last(len(shape)), self.where)
         self._bind(result, index)
+
+    def _stands_for(self, func: Any, args: tuple[Any, ...], touched: list[torch.Tensor], result: Any) -> bool:
+        """Whether a row of the operator table is what PyTorch's operator `func` does to these tensors."""
+        row = BY_ATEN.get(func)
+        if row is None or (func._schema.is_mutable and id(args[0]) not in self._value_of):
+            return False
+        tensors = [t for t in tree_flatten(args)[0] if isinstance(t, torch.Tensor)]
+        return row.qparams != "float" or all(t.dtype == torch.float32 for t in (*tensors, result))
+
+    def _stack(self, tensors: Sequence[torch.Tensor], dim: int = 0, *, result: torch.Tensor) -> int:
+        dim %= result.dim()
+        shape = (*result.shape[:dim], 1, *result.shape[dim + 1 :])
+        parts = tuple(self._emit("reshape", (self._operand(t, "part", False),), shape, {}) for t in tensors)
+        return self._emit("cat", parts, tuple(result.shape), {"dim": dim})
 
     def _permute(self, source: int, dims: tuple[int, ...], where: str) -> int:
         shape = tuple(self.tensors[source].shape[d] for d in dims)

@@ -12,7 +12,7 @@ from typing import Any
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
 from qsdk.export.schema_tables import TABLES
 
-_ELEMENTWISE = {"clamp", "lookup_table", "add", "mul", "quantize_per_tensor"}
+_ELEMENTWISE = {"clamp", "lookup_table", "add", "mul", "quantize_per_tensor", "relu", "add_float"}
 _CLAMPING = {kind for kind, fields in TABLES.items() if "output_max" in {field.name for field in fields}}
 
 
@@ -84,7 +84,10 @@ def merge_reshapes(program: Program) -> Program:
 
 
 def fold_clamps(program: Program) -> Program:
-    """conv2d -> clamp becomes conv2d with a narrower range, when nobody else reads the convolution's output."""
+    """conv2d -> clamp becomes conv2d with a narrower range, when nobody else reads the convolution's output.
+
+    On float, linear_dynamic -> relu becomes linear_dynamic with relu likewise.
+    """
     readers: dict[int, int] = {}
     for index in (i for op in program.operators for i in op.inputs):
         readers[index] = readers.get(index, 0) + 1
@@ -92,20 +95,28 @@ def fold_clamps(program: Program) -> Program:
     operators: list[Operation] = []
     for op in program.operators:
         producer = position_of.get(op.inputs[0])
-        if op.kind == "clamp" and producer is not None:
+        if op.kind in ("clamp", "relu") and producer is not None:
             before = operators[producer]
             single = readers[op.inputs[0]] == 1 and op.inputs[0] not in program.outputs
-            if before.kind in _CLAMPING and single:
-                low, high = int(op.options["output_min"]), int(op.options["output_max"])  # type: ignore[arg-type]
-                options = dict(before.options)
-                for key in ("output_min", "output_max"):
-                    options[key] = min(max(int(options[key]), low), high)  # type: ignore[arg-type]
+            options = _clamped(before, op) if single else None
+            if options is not None:
                 operators[producer] = replace(before, options=options, outputs=op.outputs)
                 position_of[op.outputs[0]] = producer
                 continue
         position_of[op.outputs[0]] = len(operators)
         operators.append(op)
     return renumber(replace(program, operators=tuple(operators)))
+
+
+def _clamped(before: Operation, clamp: Operation) -> dict[str, Any] | None:
+    """The options with which `before` does what `clamp` does; None if it cannot."""
+    if clamp.kind == "relu":
+        return {**before.options, "relu": True} if before.kind == "linear_dynamic" else None
+    if before.kind not in _CLAMPING:
+        return None
+    low, high = int(clamp.options["output_min"]), int(clamp.options["output_max"])  # type: ignore[arg-type]
+    ends = {key: min(max(int(before.options[key]), low), high) for key in ("output_min", "output_max")}  # type: ignore[arg-type]
+    return {**before.options, **ends}
 
 
 def copy_returned_inputs(program: Program) -> Program:

@@ -60,6 +60,9 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "conv_transpose2d",
         "conv3d",
         "conv_transpose3d",
+        "linear_dynamic",
+        "relu",
+        "add_float",
     ),
 }
 
@@ -136,6 +139,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 2, "int", "", -128, False),
         Field("output_max", 3, "int", "", 127, False),
     ),
+    "add_float": (),
     "avg_pool2d": (
         Field("kernel_size", 0, "vector", "int", None, False),
         Field("stride", 1, "vector", "int", None, False),
@@ -198,6 +202,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_max", 2, "int", "", 127, False),
     ),
     "linear": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
+    "linear_dynamic": (Field("per_token", 0, "bool", "", False, False), Field("relu", 1, "bool", "", False, False)),
     "lookup_table": (),
     "matmul": (
         Field("multiplier", 0, "float", "", 0.0, False),
@@ -234,6 +239,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 1, "int", "", -128, False),
         Field("output_max", 2, "int", "", 127, False),
     ),
+    "relu": (),
     "reshape": (),
     "softmax": (
         Field("dim", 0, "int", "", 0, False),

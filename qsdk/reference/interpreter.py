@@ -86,7 +86,7 @@ def check_inputs(expected: Sequence[TensorInfo], inputs: Sequence[Any]) -> list[
                 f"input {position} ('{tensor.name}') has shape {list(array.shape)}, "
                 f"the model takes {list(tensor.shape)}"
             )
-        arrays.append(np.ascontiguousarray(array))
+        arrays.append(np.ascontiguousarray(array).reshape(array.shape))  # which gives scalars an axis
     return arrays
 
 

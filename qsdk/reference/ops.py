@@ -15,6 +15,7 @@ from qsdk.reference.dynamic import (
 )
 from qsdk.reference.elementwise import add, clamp, dequantize, lookup_table, mul, prelu, quantize_per_tensor
 from qsdk.reference.embedding import embedding, embedding_bag
+from qsdk.reference.floats import add_float, relu
 from qsdk.reference.norm import batch_norm, group_norm, layer_norm, softmax
 from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mean
 from qsdk.reference.recurrent import gru_dynamic, lstm_dynamic, rnn_dynamic
@@ -23,6 +24,7 @@ from qsdk.reference.shape import cat, permute, reshape
 __all__ = [
     "adaptive_avg_pool2d",
     "add",
+    "add_float",
     "avg_pool2d",
     "batch_norm",
     "cat",
@@ -52,6 +54,7 @@ __all__ = [
     "permute",
     "prelu",
     "quantize_per_tensor",
+    "relu",
     "reshape",
     "rnn_dynamic",
     "softmax",

@@ -101,18 +101,22 @@ qrt_status qrt_expect_weight(qrt_verify *v, const qrt_node *node, uint32_t i, qr
   return QRT_OK;
 }
 
-qrt_status qrt_expect_bias_and_multiplier(qrt_verify *v, const qrt_node *node, int32_t channels) {
-  qrt_tensor bias, multiplier;
-  QRT_TRY(qrt_expect_vector(v, node, 2, QRT_FB_DType_int32, channels, &bias));
-  QRT_TRY(qrt_expect_vector(v, node, 3, QRT_FB_DType_float32, channels, &multiplier));
-  QRT_TRY(qrt_expect_budget(v, node, multiplier.size));
-  const uint8_t *values = qrt_tensor_data(node->model, &multiplier);
-  for (uint32_t i = 0; i < (uint32_t)channels; ++i) {
-    if (!qrt_multiplier_ok(qrt_load_float(values + 4 * (size_t)i))) {
-      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "multiplier[%u] is not within 2^-60 and 2^60", i);
+qrt_status qrt_expect_multipliers(qrt_verify *v, const qrt_node *node, uint32_t i, int32_t extent, qrt_tensor *tensor) {
+  QRT_TRY(qrt_expect_vector(v, node, i, QRT_FB_DType_float32, extent, tensor));
+  QRT_TRY(qrt_expect_budget(v, node, tensor->size));
+  const uint8_t *values = qrt_tensor_data(node->model, tensor);
+  for (uint32_t j = 0; j < (uint32_t)extent; ++j) {
+    if (!qrt_multiplier_ok(qrt_load_float(values + 4 * (size_t)j))) {
+      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[%u], multiplier[%u] is not within 2^-60 and 2^60", i, j);
     }
   }
   return QRT_OK;
+}
+
+qrt_status qrt_expect_bias_and_multiplier(qrt_verify *v, const qrt_node *node, int32_t channels) {
+  qrt_tensor bias, multiplier;
+  QRT_TRY(qrt_expect_vector(v, node, 2, QRT_FB_DType_int32, channels, &bias));
+  return qrt_expect_multipliers(v, node, 3, channels, &multiplier);
 }
 
 qrt_status qrt_expect_factors(qrt_verify *v, const qrt_node *node, uint32_t i, uint32_t rank, const int32_t *shape) {

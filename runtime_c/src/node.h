@@ -68,6 +68,8 @@ qrt_status qrt_expect_quantized(qrt_verify *v, const qrt_node *node, uint32_t i,
 qrt_status qrt_expect_channels(qrt_verify *v, const qrt_node *node, qrt_tensor *tensor);
 /* A weight: constant int8, every zero point 0, so symmetric. */
 qrt_status qrt_expect_weight(qrt_verify *v, const qrt_node *node, uint32_t i, qrt_tensor *tensor);
+/* A float32 constant of `extent` elements, all of them scales or multipliers: within [2^-60, 2^60]. */
+qrt_status qrt_expect_multipliers(qrt_verify *v, const qrt_node *node, uint32_t i, int32_t extent, qrt_tensor *tensor);
 /* A bias and a multiplier for each of `channels` outputs, in inputs 2 and 3. */
 qrt_status qrt_expect_bias_and_multiplier(qrt_verify *v, const qrt_node *node, int32_t channels);
 /* A float32 constant of this shape whose elements are signed factors: magnitudes up to 2^60. */

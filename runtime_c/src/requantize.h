@@ -25,8 +25,9 @@
 #define QRT_ROUNDER      12582912.0f /* 1.5 * 2^23, whose unit in the last place is 1 */
 #define QRT_ROUNDER_BITS 0x4b400000u /* its representation */
 
-/* x is not NaN; infinities are fine. */
-static inline int8_t qrt_round_clamp(float x, const qrt_output_range *output) {
+/* round_clamp before its result is narrowed: min - zero_point and max - zero_point lie within +-2^21. x is not NaN;
+ * infinities are fine. */
+static inline int32_t qrt_round(float x, const qrt_output_range *output) {
   const float low = (float)(output->min - output->zero_point);
   const float high = (float)(output->max - output->zero_point);
   x = x < low ? low : x;
@@ -34,7 +35,11 @@ static inline int8_t qrt_round_clamp(float x, const qrt_output_range *output) {
   x += QRT_ROUNDER;
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
-  return (int8_t)((int32_t)(bits - QRT_ROUNDER_BITS) + output->zero_point);
+  return (int32_t)(bits - QRT_ROUNDER_BITS) + output->zero_point;
+}
+
+static inline int8_t qrt_round_clamp(float x, const qrt_output_range *output) {
+  return (int8_t)qrt_round(x, output);
 }
 
 /* Accumulators are uint32_t so that C defines their wrap; their value is the two's complement int32. */

@@ -169,6 +169,11 @@ const qrt_fb_field qrt_fb_linear_fields[] = {
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, 127, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_linear_dynamic_fields[] = {
+  {QRT_FB_NAME("per_token"), QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("relu"), QRT_FB_BOOL, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_matmul_fields[] = {
   {QRT_FB_NAME("multiplier"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, -128, 0.0f},
@@ -230,6 +235,7 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_TestVector_fields, 5},
   {qrt_fb_adaptive_avg_pool2d_fields, 4},
   {qrt_fb_add_fields, 4},
+  {0, 0},
   {qrt_fb_avg_pool2d_fields, 9},
   {qrt_fb_batch_norm_fields, 2},
   {qrt_fb_cat_fields, 1},
@@ -243,6 +249,7 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_group_norm_fields, 4},
   {qrt_fb_layer_norm_fields, 3},
   {qrt_fb_linear_fields, 2},
+  {qrt_fb_linear_dynamic_fields, 2},
   {0, 0},
   {qrt_fb_matmul_fields, 3},
   {qrt_fb_max_pool2d_fields, 5},
@@ -251,6 +258,7 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_permute_fields, 1},
   {qrt_fb_prelu_fields, 3},
   {qrt_fb_quantize_per_tensor_fields, 3},
+  {0, 0},
   {0, 0},
   {qrt_fb_softmax_fields, 4},
 };
@@ -265,15 +273,17 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_max_pool2d, QRT_FB_TABLE_avg_pool2d, QRT_FB_TABLE_adaptive_avg_pool2d, QRT_FB_TABLE_mean,
   QRT_FB_TABLE_reshape, QRT_FB_TABLE_permute, QRT_FB_TABLE_custom, QRT_FB_TABLE_matmul, QRT_FB_TABLE_softmax,
   QRT_FB_TABLE_layer_norm, QRT_FB_TABLE_batch_norm, QRT_FB_TABLE_group_norm, QRT_FB_TABLE_prelu,
-  QRT_FB_TABLE_conv_transpose2d, QRT_FB_TABLE_conv3d, QRT_FB_TABLE_conv_transpose3d,
+  QRT_FB_TABLE_conv_transpose2d, QRT_FB_TABLE_conv3d, QRT_FB_TABLE_conv_transpose3d, QRT_FB_TABLE_linear_dynamic,
+  QRT_FB_TABLE_relu, QRT_FB_TABLE_add_float,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
-  "batch_norm", "group_norm", "prelu", "conv_transpose2d", "conv3d", "conv_transpose3d",
+  "batch_norm", "group_norm", "prelu", "conv_transpose2d", "conv3d", "conv_transpose3d", "linear_dynamic", "relu",
+  "add_float",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 25},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 28},
 };

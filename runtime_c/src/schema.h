@@ -53,7 +53,10 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_conv_transpose2d = 23,
   QRT_FB_Operation_conv3d = 24,
   QRT_FB_Operation_conv_transpose3d = 25,
-  QRT_FB_Operation_END = 26
+  QRT_FB_Operation_linear_dynamic = 26,
+  QRT_FB_Operation_relu = 27,
+  QRT_FB_Operation_add_float = 28,
+  QRT_FB_Operation_END = 29
 };
 
 enum { /* struct Buffer: offsets */
@@ -271,6 +274,13 @@ enum { /* fields of linear */
 };
 extern const qrt_fb_field qrt_fb_linear_fields[];
 
+enum { /* fields of linear_dynamic */
+  QRT_FB_linear_dynamic_per_token,
+  QRT_FB_linear_dynamic_relu,
+  QRT_FB_linear_dynamic_FIELDS
+};
+extern const qrt_fb_field qrt_fb_linear_dynamic_fields[];
+
 enum { /* fields of matmul */
   QRT_FB_matmul_multiplier,
   QRT_FB_matmul_output_min,
@@ -348,6 +358,7 @@ enum {
   QRT_FB_TABLE_TestVector,
   QRT_FB_TABLE_adaptive_avg_pool2d,
   QRT_FB_TABLE_add,
+  QRT_FB_TABLE_add_float,
   QRT_FB_TABLE_avg_pool2d,
   QRT_FB_TABLE_batch_norm,
   QRT_FB_TABLE_cat,
@@ -361,6 +372,7 @@ enum {
   QRT_FB_TABLE_group_norm,
   QRT_FB_TABLE_layer_norm,
   QRT_FB_TABLE_linear,
+  QRT_FB_TABLE_linear_dynamic,
   QRT_FB_TABLE_lookup_table,
   QRT_FB_TABLE_matmul,
   QRT_FB_TABLE_max_pool2d,
@@ -369,6 +381,7 @@ enum {
   QRT_FB_TABLE_permute,
   QRT_FB_TABLE_prelu,
   QRT_FB_TABLE_quantize_per_tensor,
+  QRT_FB_TABLE_relu,
   QRT_FB_TABLE_reshape,
   QRT_FB_TABLE_softmax,
   QRT_FB_TABLE_COUNT

@@ -2,8 +2,9 @@
 
     python tests/c/fixture.py FOLDER
 
-every_operator.qsdk: a small program with all operators, and every field stored, defaults too, so that a test can damage
-any of them in place. shared.qsdk: a small file whose tables refer to the same long vectors over and over.
+every_operator.qsdk: a small program with all operators on int8, and every field stored, defaults too, so that a test
+can damage any of them in place. dynamic.qsdk: the same for operators on float. shared.qsdk: a small file whose tables
+refer to the same long vectors over and over.
 """
 
 from __future__ import annotations
@@ -188,11 +189,14 @@ def shared(vectors: int = 20000, length: int = 50000) -> bytes:
 
 
 def main(folder: Path) -> None:
+    from fixture_dynamic import every_dynamic_operator
+
     folder.mkdir(parents=True, exist_ok=True)
     program = with_vectors(every_operator())
     (folder / "compact.qsdk").write_bytes(serialize.serialize(program))
     with mock.patch.object(serialize, "_build", build_with_defaults):
         (folder / "every_operator.qsdk").write_bytes(serialize.serialize(program))
+        (folder / "dynamic.qsdk").write_bytes(serialize.serialize(every_dynamic_operator()))
     (folder / "shared.qsdk").write_bytes(shared())
 
 

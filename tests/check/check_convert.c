@@ -5,7 +5,7 @@
 
 #include "check.h"
 
-enum { SLOT_A, SLOT_B };
+enum { SLOT_A, SLOT_B, SLOT_SUMS, SLOT_SUM, SLOT_WEIGHT_SCALE, SLOT_BIAS };
 
 static float from_bits(uint32_t bits) {
   float x;
@@ -27,6 +27,40 @@ static float any_float(float inverse_scale) {
   }
 }
 
+static void compare_range(const qrt_convert_kernel *kernel, size_t n, const float *a) {
+  const qrt_convert_kernel *reference = &qrt_convert_kernels[qrt_convert_kernel_count - 1];
+  check_output range = check_output_make(2 * sizeof(float), sizeof(float));
+  float *actual = range.actual, *expected = range.expected;
+  check_case("range: n %zu", n);
+  kernel->range(n, a, &actual[0], &actual[1]);
+  reference->range(n, a, &expected[0], &expected[1]);
+  check_output_compare(&range);
+}
+
+/* Biases are any floats; in place or not. */
+static void compare_sums(const qrt_convert_kernel *kernel, size_t n) {
+  const qrt_convert_kernel *reference = &qrt_convert_kernels[qrt_convert_kernel_count - 1];
+  int32_t *a = check_memory(SLOT_SUMS, n * sizeof *a, sizeof *a);
+  int32_t *sum = check_memory(SLOT_SUM, n * sizeof *sum, sizeof *sum);
+  float *weight_scale = check_memory(SLOT_WEIGHT_SCALE, n * sizeof *weight_scale, sizeof *weight_scale);
+  float *bias = check_memory(SLOT_BIAS, n * sizeof *bias, sizeof *bias);
+  check_bias(a, n);
+  check_bias(sum, n);
+  for (size_t i = 0; i < n; i++) {
+    weight_scale[i] = check_multiplier();
+    bias[i] = check_below(2) ? any_float(1) : -(float)a[i] * weight_scale[i]; /* cancels, nearly */
+  }
+  const qrt_sums_scale params = {sum, weight_scale, bias, check_multiplier(), check_zero_point(), check_below(2) == 0};
+  const int in_place = check_below(2) == 0;
+  check_output c = check_output_make(n * sizeof(float), sizeof(float));
+  check_case("scale_sums: n %zu, scale %a, zero point %d, relu %d, in place %d", n, (double)params.scale,
+             params.zero_point, params.relu, in_place);
+  reference->scale_sums(n, a, &params, c.expected);
+  if (in_place) memcpy(c.actual, a, n * sizeof *a);
+  kernel->scale_sums(n, in_place ? c.actual : a, &params, c.actual);
+  check_output_compare(&c);
+}
+
 static void compare_once(const qrt_convert_kernel *kernel, size_t n) {
   const qrt_convert_kernel *reference = &qrt_convert_kernels[qrt_convert_kernel_count - 1];
   const qrt_output_range range = check_range();
@@ -40,6 +74,8 @@ static void compare_once(const qrt_convert_kernel *kernel, size_t n) {
   kernel->quantize(n, a, scale, &range, c.actual);
   reference->quantize(n, a, scale, &range, c.expected);
   check_output_compare(&c);
+  compare_range(kernel, n, a);
+  compare_sums(kernel, n);
 
   int8_t *b = check_memory(SLOT_B, n, 1);
   check_fill(b, n, range.zero_point);

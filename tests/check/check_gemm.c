@@ -9,7 +9,9 @@ enum { SLOT_A, SLOT_W, SLOT_BIAS, SLOT_MULTIPLIER, SLOT_PACKED, SLOT_REFERENCE }
 static void compare_once(const qrt_gemm_kernel *kernel, size_t m, size_t n, size_t runs, size_t run) {
   const qrt_gemm_kernel *reference = &qrt_gemm_kernels[qrt_gemm_kernel_count - 1];
   const qrt_output_range range = check_range();
-  const size_t c_stride = n + (check_below(2) ? check_below(9) : 0);
+  const qrt_output_range *output = check_below(4) ? &range : NULL;
+  const size_t element = output ? 1 : sizeof(int32_t);
+  const size_t c_stride = (n + (check_below(2) ? check_below(9) : 0)) * element;
   const int32_t a_zero_point = check_zero_point();
   qrt_gemm_rows a = {NULL, runs, run, 0, 0, 0, 0};
   /* Rows may follow each other, overlap as a window's positions do, or lie apart; so may runs and lines of rows. */
@@ -34,16 +36,16 @@ static void compare_once(const qrt_gemm_kernel *kernel, size_t m, size_t n, size
   const qrt_gemm_weights weights = {n, runs, run, w, bias, multiplier, a_zero_point};
   void *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(n, runs, run), 64);
   void *reference_packed = check_memory_at_guard(SLOT_REFERENCE, reference->packed_size(n, runs, run), 64);
-  check_output c = check_output_make((m - 1) * c_stride + n, 1);
+  check_output c = check_output_make((m - 1) * c_stride + n * element, element);
   check_case(
       "m %zu, n %zu, %zu runs of %zu, strides %zu %zu %zu, width %zu, c_stride %zu, zero points %d %d, clamp %d..%d, "
-      "multiplier[0] %a",
+      "multiplier[0] %a, %s",
       m, n, runs, run, a.run_stride, a.x_stride, a.y_stride, a.width, c_stride, a_zero_point, range.zero_point,
-      range.min, range.max, (double)multiplier[0]);
+      range.min, range.max, (double)multiplier[0], output ? "int8" : "sums");
   kernel->pack(&weights, packed);
-  kernel->run(m, n, &a, packed, &range, c.actual, c_stride);
+  kernel->run(m, n, &a, packed, output, c.actual, c_stride);
   reference->pack(&weights, reference_packed);
-  reference->run(m, n, &a, reference_packed, &range, c.expected, c_stride);
+  reference->run(m, n, &a, reference_packed, output, c.expected, c_stride);
   check_output_compare(&c);
 }
 

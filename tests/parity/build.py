@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from qsdk.export import finish
-from qsdk.export.program import Operation, Program, TensorInfo
+from qsdk.export.program import DTYPES, Operation, Program, TensorInfo
 from qsdk.export.schema_tables import TABLES
 from qsdk.export.serialize import serialize
 from qsdk.ops import OPERATORS, to_channels_last
@@ -42,28 +42,26 @@ def single(
         tensors.append(item)
     first = tensors[0]
     scale, zero_point = ((output[0],), (output[1],)) if output else (first.scale, first.zero_point)
-    dtype = "float32" if kind == "dequantize" else "int8"
-    if dtype == "float32":
-        scale, zero_point = (), ()
     filled = {f.name: f.default for f in TABLES[kind] if f.default is not None} | dict(options)
 
-    def program(result_shape: tuple[int, ...]) -> Program:
-        result = TensorInfo("y", dtype, result_shape, scale, zero_point)
+    def program(result_shape: tuple[int, ...], dtype: str) -> Program:
+        qparams = (scale, zero_point) if dtype == "int8" else ((), ())
+        result = TensorInfo("y", dtype, result_shape, *qparams)
         operation = Operation(kind, tuple(range(len(tensors))), (len(tensors),), filled, kind)
         activations = tuple(i for i, t in enumerate(tensors) if not t.is_constant)
         return Program((*tensors, result), (operation,), activations, (len(tensors),), name=kind)
 
     if shape is None:
-        draft = program(())
+        draft = program((), "int8")
         values = {
-            i: torch.from_numpy(np.array(t.data)) if t.data is not None else torch.zeros(t.shape, dtype=torch.int8)
+            i: torch.from_numpy(np.array(t.data) if t.data is not None else np.zeros(t.shape, DTYPES[t.dtype]))
             for i, t in enumerate(tensors)
         }
         result = OPERATORS[kind].reference(**arguments(draft, draft.operators[0], values, kind))
         if OPERATORS[kind].channels_last:
             result = result.permute(to_channels_last(result.dim()))
-        shape = tuple(result.shape)
-    return program(shape)
+        return program(tuple(result.shape), str(result.dtype).removeprefix("torch."))
+    return program(shape, {"quantize_per_tensor": "int8", "dequantize": "float32"}.get(kind, first.dtype))
 
 
 def to_file(program: Program) -> tuple[Program, bytes]:
@@ -73,5 +71,4 @@ def to_file(program: Program) -> tuple[Program, bytes]:
 
 
 def constant(name: str, array: np.ndarray) -> TensorInfo:
-    dtype = {"int8": "int8", "int32": "int32", "float32": "float32"}[array.dtype.name]
-    return TensorInfo(name, dtype, array.shape, data=np.ascontiguousarray(array))
+    return TensorInfo(name, array.dtype.name, array.shape, data=np.ascontiguousarray(array))

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.build import Quantized, constant, single
+from parity.float_cases import FLOAT_TABLE
 from qsdk.export.program import Program, TensorInfo
 from qsdk.reference.constants import softmax_table
 
 REGIMES = ("random", "extreme", "ties", "narrow")
+MOVED = ("int8", "float32")
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,16 @@ def _fill(generator: np.random.Generator, tensor: TensorInfo, how: str) -> np.nd
 
 
 def _float_fill(generator: np.random.Generator, tensor: TensorInfo, how: str) -> np.ndarray:
+    """min: special values; max: of any magnitude; alternating: denormals; zero: of either sign."""
+    count = tensor.elements
+    special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 3e38, -3e38, 0.5, -0.5, 1.5, 2.5, 127.5])
     if how == "random":
-        values = generator.normal(0, 40, tensor.elements)
+        values = generator.normal(0, 40, count)
         values[::3] = np.round(values[::3] * 2) / 2  # ties, for scales that are powers of two
+    elif how == "max":
+        values = np.ldexp(generator.uniform(-1, 1, count), generator.integers(-149, 129, count))
     else:
-        special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 3e38, -3e38, 0.5, -0.5, 1.5, 2.5, 127.5])
-        values = np.resize(special, tensor.elements)
+        values = np.resize({"min": special, "alternating": [1e-40, -1e-42], "zero": [0.0, -0.0]}[how], count)
     return values.astype(np.float32).reshape(tensor.shape)
 
 
@@ -426,19 +432,24 @@ def _lookup(generator: np.random.Generator, regime: str, size: int) -> Program:
     return single("lookup_table", [Quantized((size,), 0.1, 3), table], (0.2, -7), {})
 
 
+def _moved(regime: str, shape: tuple[int, ...]) -> Quantized | TensorInfo:
+    """An operand of what only moves elements; its regimes are dtypes."""
+    return Quantized(shape, 0.1, 5) if regime == "int8" else TensorInfo("x", regime, shape)
+
+
 def _cat(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
     shapes, dim = row
-    return single("cat", [Quantized(s, 0.1, 5) for s in shapes], None, {"dim": dim})
+    return single("cat", [_moved(regime, s) for s in shapes], None, {"dim": dim})
 
 
 def _permute(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
     shape, dims = row
-    return single("permute", [Quantized(shape, 0.1, 5)], None, {"dims": dims})
+    return single("permute", [_moved(regime, shape)], None, {"dims": dims})
 
 
 def _reshape(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
     shape, result = row
-    return single("reshape", [Quantized(shape, 0.1, 5)], None, {}, result)
+    return single("reshape", [_moved(regime, shape)], None, {}, result)
 
 
 TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
@@ -468,9 +479,10 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("dequantize", _dequantize, SIZES, ("random", "extreme")),
     ("clamp", _clamp, SIZES, ("random",)),
     ("lookup_table", _lookup, SIZES, ("random",)),
-    ("cat", _cat, CATS, ("random",)),
-    ("permute", _permute, PERMUTES, ("random",)),
-    ("reshape", _reshape, [((2, 3, 4), (6, 4)), ((5,), (5, 1, 1)), ((1, 8, 1), (8,))], ("random",)),
+    ("cat", _cat, CATS, MOVED),
+    ("permute", _permute, PERMUTES, MOVED),
+    ("reshape", _reshape, [((2, 3, 4), (6, 4)), ((5,), (5, 1, 1)), ((1, 8, 1), (8,))], MOVED),
+    *FLOAT_TABLE,
 ]
 
 

@@ -29,6 +29,16 @@ qrt_status qrt_check_broadcast(qrt_verify *v, const qrt_node *node, qrt_tensor *
   return qrt_expect_output(v, node, QRT_FB_DType_int8, rank, shape, output);
 }
 
+qrt_status qrt_check_broadcast_float(qrt_verify *v, const qrt_node *node) {
+  qrt_tensor a, b, output;
+  uint32_t rank = 0;
+  int32_t shape[QRT_MAX_RANK];
+  QRT_TRY(qrt_expect_input(v, node, 0, QRT_FB_DType_float32, &a));
+  QRT_TRY(qrt_expect_input(v, node, 1, QRT_FB_DType_float32, &b));
+  QRT_TRY(qrt_broadcast_shape(v, node, &a, &b, &rank, shape));
+  return qrt_expect_output(v, node, QRT_FB_DType_float32, rank, shape, &output);
+}
+
 void qrt_broadcast_strides(const qrt_tensor *tensor, uint32_t rank, size_t *stride) {
   size_t step = 1;
   for (uint32_t i = rank; i-- > 0;) {
@@ -80,14 +90,17 @@ void qrt_bind_broadcast(const qrt_binder *binder, const qrt_node *node, qrt_broa
   c->a = qrt_bind_tensor(binder, &a);
   c->b = qrt_bind_tensor(binder, &b);
   c->output = qrt_bind_output(binder, &output);
-  for (uint32_t i = 0; i < output.rank; ++i) {
-    extent[i] = (size_t)output.shape[i];
-  }
+  c->element = qrt_dtype_size(output.dtype);
   qrt_broadcast_strides(&a, output.rank, a_stride);
   qrt_broadcast_strides(&b, output.rank, b_stride);
+  for (uint32_t i = 0; i < output.rank; ++i) {
+    extent[i] = (size_t)output.shape[i];
+    a_stride[i] *= c->element;
+    b_stride[i] *= c->element;
+  }
   simplify(c, output.rank, extent, a_stride, b_stride);
   c->count = 1;
-  c->b_step = 1;
+  c->b_step = c->element;
   if (c->rank) {
     if (!c->a_stride[c->rank - 1]) { /* then b does not repeat: the axis has an extent above 1 */
       swap(c);
@@ -107,7 +120,7 @@ void qrt_run_broadcast(const qrt_broadcast *c,
   size_t index[QRT_MAX_RANK] = {0};
   for (;;) {
     run(context, c->count, a, b, c->b_step, output);
-    output += c->count;
+    output += c->count * c->element;
     uint32_t i = c->rank;
     for (;;) { /* count up, the last axis fastest */
       if (i-- == 0) {

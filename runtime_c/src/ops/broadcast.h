@@ -6,11 +6,12 @@
 #include "op.h"
 
 /* The innermost axis is a run of `count` elements that lie together in both operands or, in the second, are one value
- * (b_step 0). Where the first operand is the one that repeats, the operands are exchanged (`swapped`): both operations
- * are commutative, so whoever calls exchanges their parameters, too. */
+ * (b_step 0). Strides and b_step are bytes. Where the first operand is the one that repeats, the operands are exchanged
+ * (`swapped`): both operations are commutative, so whoever calls exchanges their parameters, too. */
 typedef struct qrt_broadcast {
   const int8_t *a, *b;
   int8_t *output;
+  size_t element; /* bytes */
   size_t count;
   size_t b_step;
   int32_t swapped;
@@ -28,6 +29,9 @@ void qrt_broadcast_strides(const qrt_tensor *tensor, uint32_t rank, size_t *stri
 
 /* Checks both operands (int8, quantized) and the output's shape. */
 qrt_status qrt_check_broadcast(qrt_verify *v, const qrt_node *node, qrt_tensor *output);
+
+/* The same for float32. */
+qrt_status qrt_check_broadcast_float(qrt_verify *v, const qrt_node *node);
 
 void qrt_bind_broadcast(const qrt_binder *binder, const qrt_node *node, qrt_broadcast *broadcast);
 

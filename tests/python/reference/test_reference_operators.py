@@ -367,6 +367,8 @@ def calls():
         "prelu": (a, multiplier[:2], *tail[:2], *tail[2:]),
         "linear": (a, torch.ones(3, 4, dtype=torch.int8), bias[:3], multiplier[:3], 0, 1.0, 0, -128, 127),
         "clamp": (a, 0, 6),
+        "relu": (a.float(),),
+        "add_float": (a.float(), a[:, :1].float()),
         "add": (a, a[:, :1], 1.0, 1.0, 0, 0, 1.0, 0, -128, 127),
         "mul": (a, a[..., :1], 1.0, 0, 0, 1.0, 0, -128, 127),
         "lookup_table": (a, torch.zeros(256, dtype=torch.int8), 1.0, 0),

@@ -2,9 +2,14 @@
 #include "convert.h"
 
 const qrt_convert_kernel qrt_convert_kernels[] = {
-#define QRT_CONVERT_KERNEL(dtype, isa, xr)                                                        \
-  {#dtype "__" #isa "_x" #xr, QRT_ISA_##isa, xr, qrt_convert_##dtype##__##isa##_x##xr##_quantize, \
-   qrt_convert_##dtype##__##isa##_x##xr##_dequantize},
+#define QRT_CONVERT_KERNEL(dtype, isa, xr)            \
+  {#dtype "__" #isa "_x" #xr,                         \
+   QRT_ISA_##isa,                                     \
+   xr,                                                \
+   qrt_convert_##dtype##__##isa##_x##xr##_quantize,   \
+   qrt_convert_##dtype##__##isa##_x##xr##_dequantize, \
+   qrt_convert_##dtype##__##isa##_x##xr##_range,      \
+   qrt_convert_##dtype##__##isa##_x##xr##_scale_sums},
 #include "convert.inc"
 #undef QRT_CONVERT_KERNEL
 };

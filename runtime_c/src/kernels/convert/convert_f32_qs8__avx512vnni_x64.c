@@ -1,6 +1,7 @@
 /* convert_f32_qs8__avx512vnni_x64.c - 64 elements at a time; a shorter rest goes through a buffer. */
 #include <string.h>
 
+#include "../../floats.h"
 #include "../../requantize_avx512.h"
 #include "convert.h"
 
@@ -54,5 +55,45 @@ void qrt_convert_f32_qs8__avx512vnni_x64_dequantize(size_t n, const int8_t *a, f
     memcpy(rest, a, n);
     dequantize(rest, scales, zero_points, results);
     memcpy(c, results, n * sizeof *c);
+  }
+}
+
+/* As many lanes as there are elements, at most 16; masked loads do not touch the others. */
+static inline __mmask16 lanes(size_t n) {
+  return n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1);
+}
+
+/* See qrt_float_range: sixteen lanes of it. */
+void qrt_convert_f32_qs8__avx512vnni_x64_range(size_t n, const float *a, float *low, float *high) {
+  const __m512i infinity = _mm512_set1_epi32(QRT_FLOAT_INFINITY);
+  const __m512i sign = _mm512_set1_epi32(INT32_MIN), magnitudes = _mm512_set1_epi32(INT32_MAX);
+  __m512i highs = _mm512_setzero_si512(), lows = _mm512_setzero_si512();
+  for (size_t i = 0; i < n; i += 16) {
+    const __m512i bits = _mm512_maskz_loadu_epi32(lanes(n - i), a + i);
+    const __mmask16 finite = _mm512_cmpgt_epi32_mask(infinity, _mm512_and_si512(bits, magnitudes));
+    highs = _mm512_mask_max_epi32(highs, finite, highs, bits);
+    lows = _mm512_mask_max_epi32(lows, finite, lows, _mm512_xor_si512(bits, sign));
+  }
+  const qrt_float_range range = {_mm512_reduce_max_epi32(highs), _mm512_reduce_max_epi32(lows)};
+  *low = qrt_float_range_low(&range);
+  *high = qrt_float_range_high(&range);
+}
+
+void qrt_convert_f32_qs8__avx512vnni_x64_scale_sums(size_t n, const int32_t *a, const qrt_sums_scale *params,
+                                                    float *c) {
+  const __m512i zero_point = _mm512_set1_epi32(params->zero_point), nan = _mm512_set1_epi32(QRT_FLOAT_NAN);
+  const __m512 scale = _mm512_set1_ps(params->scale), zero = _mm512_setzero_ps();
+  for (size_t i = 0; i < n; i += 16) {
+    const __mmask16 there = lanes(n - i);
+    const __m512i offset = _mm512_mullo_epi32(zero_point, _mm512_maskz_loadu_epi32(there, params->sum + i));
+    const __m512 sums = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_maskz_loadu_epi32(there, a + i), offset));
+    const __m512 multiplier = _mm512_mul_ps(scale, _mm512_maskz_loadu_ps(there, params->weight_scale + i));
+    __m512 x = _mm512_add_ps(_mm512_mul_ps(sums, multiplier), _mm512_maskz_loadu_ps(there, params->bias + i));
+    if (params->relu) {
+      x = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, zero, _CMP_GT_OQ), x);
+    } else {
+      x = _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_castsi512_ps(nan));
+    }
+    _mm512_mask_storeu_ps(c + i, there, x);
   }
 }

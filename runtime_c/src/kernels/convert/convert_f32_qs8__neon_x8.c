@@ -1,8 +1,10 @@
 /* convert_f32_qs8__neon_x8.c - 8 elements at a time; a shorter rest goes through a buffer.
  *
  * 32-bit NEON flushes denormals; requantize_neon.h says why no result here can show it. (Scales are at least 2^-60, so
- * dequantized values are zero or normal.)
+ * dequantized values are zero or normal.) A range is found in integers; scale_sums adds biases of any size, so there
+ * the scalar kernel takes over.
  */
+#include "../../floats.h"
 #include "../../requantize_neon.h"
 #include "convert.h"
 
@@ -44,4 +46,49 @@ void qrt_convert_f32_qs8__neon_x8_dequantize(size_t n, const int8_t *a, float sc
     dequantize(qrt_load_neon(a, n), scales, zero_points, rest);
     memcpy(c, rest, n * sizeof *c);
   }
+}
+
+/* See qrt_float_range: four lanes of it. */
+static inline void widen(int32x4_t bits, int32x4_t *high, int32x4_t *low) {
+  const int32x4_t magnitude = vandq_s32(bits, vdupq_n_s32(INT32_MAX));
+  const int32x4_t finite = vreinterpretq_s32_u32(vcltq_s32(magnitude, vdupq_n_s32(QRT_FLOAT_INFINITY)));
+  const int32x4_t negative = veorq_s32(bits, vdupq_n_s32(INT32_MIN));
+  *high = vmaxq_s32(*high, vandq_s32(bits, finite));
+  *low = vmaxq_s32(*low, vandq_s32(negative, finite));
+}
+
+static inline int32_t largest(int32x4_t x) {
+  int32x2_t y = vpmax_s32(vget_low_s32(x), vget_high_s32(x));
+  y = vpmax_s32(y, y);
+  return vget_lane_s32(y, 0);
+}
+
+void qrt_convert_f32_qs8__neon_x8_range(size_t n, const float *a, float *low, float *high) {
+  int32x4_t high0 = vdupq_n_s32(0), high1 = high0, low0 = high0, low1 = high0;
+  for (; n >= XR; n -= XR, a += XR) {
+    widen(vreinterpretq_s32_f32(vld1q_f32(a)), &high0, &low0);
+    widen(vreinterpretq_s32_f32(vld1q_f32(a + 4)), &high1, &low1);
+  }
+  qrt_float_range range = {largest(vmaxq_s32(high0, high1)), largest(vmaxq_s32(low0, low1))};
+  for (; n > 0; n--) qrt_float_range_add(&range, qrt_float_bits(*a++));
+  *low = qrt_float_range_low(&range);
+  *high = qrt_float_range_high(&range);
+}
+
+void qrt_convert_f32_qs8__neon_x8_scale_sums(size_t n, const int32_t *a, const qrt_sums_scale *params, float *c) {
+  size_t i = 0;
+#if defined(__aarch64__)
+  for (; i + 4 <= n; i += 4) {
+    const int32x4_t acc = vmlsq_n_s32(vld1q_s32(a + i), vld1q_s32(params->sum + i), params->zero_point);
+    const float32x4_t multiplier = vmulq_n_f32(vld1q_f32(params->weight_scale + i), params->scale);
+    const float32x4_t x = vaddq_f32(vmulq_f32(vcvtq_f32_s32(acc), multiplier), vld1q_f32(params->bias + i));
+    const float32x4_t nan = vreinterpretq_f32_s32(vdupq_n_s32(QRT_FLOAT_NAN)), zero = vdupq_n_f32(0);
+    vst1q_f32(c + i, params->relu ? vbslq_f32(vcgtq_f32(x, zero), x, zero) : vbslq_f32(vceqq_f32(x, x), x, nan));
+  }
+#endif
+  qrt_sums_scale rest = *params;
+  rest.sum += i;
+  rest.weight_scale += i;
+  rest.bias += i;
+  qrt_convert_f32_qs8__scalar_x1_scale_sums(n - i, a + i, &rest, c + i);
 }

@@ -4,6 +4,9 @@
  *     acc     = bias[j] + sum_{q<runs, p<run} (a(i, q, p) - a_zero_point) * w[j][q][p]          modulo 2^32
  *     c[i][j] = requantize(acc, multiplier[j], output)
  *
+ * Without an output range (NULL) a kernel ends with the sums: c then points to int32_t, c[i][j] = acc, and multipliers
+ * do not matter. c_stride counts bytes.
+ *
  *   a(i, q, p) = a[i / width * y_stride + i % width * x_stride + q * run_stride + p]
  *
  * m, n, runs, run >= 1, and run >= kr unless runs is 1. c[i] begins at c + i * c_stride. Reads never pass the last byte

@@ -48,7 +48,14 @@ static inline __m256i load_pair(const int8_t *a, size_t count) {
   return _mm256_set1_epi32((int32_t)(first | second << 16));
 }
 
-/* All columns of up to four rows. */
+static inline void store_sums(int8_t *c, __m256i acc0, __m256i acc1, size_t columns) {
+  int32_t sums[NR];
+  _mm256_storeu_si256((__m256i *)sums, acc0);
+  _mm256_storeu_si256((__m256i *)sums + 1, acc1);
+  memcpy(c, sums, columns * sizeof *sums);
+}
+
+/* All columns of up to four rows; range is NULL for sums. */
 static void strip(size_t m, size_t n, const qrt_gemm_rows *rows, const int8_t *const *a, const void *packed,
                   const qrt_range_avx2 *range, int8_t *c, size_t c_stride) {
   const size_t panel_size = qrt_gemm_panel_size(rows->runs, rows->run, NR, KR, WIDTH);
@@ -86,8 +93,16 @@ static void strip(size_t m, size_t n, const qrt_gemm_rows *rows, const int8_t *c
       }
     }
 
-    const __m256 multiplier0 = _mm256_load_ps(multiplier), multiplier1 = _mm256_load_ps(multiplier + 8);
     const size_t columns = n - j < NR ? n - j : NR;
+    if (!range) {
+      int8_t *sums = c + j * sizeof(int32_t);
+      store_sums(sums, acc0_0, acc0_1, columns);
+      store_sums(sums + row1_at * c_stride, acc1_0, acc1_1, columns);
+      store_sums(sums + row2_at * c_stride, acc2_0, acc2_1, columns);
+      store_sums(sums + row3_at * c_stride, acc3_0, acc3_1, columns);
+      continue;
+    }
+    const __m256 multiplier0 = _mm256_load_ps(multiplier), multiplier1 = _mm256_load_ps(multiplier + 8);
     int8_t *c0 = c + j;
     qrt_store_avx2(c0, qrt_requantize_avx2(acc0_0, acc0_1, multiplier0, multiplier1, range), columns);
     qrt_store_avx2(c0 + row1_at * c_stride, qrt_requantize_avx2(acc1_0, acc1_1, multiplier0, multiplier1, range),
@@ -101,12 +116,13 @@ static void strip(size_t m, size_t n, const qrt_gemm_rows *rows, const int8_t *c
 
 void qrt_gemm_qs8__avx2_4x16(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
                              const qrt_output_range *output, int8_t *c, size_t c_stride) {
-  const qrt_range_avx2 range = qrt_range_make_avx2(output);
+  static const qrt_output_range none;
+  const qrt_range_avx2 range = qrt_range_make_avx2(output ? output : &none);
   qrt_gemm_walk walk = qrt_gemm_first(rows);
   for (size_t i = 0; i < m; i += MR, c += MR * c_stride) {
     const size_t count = m - i < MR ? m - i : MR;
     const int8_t *a[MR];
     for (size_t r = 0; r < count; r++) a[r] = qrt_gemm_next(rows, &walk);
-    strip(count, n, rows, a, packed, &range, c, c_stride);
+    strip(count, n, rows, a, packed, output ? &range : NULL, c, c_stride);
   }
 }

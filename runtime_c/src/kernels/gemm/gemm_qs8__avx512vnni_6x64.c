@@ -104,12 +104,39 @@ typedef struct panel {
   size_t last_group; /* where the last group of a run begins */
   size_t columns;    /* that exist */
   size_t c_stride;
+  int sums; /* are the output, as int32; else int8 */
   qrt_range_avx512 range;
 } panel;
 
 /* acc += the sums of four products. As an intrinsic, gcc copies and spills the accumulators. */
 INLINE void multiply_add(__m512i *acc, __m512i a, __m512i w) {
   __asm__("vpdpbusd %2, %1, %0" : "+v"(*acc) : "v"(a), "v"(w));
+}
+
+INLINE __m512i shuffle(__m512i a, __m512i b, const int high) {
+  return high ? _mm512_shuffle_i32x4(a, b, 0xdd) : _mm512_shuffle_i32x4(a, b, 0x88);
+}
+
+/* Sixteen int32 per vector, in the columns' order: a transposition of 128-bit pieces; see slot(). */
+INLINE void store_sums(int8_t *c, size_t vectors, const __m512i *acc, size_t columns) {
+  __m512i x[4] = {acc[0]};
+  if (vectors == 4) {
+    const __m512i even0 = shuffle(acc[0], acc[1], 0), even1 = shuffle(acc[2], acc[3], 0);
+    const __m512i odd0 = shuffle(acc[0], acc[1], 1), odd1 = shuffle(acc[2], acc[3], 1);
+    x[0] = shuffle(even0, even1, 0);
+    x[1] = shuffle(odd0, odd1, 0);
+    x[2] = shuffle(even0, even1, 1);
+    x[3] = shuffle(odd0, odd1, 1);
+  } else if (vectors == 2) {
+    x[0] = _mm512_permutex2var_epi64(acc[0], _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0), acc[1]);
+    x[1] = _mm512_permutex2var_epi64(acc[0], _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4), acc[1]);
+  }
+#pragma GCC unroll 4
+  for (size_t v = 0; v < vectors; v++) {
+    const size_t rest = columns > v * LANES ? columns - v * LANES : 0;
+    const __mmask16 mask = rest >= LANES ? 0xffff : (__mmask16)((1u << rest) - 1);
+    _mm512_mask_storeu_epi32((int32_t *)(void *)c + v * LANES, mask, x[v]);
+  }
 }
 
 /* One group of the depth, `at` bytes into each row. */
@@ -129,6 +156,11 @@ INLINE void step(size_t rows, size_t vectors, const int8_t *const *a, size_t at,
 /* Four vectors at a time go through the epilogue: of one row, of two or of four. */
 INLINE void store(size_t rows, size_t vectors, __m512i acc[MOST_ROWS][4], const __m512 *multiplier, const panel *p,
                   int8_t *c) {
+  if (p->sums) {
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++) store_sums(c + i * p->c_stride, vectors, acc[i], p->columns);
+    return;
+  }
   const __mmask64 mask = ~(__mmask64)0 >> (64 - p->columns);
 #pragma GCC unroll 8
   for (size_t i = 0; i < rows; i += 4 / vectors) {
@@ -254,19 +286,21 @@ static void run_panel_short(size_t m, size_t width, panel p, int8_t *c) {
 
 void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
                                    const qrt_output_range *output, int8_t *c, size_t c_stride) {
-  const size_t groups = groups_of(rows->runs, rows->run);
+  static const qrt_output_range none;
+  const size_t groups = groups_of(rows->runs, rows->run), element = output ? 1 : sizeof(int32_t);
   panel p = {.packed = (const char *)packed + HEADER,
              .rows = rows,
              .last_group = rows->run < KR ? 0 : rows->run - KR,
              .c_stride = c_stride,
-             .range = qrt_range_make_avx512(output, *(const int32_t *)packed)};
+             .sums = !output,
+             .range = qrt_range_make_avx512(output ? output : &none, *(const int32_t *)packed)};
   for (size_t j = 0, width; j < n; j += width) {
     width = panel_width(n - j);
     p.columns = n - j < width ? n - j : width;
     if (rows->run < KR) {
-      run_panel_short(m, width, p, c + j);
+      run_panel_short(m, width, p, c + j * element);
     } else {
-      run_panel(m, width, &p, c + j);
+      run_panel(m, width, &p, c + j * element);
     }
     p.packed = (const char *)p.packed + panel_size(width, groups);
   }

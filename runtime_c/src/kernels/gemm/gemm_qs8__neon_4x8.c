@@ -30,7 +30,14 @@ void qrt_gemm_qs8__neon_4x8_pack(const qrt_gemm_weights *weights, void *packed) 
     MULTIPLY_ADD(acc3, row3, half, lane);      \
   } while (0)
 
-/* All columns of up to four rows. */
+static inline void store_sums(int8_t *c, int32x4_t acc0, int32x4_t acc1, size_t columns) {
+  int32_t sums[NR];
+  vst1q_s32(sums, acc0);
+  vst1q_s32(sums + 4, acc1);
+  memcpy(c, sums, columns * sizeof *sums);
+}
+
+/* All columns of up to four rows; range is NULL for sums. */
 static void strip(size_t m, size_t n, const qrt_gemm_rows *rows, const int8_t *const *a, const void *packed,
                   const qrt_range_neon *range, int8_t *c, size_t c_stride) {
   const size_t panel_size = qrt_gemm_panel_size(rows->runs, rows->run, NR, KR, WIDTH);
@@ -71,8 +78,16 @@ static void strip(size_t m, size_t n, const qrt_gemm_rows *rows, const int8_t *c
       }
     }
 
-    const float32x4_t multiplier0 = vld1q_f32(multiplier), multiplier1 = vld1q_f32(multiplier + 4);
     const size_t columns = n - j < NR ? n - j : NR;
+    if (!range) {
+      int8_t *sums = c + j * sizeof(int32_t);
+      store_sums(sums, acc0_0, acc0_1, columns);
+      store_sums(sums + row1_at * c_stride, acc1_0, acc1_1, columns);
+      store_sums(sums + row2_at * c_stride, acc2_0, acc2_1, columns);
+      store_sums(sums + row3_at * c_stride, acc3_0, acc3_1, columns);
+      continue;
+    }
+    const float32x4_t multiplier0 = vld1q_f32(multiplier), multiplier1 = vld1q_f32(multiplier + 4);
     int8_t *c0 = c + j;
     qrt_store_neon(c0, qrt_requantize_neon(acc0_0, acc0_1, multiplier0, multiplier1, range), columns);
     qrt_store_neon(c0 + row1_at * c_stride, qrt_requantize_neon(acc1_0, acc1_1, multiplier0, multiplier1, range),
@@ -86,12 +101,13 @@ static void strip(size_t m, size_t n, const qrt_gemm_rows *rows, const int8_t *c
 
 void qrt_gemm_qs8__neon_4x8(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
                             const qrt_output_range *output, int8_t *c, size_t c_stride) {
-  const qrt_range_neon range = qrt_range_make_neon(output);
+  static const qrt_output_range none;
+  const qrt_range_neon range = qrt_range_make_neon(output ? output : &none);
   qrt_gemm_walk walk = qrt_gemm_first(rows);
   for (size_t i = 0; i < m; i += MR, c += MR * c_stride) {
     const size_t count = m - i < MR ? m - i : MR;
     const int8_t *a[MR];
     for (size_t r = 0; r < count; r++) a[r] = qrt_gemm_next(rows, &walk);
-    strip(count, n, rows, a, packed, &range, c, c_stride);
+    strip(count, n, rows, a, packed, output ? &range : NULL, c, c_stride);
   }
 }

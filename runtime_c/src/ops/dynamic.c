@@ -1,0 +1,121 @@
+/* dynamic.c - see dynamic.h. */
+#include "dynamic.h"
+
+#include "../requantize.h"
+#include "pack.h"
+
+qrt_status qrt_expect_projection(qrt_verify *v, const qrt_node *node, uint32_t first, int32_t n, int32_t k) {
+  qrt_tensor weight, weight_scale, bias;
+  QRT_TRY(qrt_expect_weight(v, node, first, &weight));
+  QRT_TRY(qrt_expect_rank(v, node, first, &weight, 2));
+  if (weight.shape[0] != n || weight.shape[1] != k) {
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[%u] is tensors[%u], %d by %d instead of %d by %d", first,
+                         weight.index, weight.shape[0], weight.shape[1], n, k);
+  }
+  QRT_TRY(qrt_expect_multipliers(v, node, first + 1, n, &weight_scale));
+  return qrt_expect_vector(v, node, first + 2, QRT_FB_DType_float32, n, &bias);
+}
+
+uint64_t qrt_projection_scratch(const qrt_projection *p, size_t rows) {
+  uint64_t bytes = (uint64_t)(rows < QRT_PROJECTION_ROWS ? rows : QRT_PROJECTION_ROWS) * p->k;
+  return (bytes + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
+}
+
+/* Weights as a gemm kernel wants them, without bias and zero point, which are this file's business. */
+static void pack(qrt_binder *binder, const int8_t *w, qrt_projection *p) {
+  if (!qrt_pack_fits(binder, p->n, 1, p->k)) {
+    return;
+  }
+  void *packed = qrt_bind_memory(binder, p->gemm->packed_size(p->n, 1, p->k));
+  int32_t *sum = qrt_bind_memory(binder, (uint64_t)p->n * sizeof *sum);
+  int32_t *bias = qrt_bind_memory(binder, (uint64_t)p->n * sizeof *bias);
+  p->packed = packed;
+  p->sum = sum;
+  if (!packed) {
+    return;
+  }
+  for (size_t j = 0; j < p->n; ++j) {
+    uint32_t total = 0;
+    for (size_t i = 0; i < p->k; ++i) {
+      total += (uint32_t)w[j * p->k + i];
+    }
+    sum[j] = (int32_t)total;
+    bias[j] = 0;
+  }
+  const qrt_gemm_weights weights = {
+      .n = p->n, .runs = 1, .run = p->k, .w = w, .bias = bias, .multiplier = p->weight_scale};
+  p->gemm->pack(&weights, packed);
+}
+
+void qrt_bind_projection(qrt_binder *binder, const qrt_node *node, uint32_t first, size_t rows, qrt_projection *p) {
+  qrt_tensor weight, weight_scale, bias;
+  qrt_node_input(node, first, &weight);
+  qrt_node_input(node, first + 1, &weight_scale);
+  qrt_node_input(node, first + 2, &bias);
+  memset(p, 0, sizeof *p);
+  p->gemm = qrt_gemm_select(binder->isa);
+  p->convert = qrt_convert_select(binder->isa);
+  p->n = (size_t)weight.shape[0];
+  p->k = (size_t)weight.shape[1];
+  p->weight_scale = qrt_bind_tensor(binder, &weight_scale);
+  p->bias = qrt_bind_tensor(binder, &bias);
+  pack(binder, qrt_bind_tensor(binder, &weight), p);
+  qrt_bind_scratch(binder, qrt_projection_scratch(p, rows));
+}
+
+typedef struct quantization {
+  float scale, inverse_scale;
+  int32_t zero_point;
+} quantization;
+
+static quantization choose(const qrt_projection *p, size_t count, const float *input) {
+  float low, high;
+  p->convert->range(count, input, &low, &high);
+  low = low < -0x1p60f ? -0x1p60f : low;
+  high = high > 0x1p60f ? 0x1p60f : high;
+  float scale = (high - low) / 255.0f;
+  scale = scale < 0x1p-60f ? 0x1p-60f : scale;
+  scale = low == high ? 1.0f : scale;
+  const float inverse_scale = 1.0f / scale;
+  const qrt_output_range range = {0, -255, 255};
+  const int32_t zero_point = -128 - qrt_round(low * inverse_scale, &range);
+  return (quantization){scale, inverse_scale, zero_point > 127 ? 127 : zero_point};
+}
+
+static void quantize(const qrt_projection *p, const quantization *q, size_t count, const float *input, int8_t *output) {
+  const qrt_output_range range = {q->zero_point, -128, 127};
+  p->convert->quantize(count, input, q->inverse_scale, &range, output);
+}
+
+/* The sums of products lie where the floats that they become will: both take four bytes. */
+static void multiply(const qrt_projection *p, size_t m, const int8_t *rows, float *output) {
+  const qrt_gemm_rows matrix = qrt_gemm_matrix(rows, p->k, p->k);
+  p->gemm->run(m, p->n, &matrix, p->packed, NULL, (int8_t *)output, p->n * sizeof *output);
+}
+
+void qrt_project(const qrt_projection *p, size_t m, const float *input, int per_token, int relu, void *scratch,
+                 float *output) {
+  quantization q[QRT_PROJECTION_ROWS];
+  int8_t *rows = scratch;
+  if (!per_token) {
+    q[0] = choose(p, m * p->k, input);
+  }
+  for (size_t i = 0; i < m; i += QRT_PROJECTION_ROWS) {
+    const size_t count = m - i < QRT_PROJECTION_ROWS ? m - i : QRT_PROJECTION_ROWS;
+    const float *strip = input + i * p->k;
+    if (!per_token) {
+      quantize(p, &q[0], count * p->k, strip, rows);
+    }
+    for (size_t r = 0; per_token && r < count; ++r) {
+      q[r] = choose(p, p->k, strip + r * p->k);
+      quantize(p, &q[r], p->k, strip + r * p->k, rows + r * p->k);
+    }
+    multiply(p, count, rows, output + i * p->n);
+    for (size_t r = 0; r < count; ++r) {
+      const quantization *row = &q[per_token ? r : 0];
+      const qrt_sums_scale params = {p->sum, p->weight_scale, p->bias, row->scale, row->zero_point, relu};
+      float *y = output + (i + r) * p->n;
+      p->convert->scale_sums(p->n, (const int32_t *)(const void *)y, &params, y);
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/* dynamic.h - linear maps whose float input is quantized by the range that it turns out to have; design rule 10. What
+ * linear_dynamic and the recurrent layers share. */
+#ifndef QRT_DYNAMIC_H
+#define QRT_DYNAMIC_H
+
+#include "../kernels/convert/convert.h"
+#include "../kernels/gemm/gemm.h"
+#include "op.h"
+
+/* k values to n values. */
+typedef struct qrt_projection {
+  const qrt_gemm_kernel *gemm;
+  const qrt_convert_kernel *convert;
+  size_t n, k;
+  const void *packed;
+  const int32_t *sum; /* of each output's weights */
+  const float *weight_scale, *bias;
+} qrt_projection;
+
+enum { QRT_PROJECTION_ROWS = 32 }; /* that are quantized at a time */
+
+/* Checks the operands from `first` on: weight [n,k] int8, weight_scale [n] and bias [n] float32. */
+qrt_status qrt_expect_projection(qrt_verify *v, const qrt_node *node, uint32_t first, int32_t n, int32_t k);
+
+/* Of the same operands; `rows` is the most that qrt_project will get. Packs the weights, and asks for scratch. */
+void qrt_bind_projection(qrt_binder *binder, const qrt_node *node, uint32_t first, size_t rows, qrt_projection *p);
+
+/* Bytes of scratch, a multiple of QRT_ALIGNMENT, for callers that need scratch of their own behind it. */
+uint64_t qrt_projection_scratch(const qrt_projection *p, size_t rows);
+
+/* input [m,k] to output [m,n], quantized as a whole or, per_token, row by row. */
+void qrt_project(const qrt_projection *p, size_t m, const float *input, int per_token, int relu, void *scratch,
+                 float *output);
+
+#endif
