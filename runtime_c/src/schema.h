@@ -53,7 +53,9 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_conv_transpose2d = 23,
   QRT_FB_Operation_conv3d = 24,
   QRT_FB_Operation_conv_transpose3d = 25,
-  QRT_FB_Operation_END = 26
+  QRT_FB_Operation_slice = 26,
+  QRT_FB_Operation_sub = 27,
+  QRT_FB_Operation_END = 28
 };
 
 enum { /* struct Buffer: offsets */
@@ -329,6 +331,13 @@ enum { /* fields of quantize_per_tensor */
 };
 extern const qrt_fb_field qrt_fb_quantize_per_tensor_fields[];
 
+enum { /* fields of slice */
+  QRT_FB_slice_start,
+  QRT_FB_slice_step,
+  QRT_FB_slice_FIELDS
+};
+extern const qrt_fb_field qrt_fb_slice_fields[];
+
 enum { /* fields of softmax */
   QRT_FB_softmax_dim,
   QRT_FB_softmax_inverse_scale,
@@ -337,6 +346,15 @@ enum { /* fields of softmax */
   QRT_FB_softmax_FIELDS
 };
 extern const qrt_fb_field qrt_fb_softmax_fields[];
+
+enum { /* fields of sub */
+  QRT_FB_sub_input_multiplier,
+  QRT_FB_sub_other_multiplier,
+  QRT_FB_sub_output_min,
+  QRT_FB_sub_output_max,
+  QRT_FB_sub_FIELDS
+};
+extern const qrt_fb_field qrt_fb_sub_fields[];
 
 enum {
   QRT_FB_TABLE_Model,
@@ -370,7 +388,9 @@ enum {
   QRT_FB_TABLE_prelu,
   QRT_FB_TABLE_quantize_per_tensor,
   QRT_FB_TABLE_reshape,
+  QRT_FB_TABLE_slice,
   QRT_FB_TABLE_softmax,
+  QRT_FB_TABLE_sub,
   QRT_FB_TABLE_COUNT
 };
 
