@@ -12,7 +12,7 @@ from typing import Any
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
 from qsdk.export.schema_tables import TABLES
 
-_ELEMENTWISE = {"clamp", "lookup_table", "add", "mul", "quantize_per_tensor", "relu", "add_float"}
+_ELEMENTWISE = {"clamp", "lookup_table", "add", "sub", "mul", "quantize_per_tensor", "relu", "add_float"}
 _CLAMPING = {kind for kind, fields in TABLES.items() if "output_max" in {field.name for field in fields}}
 
 
@@ -167,6 +167,41 @@ def _moves_only_ones(shape: tuple[int, ...], dims: tuple[int, ...]) -> bool:
     return moved == sorted(moved)
 
 
+def _moved(values: Any, dims: tuple[int, ...]) -> tuple[int, ...]:
+    """One number for each axis of a tensor, for the tensor that it is a permuted view of."""
+    return tuple(values[dims.index(d)] for d in range(len(dims)))
+
+
+def _regrouped(
+    shape: tuple[int, ...], dims: tuple[int, ...], target: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """A reshape to `target` of a source seen through dims: the order that the source's axes need, and how the target
+    sees the reshaped source. Axes that are split or joined have to be neighbours, the others may stay where they are.
+
+    Before:  x[2,4,5,6] seen as [2,6,4,5] -> reshape [2,3,2,20]
+    After:   x -> reshape [2,20,3,2] seen as [2,3,2,20]
+    """
+    old, new = [d for d in dims if shape[d] != 1], list(range(len(target)))
+    groups: list[tuple[list[int], list[int]]] = []  # axes of the source, and axes of the target that they become
+    while old:
+        axes, made_of, has, made = [], [old[0]], shape[old.pop(0)], 1
+        while has != made:
+            if made < has:
+                made *= target[new[0]]
+                axes.append(new.pop(0))
+            else:
+                has *= shape[old[0]]
+                made_of.append(old.pop(0))
+        while new and target[new[0]] == 1:
+            axes.append(new.pop(0))
+        groups.append((made_of, axes))
+    groups.sort()
+    ones = [d for d in range(len(shape)) if shape[d] == 1]
+    order = [*ones, *(d for made_of, _ in groups for d in made_of)]
+    becomes = [axis for _, axes in groups for axis in axes]
+    return tuple(order), tuple(becomes.index(axis) for axis in range(len(target)))
+
+
 class _PermuteSinker:
     """Each tensor of the old program is a tensor of the new one seen through a permutation that is not yet emitted."""
 
@@ -195,7 +230,10 @@ class _PermuteSinker:
         self.operators.append(op)
 
     def _materialize(self, index: int) -> int:
-        source, dims = self._seen(index)
+        return self._ordered(*self._seen(index))
+
+    def _ordered(self, source: int, dims: tuple[int, ...]) -> int:
+        """The tensor that `source` is, seen through dims."""
         if dims == tuple(range(len(dims))):
             return source
         if (source, dims) not in self.emitted:
@@ -249,6 +287,10 @@ class _PermuteSinker:
         axis = int(op.options["dim"]) % len(dims)  # type: ignore[arg-type]
         return self._apply(op, [self._seen(i)[0] for i in op.inputs], dims, dim=dims[axis])
 
+    def _slice(self, op: Operation) -> bool:
+        source, dims = self._seen(op.inputs[0])
+        return self._apply(op, [source], dims, **{name: _moved(op.options[name], dims) for name in ("start", "step")})
+
     def _softmax(self, op: Operation) -> bool:
         source, dims = self._seen(op.inputs[0])
         return self._apply(op, [source, *op.inputs[1:]], dims, dim=dims[op.options["dim"]])  # type: ignore[index]
@@ -266,10 +308,11 @@ class _PermuteSinker:
 
     def _reshape(self, op: Operation) -> bool:
         source, dims = self._seen(op.inputs[0])
-        if not _moves_only_ones(self.tensors[source].shape, dims):
-            return False
-        self._emit(replace(op, inputs=(source,)))
-        return True
+        if _moves_only_ones(self.tensors[source].shape, dims):
+            self._emit(replace(op, inputs=(source,)))
+            return True
+        order, after = _regrouped(self.tensors[source].shape, dims, self.tensors[op.outputs[0]].shape)
+        return self._apply(op, [self._ordered(source, order)], after)
 
 
 PASSES: tuple[Callable[[Program], Program], ...] = (

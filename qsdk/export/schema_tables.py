@@ -63,6 +63,8 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "linear_dynamic",
         "relu",
         "add_float",
+        "slice",
+        "sub",
     ),
 }
 
@@ -241,9 +243,16 @@ TABLES: dict[str, tuple[Field, ...]] = {
     ),
     "relu": (),
     "reshape": (),
+    "slice": (Field("start", 0, "vector", "int", None, False), Field("step", 1, "vector", "int", None, False)),
     "softmax": (
         Field("dim", 0, "int", "", 0, False),
         Field("inverse_scale", 1, "float", "", 0.0, False),
+        Field("output_min", 2, "int", "", -128, False),
+        Field("output_max", 3, "int", "", 127, False),
+    ),
+    "sub": (
+        Field("input_multiplier", 0, "float", "", 0.0, False),
+        Field("other_multiplier", 1, "float", "", 0.0, False),
         Field("output_min", 2, "int", "", -128, False),
         Field("output_max", 3, "int", "", 127, False),
     ),

@@ -24,6 +24,7 @@ from qsdk.qtensor import comparison as _comparison  # noqa: F401  (these fill th
 from qsdk.qtensor import moving as _moving  # noqa: F401
 from qsdk.qtensor import parts as _parts  # noqa: F401
 from qsdk.qtensor.conversion import dequantize, quantize, quantize_per_channel, quantize_per_tensor
+from qsdk.qtensor.moving import slice_positions
 from qsdk.qtensor.table import calling_module, implementation_of, passes_qparams, register_implementation
 from qsdk.qtensor.tensor import QTensor
 
@@ -50,6 +51,7 @@ __all__ = [
     "quint4x2",
     "quint8",
     "register_implementation",
+    "slice_positions",
     "to_qdtype",
     "to_qscheme",
 ]

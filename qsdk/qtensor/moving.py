@@ -1,20 +1,19 @@
-"""Functions that move integers, or only their storage, and have no operator. Every result has storage of its own."""
+"""Functions that move integers, or only their storage. Every result has storage of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from qsdk.dispatch import call
 from qsdk.errors import QuantizationError
 from qsdk.qtensor.table import calling_module, refuse, register_name
 from qsdk.qtensor.tensor import QTensor
 
 _MOVES = (
-    "as_strided", "broadcast_to", "channel_shuffle", "diagonal", "expand", "flip", "fliplr", "flipud", "gather",
-    "index_select", "masked_select", "pixel_shuffle", "pixel_unshuffle", "repeat", "repeat_interleave", "roll", "rot90",
-    "take", "take_along_dim", "tile", "unfold",
+    "as_strided", "diagonal", "gather", "index_select", "masked_select", "take", "take_along_dim", "unfold",
 )  # fmt: skip
 
 
@@ -37,6 +36,13 @@ def one_scale(function: Any, *values: Any) -> QTensor:
             f"{function.__name__} of a tensor that is quantized per channel{calling_module()}; dequantize() it first"
         )
     return first
+
+
+def slice_positions(input: QTensor, shape: Sequence[int], start: Sequence[int], step: Sequence[int]) -> QTensor:
+    """output[i] = input[start + i * step] along every axis, i < shape; a step may be 0 or negative. Per tensor only."""
+    source = one_scale(slice_positions, input)
+    positions = (list(shape), list(start), list(step))
+    return QTensor(call(torch.ops.qsdk.slice.default, source.storage, *positions), source.qparams)
 
 
 def _move(name: str) -> Callable[..., QTensor]:

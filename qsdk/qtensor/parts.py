@@ -7,17 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from qsdk.dispatch import call
 from qsdk.errors import QuantizationError
 from qsdk.qparams import QParams
 from qsdk.qtensor.comparison import real
 from qsdk.qtensor.conversion import quantize
-from qsdk.qtensor.moving import one_scale
+from qsdk.qtensor.moving import one_scale, slice_positions
 from qsdk.qtensor.table import calling_module, refuse, register_implementation, register_name
 from qsdk.qtensor.tensor import QTensor
 
 
 def get_part(input: Any, index: Any) -> QTensor:
     """As torch.Tensor's `input[index]`; per channel with integers, slices and an ellipsis only.
+
+    Integers, slices, None and an ellipsis are the operators slice and reshape; other indices have none.
 
     Raises:
         QuantizationError: the index is not one of these, or it takes one row out of an embedding table.
@@ -27,7 +30,54 @@ def get_part(input: Any, index: Any) -> QTensor:
     qparams = input.qparams
     if qparams.per_channel:
         qparams = _part_of_qparams(input, _per_axis(input, index))
+    elif _is_plain(index):
+        part = _plain_part(input, list(index) if isinstance(index, tuple) else [index])
+        if part is not None:
+            return part
     return QTensor(input.storage[index].clone(memory_format=torch.contiguous_format), qparams)
+
+
+def _is_plain(index: Any) -> bool:
+    items = index if isinstance(index, tuple) else (index,)
+    plain = (item is None or item is Ellipsis or isinstance(item, slice) or type(item) is int for item in items)
+    return all(plain) and sum(item is Ellipsis for item in items) < 2
+
+
+def _plain_part(input: QTensor, items: list[Any]) -> QTensor | None:
+    """Integers, slices, None and an ellipsis; None for parts without elements and for indices that torch refuses."""
+    if Ellipsis not in items:
+        items = [*items, Ellipsis]
+    place = items.index(Ellipsis)
+    missing = input.dim() - sum(item is not None and item is not Ellipsis for item in items)
+    if missing < 0:
+        return None
+    start: list[int] = []
+    step: list[int] = []
+    taken: list[int] = []
+    shape: list[int] = []
+    for item in items[:place] + [slice(None)] * missing + items[place + 1 :]:
+        if item is None:
+            shape.append(1)
+            continue
+        extent = input.shape[len(start)]
+        if isinstance(item, int):
+            if not -extent <= item < extent:
+                return None
+            positions = range(item % extent, item % extent + 1)
+        elif item.step is not None and item.step < 1:
+            return None
+        else:
+            positions = range(*item.indices(extent))
+            shape.append(len(positions))
+        start.append(positions.start)
+        step.append(positions.step)
+        taken.append(len(positions))
+    if 0 in taken:
+        return None
+    part = input if taken == list(input.shape) else slice_positions(input, taken, start, step)
+    if part is input or shape != taken:
+        part = QTensor(call(torch.ops.qsdk.reshape.default, part.storage, shape), input.qparams)
+    return part
 
 
 def _part_of_qparams(input: QTensor, items: list[Any]) -> QParams:

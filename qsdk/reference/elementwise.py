@@ -1,4 +1,7 @@
-"""Element by element: quantize_per_tensor, dequantize, clamp, add, mul, lookup_table, prelu. Rules 1, 2, 4 to 7, 17."""
+"""Element by element: quantize_per_tensor, dequantize, clamp, add, sub, mul, lookup_table, prelu.
+
+Rules 1, 2, 4 to 7, 17.
+"""
 
 from typing import Any
 
@@ -79,6 +82,44 @@ def add(
 
 
 fake("add")(_broadcast)
+
+
+@operator(
+    "(Tensor input, Tensor other, float input_multiplier, float other_multiplier, int input_zero_point, "
+    "int other_zero_point, float output_scale, int output_zero_point, int output_min, int output_max) -> Tensor",
+)
+def sub(
+    input: Tensor,
+    other: Tensor,
+    input_multiplier: float,
+    other_multiplier: float,
+    input_zero_point: int,
+    other_zero_point: int,
+    output_scale: float,
+    output_zero_point: int,
+    output_min: int,
+    output_max: int,
+) -> Tensor:
+    """Rule 4 with the second product subtracted."""
+    left = centered(input, input_zero_point) * f32_tensor(input_multiplier, input)
+    right = centered(other, other_zero_point) * f32_tensor(other_multiplier, other)
+    return round_clamp(left - right, output_zero_point, output_min, output_max).contiguous()
+
+
+@fake("sub")
+def _(
+    input: Tensor,
+    other: Tensor,
+    input_multiplier: float,
+    other_multiplier: float,
+    input_zero_point: int,
+    other_zero_point: int,
+    output_scale: float,
+    output_zero_point: int,
+    output_min: int,
+    output_max: int,
+) -> Tensor:
+    return input.new_empty(torch.broadcast_shapes(input.shape, other.shape), dtype=torch.int8)
 
 
 @operator(

@@ -13,13 +13,13 @@ from qsdk.reference.dynamic import (
     conv_transpose3d_dynamic,
     linear_dynamic,
 )
-from qsdk.reference.elementwise import add, clamp, dequantize, lookup_table, mul, prelu, quantize_per_tensor
+from qsdk.reference.elementwise import add, clamp, dequantize, lookup_table, mul, prelu, quantize_per_tensor, sub
 from qsdk.reference.embedding import embedding, embedding_bag
 from qsdk.reference.floats import add_float, relu
 from qsdk.reference.norm import batch_norm, group_norm, layer_norm, softmax
 from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mean
 from qsdk.reference.recurrent import gru_dynamic, lstm_dynamic, rnn_dynamic
-from qsdk.reference.shape import cat, permute, reshape
+from qsdk.reference.shape import cat, permute, reshape, slice
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -57,5 +57,7 @@ __all__ = [
     "relu",
     "reshape",
     "rnn_dynamic",
+    "slice",
     "softmax",
+    "sub",
 ]

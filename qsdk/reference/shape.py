@@ -1,4 +1,4 @@
-"""Operators that move integers and leave them as they are: cat, reshape, permute. Rule 7."""
+"""Operators that move integers and leave them as they are: cat, reshape, permute, slice. Rule 7."""
 
 from collections.abc import Sequence
 
@@ -42,3 +42,32 @@ def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
 @fake("permute")
 def _(input: Tensor, dims: Sequence[int]) -> Tensor:
     return input.new_empty([input.shape[dim] for dim in dims])
+
+
+@operator("(Tensor input, int[] shape, int[] start, int[] step) -> Tensor")
+def slice(input: Tensor, shape: Sequence[int], start: Sequence[int], step: Sequence[int]) -> Tensor:
+    """output[i] = input[start + i * step] along every axis, 0 <= i < shape; a step may be 0 or negative.
+
+    Raises:
+        ValueError: a position lies outside of the input.
+    """
+    _check_positions(input, shape, start, step)
+    result = input
+    for axis, (extent, first, distance) in enumerate(zip(shape, start, step, strict=True)):
+        if (extent, first, distance) != (input.shape[axis], 0, 1):
+            positions = first + distance * torch.arange(extent, device=input.device)
+            result = result.index_select(axis, positions)
+    return result.clone(memory_format=torch.contiguous_format)
+
+
+@fake("slice")
+def _(input: Tensor, shape: Sequence[int], start: Sequence[int], step: Sequence[int]) -> Tensor:
+    _check_positions(input, shape, start, step)
+    return input.new_empty(list(shape))
+
+
+def _check_positions(input: Tensor, shape: Sequence[int], start: Sequence[int], step: Sequence[int]) -> None:
+    for axis, (has, extent, first, distance) in enumerate(zip(input.shape, shape, start, step, strict=True)):
+        last = first + (extent - 1) * distance
+        if extent < 1 or not 0 <= first < has or not 0 <= last < has:
+            raise ValueError(f"positions {first}..{last} along axis {axis}, which has {has}")

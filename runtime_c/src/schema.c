@@ -218,9 +218,21 @@ const qrt_fb_field qrt_fb_quantize_per_tensor_fields[] = {
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, 127, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_slice_fields[] = {
+  {QRT_FB_NAME("start"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("step"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_softmax_fields[] = {
   {QRT_FB_NAME("dim"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("inverse_scale"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, -128, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 127, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_sub_fields[] = {
+  {QRT_FB_NAME("input_multiplier"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("other_multiplier"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
   {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, -128, 0.0f},
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 127, 0.0f},
 };
@@ -260,7 +272,9 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_quantize_per_tensor_fields, 3},
   {0, 0},
   {0, 0},
+  {qrt_fb_slice_fields, 2},
   {qrt_fb_softmax_fields, 4},
+  {qrt_fb_sub_fields, 4},
 };
 
 const qrt_fb_struct qrt_fb_structs[] = {
@@ -274,16 +288,16 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_reshape, QRT_FB_TABLE_permute, QRT_FB_TABLE_custom, QRT_FB_TABLE_matmul, QRT_FB_TABLE_softmax,
   QRT_FB_TABLE_layer_norm, QRT_FB_TABLE_batch_norm, QRT_FB_TABLE_group_norm, QRT_FB_TABLE_prelu,
   QRT_FB_TABLE_conv_transpose2d, QRT_FB_TABLE_conv3d, QRT_FB_TABLE_conv_transpose3d, QRT_FB_TABLE_linear_dynamic,
-  QRT_FB_TABLE_relu, QRT_FB_TABLE_add_float,
+  QRT_FB_TABLE_relu, QRT_FB_TABLE_add_float, QRT_FB_TABLE_slice, QRT_FB_TABLE_sub,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
   "batch_norm", "group_norm", "prelu", "conv_transpose2d", "conv3d", "conv_transpose3d", "linear_dynamic", "relu",
-  "add_float",
+  "add_float", "slice", "sub",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 28},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 30},
 };

@@ -56,7 +56,9 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_linear_dynamic = 26,
   QRT_FB_Operation_relu = 27,
   QRT_FB_Operation_add_float = 28,
-  QRT_FB_Operation_END = 29
+  QRT_FB_Operation_slice = 29,
+  QRT_FB_Operation_sub = 30,
+  QRT_FB_Operation_END = 31
 };
 
 enum { /* struct Buffer: offsets */
@@ -339,6 +341,13 @@ enum { /* fields of quantize_per_tensor */
 };
 extern const qrt_fb_field qrt_fb_quantize_per_tensor_fields[];
 
+enum { /* fields of slice */
+  QRT_FB_slice_start,
+  QRT_FB_slice_step,
+  QRT_FB_slice_FIELDS
+};
+extern const qrt_fb_field qrt_fb_slice_fields[];
+
 enum { /* fields of softmax */
   QRT_FB_softmax_dim,
   QRT_FB_softmax_inverse_scale,
@@ -347,6 +356,15 @@ enum { /* fields of softmax */
   QRT_FB_softmax_FIELDS
 };
 extern const qrt_fb_field qrt_fb_softmax_fields[];
+
+enum { /* fields of sub */
+  QRT_FB_sub_input_multiplier,
+  QRT_FB_sub_other_multiplier,
+  QRT_FB_sub_output_min,
+  QRT_FB_sub_output_max,
+  QRT_FB_sub_FIELDS
+};
+extern const qrt_fb_field qrt_fb_sub_fields[];
 
 enum {
   QRT_FB_TABLE_Model,
@@ -383,7 +401,9 @@ enum {
   QRT_FB_TABLE_quantize_per_tensor,
   QRT_FB_TABLE_relu,
   QRT_FB_TABLE_reshape,
+  QRT_FB_TABLE_slice,
   QRT_FB_TABLE_softmax,
+  QRT_FB_TABLE_sub,
   QRT_FB_TABLE_COUNT
 };
 

@@ -93,6 +93,8 @@ def every_operator() -> Program:
     c = d.op("batch_norm", [c, *d.factors(8)], d.tensor((2, 4, 2, 8)), **RANGE)
     c = d.op("group_norm", [c, *d.factors(8, around=40)], d.tensor((2, 4, 2, 8)), num_groups=2, eps=0.01, **RANGE)
     c = d.op("prelu", [c, d.factors(8)[0]], d.tensor((2, 4, 2, 8)), multiplier=0.9, **RANGE)
+    c = d.op("sub", [c, c], d.tensor((2, 4, 2, 8)), **multipliers)
+    c = d.op("slice", [c], d.tensor((2, 4, 2, 8)), start=(0, 3, 1, 0), step=(1, -1, 0, 1))
     window = {"stride": (2, 2), "padding": (1, 0), "output_padding": (1, 0), "dilation": (1, 1), **RANGE}
     c = d.op("conv_transpose2d", [c, *d.weights(6, 3, 2, 4)], d.tensor((2, 8, 4, 6)), groups=2, **window)
     c = d.op("reshape", [c], d.tensor((1, 2, 8, 4, 6)))

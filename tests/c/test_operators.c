@@ -222,6 +222,39 @@ static void damage_volumes(patient *p) {
   SHAPE(stride, ERROR_LIMIT, "stride: a product above 4096", 64, 64, 2);
 }
 
+static void damage_slice(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_slice), options = options_at(p, index);
+  uint32_t start = vector(p, options, QRT_FIELD(slice, start)), step = vector(p, options, QRT_FIELD(slice, step));
+  uint32_t output = shape_of(p, output_of(p, index));
+  damage_operands(p, index, 1, 0);
+  INT(start, 3, ERROR_FIELD, "start has 3 elements instead of 4");
+  INT(step, 3, ERROR_FIELD, "step has 3 elements instead of 4");
+  INT(start + 4, -1, ERROR_FIELD, "start[0] is -1, not in 0..");
+  INT(start + 4, 1, ERROR_FIELD, "axis 0: 2 elements from 1 on, 1 apart, of 2");
+  INT(start + 8, 2, ERROR_FIELD, "axis 1: 4 elements from 2 on, -1 apart, of 4");
+  INT(start + 12, 2, ERROR_FIELD, "axis 2: 2 elements from 2 on, 0 apart, of 2");
+  INT(start + 12, 0, OK, NULL);
+  INT(step + 4, INT32_MIN, ERROR_FIELD, "step[0] is -2147483648, not in -2147483647..");
+  INT(step + 8, -INT32_MAX, ERROR_FIELD, "axis 1: 4 elements from 3 on, -2147483647 apart, of 4");
+  INT(step + 8, INT32_MAX, ERROR_FIELD, "axis 1: 4 elements from 3 on, 2147483647 apart, of 4");
+  INT(step + 8, 0, OK, NULL);
+  INT(step + 16, 2, ERROR_FIELD, "axis 3: 8 elements from 0 on, 2 apart, of 8");
+  SHAPE(output, ERROR_FIELD, "axis 1: 8 elements from 3 on, -1 apart, of 4", 2, 8, 1, 8);
+  SHAPE(output - 4, ERROR_FIELD, "rank 4 instead of 3", 3, 2, 4, 16);
+  FLOAT(vector(p, tensor_at(p, output_of(p, index)), QRT_FIELD(Tensor, scale)) + 4, 0.5f, ERROR_FIELD,
+        "must have the same scale and zero point");
+}
+
+static void damage_sub(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_sub), options = options_at(p, index);
+  damage_operands(p, index, 2, 0);
+  SHAPE(shape_of(p, output_of(p, index)), ERROR_FIELD, "shape[0] is 4 instead of 2", 4, 2, 2, 8);
+  SHAPE(shape_of(p, input_of(p, index, 1)), ERROR_FIELD, "instead of", 4, 2, 2, 8);
+  damage_range(p, options, QRT_FIELD(sub, output_min), QRT_FIELD(sub, output_max));
+  damage_multiplier(p, options, QRT_FIELD(sub, input_multiplier));
+  damage_multiplier(p, options, QRT_FIELD(sub, other_multiplier));
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: test_operators FOLDER\n");
@@ -237,6 +270,8 @@ int main(int argc, char **argv) {
   damage_prelu(&p);
   damage_conv_transpose2d(&p);
   damage_volumes(&p);
+  damage_slice(&p);
+  damage_sub(&p);
   CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
   free(p.file.bytes);
   free(file.bytes);

@@ -15,10 +15,15 @@ static void run(const qrt_vadd_kernel *kernel, size_t n, const int8_t *a, const 
   kernel->run(n, place == IN_PLACE_A ? c : a, place == IN_PLACE_B ? c : b, b_stride, params, c);
 }
 
+static float signed_multiplier(void) {
+  float multiplier = check_multiplier();
+  return check_below(2) ? multiplier : -multiplier;
+}
+
 /* All pairs of int8 when n is 65536. */
 static void compare_once(const qrt_vadd_kernel *kernel, size_t n, size_t b_stride, int place) {
   const qrt_vadd_kernel *reference = &qrt_vadd_kernels[qrt_vadd_kernel_count - 1];
-  const qrt_vadd_params params = {check_zero_point(), check_zero_point(), check_multiplier(), check_multiplier(),
+  const qrt_vadd_params params = {check_zero_point(), check_zero_point(), signed_multiplier(), signed_multiplier(),
                                   check_range()};
   int8_t *a = check_memory(SLOT_A, n, 1);
   int8_t *b = check_memory(SLOT_B, b_stride ? n : 1, 1);

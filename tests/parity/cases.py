@@ -215,6 +215,14 @@ SOFTMAXES = [((1, 1), 1), ((3, 7), 1), ((2, 4), 0), ((2, 5, 17), 1), ((300,), 0)
 LAYER_NORMS = [((1, 1), 1), ((3, 7), 1), ((2, 4, 6), 2), ((5, 33), 1), ((2, 1031), 1), ((1, 3, 2, 3), 3), ((67,), 1)]
 CHANNELS = [(1, 1), (3, 7), (2, 5, 17), (1, 3, 4, 6), (2, 2, 1, 2, 33)]
 GROUP_NORMS = [((1, 1), 1), ((3, 8), 2), ((2, 5, 6), 6), ((1, 3, 4, 6), 1), ((2, 2, 1, 3, 33), 3), ((1, 40, 9, 16), 4)]
+# (input, output, start, step)
+SLICES = [
+    ((1, 6, 7, 16), (1, 6, 7, 5), (0, 0, 0, 3), (1, 1, 1, 1)), ((2, 6, 7, 3), (2, 3, 4, 3), (0, 1, 0, 0), (1, 2, 2, 1)),
+    ((2, 5, 4), (2, 1, 4), (0, 4, 0), (1, -9, 1)), ((3, 4, 5), (3, 4, 5), (2, 3, 4), (-1, -1, -1)),
+    ((3, 4, 5), (2, 4, 5), (1, 3, 0), (1, -1, 1)), ((1, 3, 1, 33), (4, 3, 2, 33), (0, 0, 0, 0), (0, 1, 0, 1)),
+    ((3, 7), (5, 6), (1, 6), (0, 0)), ((67,), (23,), (66,), (-2,)), ((1,), (1,), (0,), (0,)),
+    ((2, 2, 2, 2, 2, 2, 2, 3), (2, 1, 2, 2, 2, 2, 2, 2), (0, 1, 0, 1, 0, 1, 0, 2), (1, 1, 1, -1, 1, 0, 1, -2)),
+]  # fmt: skip
 SIZES = [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 257]
 
 
@@ -257,11 +265,11 @@ def _binary(kind: str) -> Callable[..., Program]:
     def make(generator: np.random.Generator, regime: str, row: tuple[tuple[int, ...], tuple[int, ...]]) -> Program:
         zero_point = _zero_point(generator, regime)
         a, b = (Quantized(shape, 0.1, _zero_point(generator, regime)) for shape in row)
-        names = ("input_multiplier", "other_multiplier") if kind == "add" else ("multiplier",)
+        names = ("input_multiplier", "other_multiplier") if kind != "mul" else ("multiplier",)
         draw = {
-            "ties": lambda: 0.5 if kind == "add" else 0.125,
+            "ties": lambda: 0.125 if kind == "mul" else 0.5,
             "extreme": lambda: float(generator.choice([2.0**-60, 2.0**60, 1.0])),
-        }.get(regime, lambda: float(np.float32(generator.uniform(0.2, 1.5) / (1 if kind == "add" else 60))))
+        }.get(regime, lambda: float(np.float32(generator.uniform(0.2, 1.5) / (60 if kind == "mul" else 1))))
         multipliers = {name: draw() for name in names}
         return single(kind, [a, b], (0.1, zero_point), multipliers | _range(generator, regime, zero_point))
 
@@ -452,6 +460,11 @@ def _reshape(generator: np.random.Generator, regime: str, row: tuple) -> Program
     return single("reshape", [_moved(regime, shape)], None, {}, result)
 
 
+def _slice(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, result, start, step = row
+    return single("slice", [Quantized(shape, 0.1, 5)], None, {"start": start, "step": step}, result)
+
+
 TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     ("conv2d", _convolution("conv2d", 2), CONV2D, REGIMES),
     ("conv_transpose2d", _convolution("conv_transpose2d", 2), CONV_TRANSPOSE2D, REGIMES),
@@ -460,6 +473,7 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("linear", _linear, LINEAR, REGIMES),
     ("matmul", _matmul, MATMUL, REGIMES),
     ("add", _binary("add"), BROADCASTS, REGIMES),
+    ("sub", _binary("sub"), BROADCASTS, REGIMES),
     ("mul", _binary("mul"), BROADCASTS, REGIMES),
     ("softmax", _softmax, SOFTMAXES, REGIMES),
     ("layer_norm", _layer_norm, LAYER_NORMS, REGIMES),
@@ -482,6 +496,7 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("cat", _cat, CATS, MOVED),
     ("permute", _permute, PERMUTES, MOVED),
     ("reshape", _reshape, [((2, 3, 4), (6, 4)), ((5,), (5, 1, 1)), ((1, 8, 1), (8,))], MOVED),
+    ("slice", _slice, SLICES, ("random",)),
     *FLOAT_TABLE,
 ]
 

@@ -16,8 +16,8 @@ from qsdk.nn.quantized.base import ObservedOutputModule, observed_qparams, place
 class FloatFunctional(nn.Module):
     """Float functions whose results calibration observes. convert turns it into QFunctional.
 
-    Not called itself; use add, add_relu, mul, cat, matmul, add_scalar or mul_scalar. Give each use an instance of its
-    own, because an instance has one scale and zero point.
+    Not called itself; use add, add_relu, sub, sub_relu, mul, cat, matmul, add_scalar or mul_scalar. Give each use an
+    instance of its own, because an instance has one scale and zero point.
     """
 
     activation_post_process: nn.Module
@@ -42,6 +42,14 @@ class FloatFunctional(nn.Module):
     def add_relu(self, x: Tensor, y: Tensor) -> Tensor:
         """relu(x + y)."""
         return self._observed(torch.relu(torch.add(x, y)))
+
+    def sub(self, x: Tensor, y: Tensor) -> Tensor:
+        """x - y."""
+        return self._observed(torch.sub(x, y))
+
+    def sub_relu(self, x: Tensor, y: Tensor) -> Tensor:
+        """relu(x - y)."""
+        return self._observed(torch.relu(torch.sub(x, y)))
 
     def mul(self, x: Tensor, y: Tensor) -> Tensor:
         """x * y."""
@@ -86,6 +94,14 @@ class QFunctional(ObservedOutputModule):
     def add_relu(self, x: Any, y: Any) -> Any:
         """relu(x + y), broadcast."""
         return qF.add(x, y, *self._tail(), relu=True, name=self._qualified_name)
+
+    def sub(self, x: Any, y: Any) -> Any:
+        """x - y."""
+        return qF.sub(x, y, *self._tail(), name=self._qualified_name)
+
+    def sub_relu(self, x: Any, y: Any) -> Any:
+        """relu(x - y)."""
+        return qF.sub(x, y, *self._tail(), relu=True, name=self._qualified_name)
 
     def mul(self, x: Any, y: Any) -> Any:
         """x * y, broadcast."""

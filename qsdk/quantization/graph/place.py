@@ -42,11 +42,10 @@ _PASSING_MODULES = {kind for row in _SHARED for kind in row.modules} | {
 }  # fmt: skip
 _PASSING_FORMS = {spelling for row in _SHARED for spelling in row.forms}
 
-_DIFFERENCES = {operator.sub, torch.sub, torch.subtract, "sub", "subtract"}
 _REVERSED = {torch.rsub, "rsub"}
 _QUOTIENTS = {operator.truediv, torch.div, torch.divide, torch.true_divide, "div", "divide", "true_divide"}
 _NEGATIONS = {operator.neg, torch.neg, torch.negative, "neg", "negative"}
-_PAIRS = ("add", "mul", "matmul")
+_PAIRS = ("add", "sub", "mul", "matmul")
 
 
 class Placer:
@@ -201,7 +200,9 @@ class Placer:
         tensors = [isinstance(v, fx.Node) and v in self._tensors for v in (a, b)]
         if not all(is_tensor or _may_be_number(v) for is_tensor, v in zip(tensors, (a, b), strict=True)):
             return None
-        if node.target in _DIFFERENCES | _REVERSED:
+        if node.target in _REVERSED:
+            method = "sub"
+        if method == "sub" and not all(tensors):
             if _is_number(b):
                 b = -b
             elif tensors[1]:
@@ -217,12 +218,12 @@ class Placer:
             return None
         if not all(tensors):
             return self._scalar(node, f"{method}_scalar", *((a, b) if tensors[0] else (b, a)))
-        relu = self._following_relu(node) if method == "add" else None
+        relu = self._following_relu(node) if method in ("add", "sub") else None
         if relu is not None:
             relu.replace_all_uses_with(node)
             self._graph.erase_node(relu)
             self._joined.add(relu)
-            method = "add_relu"
+            method = f"{method}_relu"
         return self._functional(node, method, *(self._quantize(node, v, node.meta["qconfig"]) for v in (a, b)))
 
     def _folded(self, value: Any) -> Any:

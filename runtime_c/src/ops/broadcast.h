@@ -1,4 +1,4 @@
-/* broadcast.h - two operands whose shapes are stretched to one, as numpy does it; and the walk that add and mul share.
+/* broadcast.h - two operands whose shapes are stretched to one, as numpy does it; and the walk that add, sub and mul share.
  */
 #ifndef QRT_BROADCAST_H
 #define QRT_BROADCAST_H
@@ -7,7 +7,8 @@
 
 /* The innermost axis is a run of `count` elements that lie together in both operands or, in the second, are one value
  * (b_step 0). Strides and b_step are bytes. Where the first operand is the one that repeats, the operands are exchanged
- * (`swapped`): both operations are commutative, so whoever calls exchanges their parameters, too. */
+ * (`swapped`): the operations are commutative (sub adds a negative multiple), so whoever calls exchanges their
+ * parameters, too. */
 typedef struct qrt_broadcast {
   const int8_t *a, *b;
   int8_t *output;

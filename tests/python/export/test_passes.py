@@ -98,6 +98,32 @@ PROGRAMS = {
     "flatten of one pixel": program(
         [activation(2, 1, 1, 5)], ("permute", (0,), (2, 5, 1, 1), NCHW), ("reshape", (1,), (2, 5), {})
     ),
+    "axes of permuted split and joined": program(
+        [activation(2, 4, 1, 6)],
+        ("permute", (0,), (2, 6, 4, 1), NCHW),
+        ("reshape", (1,), (2, 1, 3, 2, 4, 1), {}),
+        ("permute", (2,), (2, 2, 1, 3, 4, 1), {"dims": (0, 3, 1, 2, 4, 5)}),
+        ("reshape", (3,), (2, 6, 4, 1), {}),
+        ("permute", (4,), (2, 4, 1, 6), NHWC),
+    ),
+    "axes apart joined": program(
+        [activation(2, 3, 4, 5)],
+        ("permute", (0,), (2, 5, 3, 4), NCHW),
+        ("reshape", (1,), (10, 12), {}),
+        ("reshape", (2,), (2, 5, 1, 12), {}),
+    ),
+    "rows of permuted joined": program(
+        [activation(2, 3, 4, 5)],
+        ("permute", (0,), (2, 5, 3, 4), NCHW),
+        ("reshape", (1,), (2, 5, 12), {}),
+        ("permute", (2,), (2, 12, 5), {"dims": (0, 2, 1)}),
+    ),
+    "slice of permuted": program(
+        [activation(2, 3, 4, 5)],
+        ("permute", (0,), (2, 5, 3, 4), NCHW),
+        ("slice", (1,), (2, 2, 1, 4), {"start": (0, 4, 2, 3), "step": (1, -3, 7, -1)}),
+        ("permute", (2,), (2, 1, 4, 2), NHWC),
+    ),
     "two readers of a permute": program(
         [activation(2, 3, 4, 5)],
         ("permute", (0,), (2, 5, 3, 4), NCHW),
@@ -138,6 +164,9 @@ def test_same_bytes(name: str) -> None:
         ("mean of permuted", ["mean"]),
         ("mean over apart axes", ["permute", "mean", "reshape"]),
         ("flatten of one pixel", ["reshape"]),
+        ("axes of permuted split and joined", ["reshape", "permute", "reshape"]),
+        ("rows of permuted joined", ["reshape"]),
+        ("slice of permuted", ["slice"]),
         ("clamp after add", ["add"]),
         ("input returned", ["reshape"]),
     ],

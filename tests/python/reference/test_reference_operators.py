@@ -231,6 +231,8 @@ def test_add_all_pairs(ra, rb):
     for za, zb, zo in [(0, 0, 0), (-128, 127, 3), (5, -6, -128)]:
         actual = ops.add(torch.from_numpy(a), torch.from_numpy(b), ra, rb, za, zb, 1.0, zo, -128, 127)
         same(actual, naive.add(a, b, ra, rb, za, zb, zo, -128, 127))
+        actual = ops.sub(torch.from_numpy(a), torch.from_numpy(b), ra, rb, za, zb, 1.0, zo, -128, 127)
+        same(actual, naive.add(a, b, ra, -rb, za, zb, zo, -128, 127))
 
 
 @pytest.mark.parametrize("m", [0.5, 2.0**-8, f32(0.0031), 2.0**20])
@@ -370,6 +372,7 @@ def calls():
         "relu": (a.float(),),
         "add_float": (a.float(), a[:, :1].float()),
         "add": (a, a[:, :1], 1.0, 1.0, 0, 0, 1.0, 0, -128, 127),
+        "sub": (a, a[:, :1], 1.0, 1.0, 0, 0, 1.0, 0, -128, 127),
         "mul": (a, a[..., :1], 1.0, 0, 0, 1.0, 0, -128, 127),
         "lookup_table": (a, torch.zeros(256, dtype=torch.int8), 1.0, 0),
         "cat": ([a, a, a], 2),
@@ -379,6 +382,7 @@ def calls():
         "mean": (a, [2, 3], True, *tail),
         "reshape": (a, [5, 8]),
         "permute": (a, [3, 1, 0, 2]),
+        "slice": (a, [2, 1, 3, 5], [0, 1, 4, 0], [0, 1, -2, 0]),
         "embedding": (torch.tensor([[1, 0]]), *table, 5, 4),
         "embedding_bag": (torch.tensor([1, 0]), torch.tensor([0, 1, 1]), *table, None, "mean", True, -1, 5, 4),
     }

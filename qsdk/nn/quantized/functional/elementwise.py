@@ -45,10 +45,34 @@ def add(
         return handle_torch_function(
             add, (input, other), input, other, scale, zero_point, dtype, quant_min, quant_max, relu=relu, name=name
         )
-    a, b = need_qtensor(input, "add", name), need_qtensor(other, "add", name)
     output = output_qparams(scale, zero_point, dtype, quant_min, quant_max)
+    return _addition(torch.ops.qsdk.add.default, "add", input, other, output, relu, name)
+
+
+def sub(
+    input: Any,
+    other: Any,
+    scale: float,
+    zero_point: int,
+    dtype: str = "quint8",
+    quant_min: int | None = None,
+    quant_max: int | None = None,
+    relu: bool = False,
+    name: str = "",
+) -> Any:
+    """input - other, broadcast, then ReLU if asked. `name` is the layer's, for messages."""
+    if traced((input, other)):
+        return handle_torch_function(
+            sub, (input, other), input, other, scale, zero_point, dtype, quant_min, quant_max, relu=relu, name=name
+        )
+    output = output_qparams(scale, zero_point, dtype, quant_min, quant_max)
+    return _addition(torch.ops.qsdk.sub.default, "sub", input, other, output, relu, name)
+
+
+def _addition(operator: Any, what: str, input: Any, other: Any, output: QParams, relu: bool, name: str) -> QTensor:
+    a, b = need_qtensor(input, what, name), need_qtensor(other, what, name)
     multipliers = tuple(constant(constants.rescale, t.qparams.scale, output.scale, name=name) for t in (a, b))
-    return _binary(torch.ops.qsdk.add.default, multipliers, a, b, output, relu)
+    return _binary(operator, multipliers, a, b, output, relu)
 
 
 def mul(

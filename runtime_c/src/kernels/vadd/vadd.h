@@ -1,4 +1,4 @@
-/* vadd.h - int8 elementwise addition.
+/* vadd.h - int8 elementwise addition, and with negative multipliers subtraction.
  *
  *   for i < n:
  *     b'   = b_stride ? b[i] : b[0]

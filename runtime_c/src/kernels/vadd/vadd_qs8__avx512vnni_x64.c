@@ -29,10 +29,14 @@ static inline __m512i add(const int8_t *a, const int8_t *b, const constants *k) 
   return _mm512_permutexvar_epi32(k->order, qrt_round_clamp4_avx512(x, &k->range));
 }
 
+static inline int32_t below(float multiplier) {
+  return multiplier < 1048576 && multiplier > -1048576;
+}
+
 void qrt_vadd_qs8__avx512vnni_x64(size_t n, const int8_t *a, const int8_t *b, size_t b_stride,
                                   const qrt_vadd_params *params, int8_t *c) {
   /* |a - a_zero_point| <= 255, and the same of b: the sum is far below 2^31. */
-  const int32_t safe = params->a_multiplier < 1048576 && params->b_multiplier < 1048576;
+  const int32_t safe = below(params->a_multiplier) && below(params->b_multiplier);
   const constants k = {.a_zero_point = _mm512_set1_epi32(params->a_zero_point),
                        .b_zero_point = _mm512_set1_epi32(params->b_zero_point),
                        .a_multiplier = _mm512_set1_ps(params->a_multiplier),
