@@ -107,7 +107,7 @@ typedef struct qrt_event {
   uint32_t index;        /* position in the file */
   const char *operation; /* "conv2d" */
   const char *name;      /* the layer's name, "" when stripped */
-  const char *kernel;    /* "qs8__avx2_4x16", or "" when the operator has no kernel (it moves bytes) */
+  const char *kernel;    /* "qs8__avx2_6x16", or "" when the operator has no kernel (it moves bytes) */
   const void *output;    /* its first output, as it lies in the arena */
   size_t output_size;
 } qrt_event;

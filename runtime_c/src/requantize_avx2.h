@@ -40,22 +40,60 @@ static inline __m128i qrt_requantize_avx2(__m256i acc0, __m256i acc1, __m256 mul
                               _mm256_mul_ps(_mm256_cvtepi32_ps(acc1), multiplier1), range);
 }
 
-/* n <= 16 bytes, the rest zero; and n <= 16 bytes out. Neither touches a byte more. */
+/* Up to 16 bytes, in two halves, as the functions below take and give them. */
+typedef struct qrt_halves {
+  uint64_t low, high;
+} qrt_halves;
+
+/* 1 <= n < 16 bytes, the rest zero; and n bytes out. Neither touches a byte more. Pieces overlap where n is no power of
+ * two: a call of memcpy would take longer than the kernel's step. */
+static inline qrt_halves qrt_load_halves(const int8_t *a, size_t n) {
+  qrt_halves x = {0, 0};
+  if (n >= 8) {
+    memcpy(&x.low, a, 8);
+    memcpy(&x.high, a + n - 8, 8);
+    x.high = n == 8 ? 0 : x.high >> 8 * (16 - n);
+  } else if (n >= 4) {
+    uint32_t first, last;
+    memcpy(&first, a, 4);
+    memcpy(&last, a + n - 4, 4);
+    x.low = first | (uint64_t)last << 8 * (n - 4);
+  } else {
+    const uint32_t first = (uint8_t)a[0], middle = (uint8_t)a[n / 2], last = (uint8_t)a[n - 1];
+    x.low = first | middle << 8 * (n / 2) | last << 8 * (n - 1);
+  }
+  return x;
+}
+
+static inline void qrt_store_halves(int8_t *c, qrt_halves x, size_t n) {
+  if (n >= 8) {
+    const uint64_t last = n == 8 ? x.low : x.low >> 8 * (n - 8) | x.high << 8 * (16 - n);
+    memcpy(c, &x.low, 8);
+    memcpy(c + n - 8, &last, 8);
+  } else if (n >= 4) {
+    const uint32_t first = (uint32_t)x.low, last = (uint32_t)(x.low >> 8 * (n - 4));
+    memcpy(c, &first, 4);
+    memcpy(c + n - 4, &last, 4);
+  } else {
+    c[0] = (int8_t)x.low;
+    c[n / 2] = (int8_t)(x.low >> 8 * (n / 2));
+    c[n - 1] = (int8_t)(x.low >> 8 * (n - 1));
+  }
+}
+
 static inline __m128i qrt_load_avx2(const int8_t *a, size_t n) {
   if (n == 16) return _mm_loadu_si128((const __m128i *)a);
-  int8_t bytes[16] = {0};
-  memcpy(bytes, a, n);
-  return _mm_loadu_si128((const __m128i *)bytes);
+  const qrt_halves x = qrt_load_halves(a, n);
+  return _mm_set_epi64x((int64_t)x.high, (int64_t)x.low);
 }
 
 static inline void qrt_store_avx2(int8_t *c, __m128i x, size_t n) {
   if (n == 16) {
     _mm_storeu_si128((__m128i *)c, x);
-    return;
+  } else {
+    const qrt_halves halves = {(uint64_t)_mm_cvtsi128_si64(x), (uint64_t)_mm_extract_epi64(x, 1)};
+    qrt_store_halves(c, halves, n);
   }
-  int8_t bytes[16];
-  _mm_storeu_si128((__m128i *)bytes, x);
-  memcpy(c, bytes, n);
 }
 
 #endif

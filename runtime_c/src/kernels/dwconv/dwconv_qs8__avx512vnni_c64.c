@@ -20,7 +20,7 @@
 #include "../../requantize_avx512.h"
 #include "dwconv.h"
 
-enum { CR = 64, QUAD = 4, HEADER = 64 };
+enum { CR = 64, QUAD = 4, READY = 2, HEADER = 64 };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -65,7 +65,7 @@ void qrt_dwconv_qs8__avx512vnni_c64_pack(const qrt_dwconv_weights *weights, void
 
 /* Up to four input rows, as bytes without regard to pixels. */
 typedef struct lines {
-  const int8_t *row[QUAD]; /* an absent one has the address of another */
+  const int8_t *row[QUAD]; /* an absent one has another address that can be read */
   uint32_t absent;         /* 0xff in the byte of each row that is */
   ptrdiff_t size;          /* of a row, 0 when all are absent */
   size_t inside;           /* positions below have 64 bytes of a row before them */
@@ -74,15 +74,17 @@ typedef struct lines {
 
 /* Rows `first` to `first` + 3 of the window, as far as it has them. */
 static lines lines_make(const qrt_dwconv_shape *shape, const int8_t *const *rows, size_t first) {
-  lines l = {.size = 0, .zero_point = _mm512_set1_epi8((int8_t)(shape->a_zero_point ^ -128))};
-  rows += first;
+  static const int8_t nothing[CR];
+  lines l = {.row = {nothing, nothing, nothing, nothing},
+             .zero_point = _mm512_set1_epi8((int8_t)(shape->a_zero_point ^ -128))};
   for (size_t r = 0; r < QUAD && first + r < shape->kh; r++) {
-    if (!rows[r]) {
+    const int8_t *row = rows[first + r];
+    if (!row) {
       l.absent |= 0xffu << 8 * r;
       continue;
     }
-    if (!l.size) l.row[0] = l.row[1] = l.row[2] = l.row[3] = rows[r];
-    l.row[r] = rows[r];
+    if (!l.size) l.row[0] = l.row[1] = l.row[2] = l.row[3] = row;
+    l.row[r] = row;
     l.size = (ptrdiff_t)(shape->in_w * shape->channels);
   }
   l.inside = l.size < CR ? 0 : (size_t)l.size - CR + 1;
@@ -200,18 +202,22 @@ static void slide_3(const lines *l, const block *b, int8_t *c) {
   slide(3, l, b, c);
 }
 
-/* Any window. */
-static void walk(const qrt_dwconv_shape *shape, const int8_t *const *rows, const block *b, int8_t *c) {
+/* Any window. The lines of eight rows are in l; those of more are made again for every vector. */
+static void walk(const qrt_dwconv_shape *shape, const int8_t *const *rows, const lines l[READY], const block *b,
+                 int8_t *restrict c) {
+  const size_t quads = (shape->kh + QUAD - 1) / QUAD;
   ptrdiff_t at = b->first;
   for (size_t i = 0; i < b->vectors; i++, at += b->advance) {
     const __m512i *weights = b->w;
     __m512i acc[4] = {b->bias[0], b->bias[1], b->bias[2], b->bias[3]};
-    for (size_t r = 0; r < shape->kh; r += QUAD) {
-      const lines l = lines_make(shape, rows, r);
+    for (size_t g = 0; g < quads; g++) {
+      lines more;
+      const lines *quad = g < READY ? &l[g] : &more;
+      if (g >= READY) more = lines_make(shape, rows, g * QUAD);
       for (size_t t = 0; t < shape->kw; t++, weights += 4) {
         __m512i q[4], w[4] = {weights[0], weights[1], weights[2], weights[3]};
-        if (l.absent) drop_absent(&l, w, acc);
-        column(QUAD, &l, at + (ptrdiff_t)t * b->tap, q);
+        if (quad->absent) drop_absent(quad, w, acc);
+        column(QUAD, quad, at + (ptrdiff_t)t * b->tap, q);
 #pragma GCC unroll 4
         for (size_t v = 0; v < 4; v++) multiply_add(&acc[v], q[v], w[v]);
       }
@@ -225,7 +231,7 @@ void qrt_dwconv_qs8__avx512vnni_c64(const qrt_dwconv_shape *shape, const int8_t 
   const size_t channels = shape->channels, step = shape->stride;
   const size_t pixels = CR % channels == 0 && step == 1 ? CR / channels : 1; /* in a vector */
   const size_t fresh = shape->dilation == 1 ? pixels * step : 3;             /* columns, while they slide */
-  const lines l = lines_make(shape, rows, 0);
+  const lines l[READY] = {lines_make(shape, rows, 0), lines_make(shape, rows, QUAD)};
   block b = {.tap = (ptrdiff_t)(shape->dilation * channels),
              .advance = (ptrdiff_t)(pixels * step * channels),
              .vectors = (shape->out_w + pixels - 1) / pixels,
@@ -241,13 +247,13 @@ void qrt_dwconv_qs8__avx512vnni_c64(const qrt_dwconv_shape *shape, const int8_t 
     b.mask = ~(__mmask64)0 >> (CR - bytes);
     b.last_mask = ~(__mmask64)0 >> (CR - last_bytes);
     if (shape->kh > 3 || shape->kw != 3) {
-      walk(shape, rows, &b, c + j);
+      walk(shape, rows, l, &b, c + j);
     } else if (fresh == 1) {
-      slide_1(&l, &b, c + j);
+      slide_1(l, &b, c + j);
     } else if (fresh == 2) {
-      slide_2(&l, &b, c + j);
+      slide_2(l, &b, c + j);
     } else {
-      slide_3(&l, &b, c + j);
+      slide_3(l, &b, c + j);
     }
   }
 }

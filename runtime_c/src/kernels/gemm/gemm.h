@@ -65,7 +65,7 @@ typedef struct qrt_gemm_weights {
 } qrt_gemm_weights;
 
 typedef struct qrt_gemm_kernel {
-  const char *name; /* "qs8__avx2_4x16" */
+  const char *name; /* "qs8__avx2_6x16" */
   uint32_t isa;
   uint32_t mr, nr, kr;                                         /* the tile, which shapes need not fit */
   size_t (*packed_size)(size_t n, size_t runs, size_t run);    /* bytes; the block is 64-byte aligned */

@@ -2,14 +2,14 @@
 #include "../../requantize_neon.h"
 #include "gemm_pack.h"
 
-enum { MR = 4, NR = 8, KR = 1, WIDTH = sizeof(int8_t) };
+enum { MR = 4, NR = 8, KR = 1 };
 
 size_t qrt_gemm_qs8__neon_4x8_packed_size(size_t n, size_t runs, size_t run) {
-  return qrt_gemm_panels_size(n, runs, run, NR, KR, WIDTH);
+  return qrt_gemm_panels_size(n, runs, run, NR, KR);
 }
 
 void qrt_gemm_qs8__neon_4x8_pack(const qrt_gemm_weights *weights, void *packed) {
-  qrt_gemm_pack_panels(weights, NR, KR, WIDTH, packed);
+  qrt_gemm_pack_panels(weights, NR, KR, packed);
 }
 
 /* acc[0..7] += w[0..7] * row[lane], for one of eight values of a row. */
@@ -40,7 +40,7 @@ static inline void store_sums(int8_t *c, int32x4_t acc0, int32x4_t acc1, size_t 
 /* All columns of up to four rows; range is NULL for sums. */
 static void strip(size_t m, size_t n, const qrt_gemm_rows *rows, const int8_t *const *a, const void *packed,
                   const qrt_range_neon *range, int8_t *c, size_t c_stride) {
-  const size_t panel_size = qrt_gemm_panel_size(rows->runs, rows->run, NR, KR, WIDTH);
+  const size_t panel_size = qrt_gemm_panel_size(rows->runs, rows->run, NR, KR);
   /* Rows past m repeat row m - 1: computed again, stored again with the same bytes. */
   const size_t row1_at = m > 1 ? 1 : 0, row2_at = m > 2 ? 2 : row1_at, row3_at = m > 3 ? 3 : row2_at;
   const int8_t *panel = packed;
