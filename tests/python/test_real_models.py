@@ -1,0 +1,26 @@
+"""torchvision's and timm's own definitions through graph mode: they quantize, and export or name what is missing."""
+
+import pytest
+import real_models
+import torch
+
+from qsdk.errors import UnsupportedOperatorError
+
+# The file has no slices of quantized tensors.
+UNWRITTEN = {"shufflenet_v2_x1_0", "mobilevit_xxs", "vit_tiny_patch16_224", "levit_128s", "edgenext_xx_small"}
+CASES = [(library, name) for library, models in real_models.MODELS.items() for name in models]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library, name", CASES, ids=[f"{library}-{name}" for library, name in CASES])
+def test_a_model(library, name):
+    torch.set_num_threads(1)
+    result = real_models.measure(library, name)
+    assert result.capture == ("export" if name == "mobilevit_xxs" else "fx")
+    # Random weights: networks of 50 to 100 layers without training amplify what is rounded.
+    assert result.sqnr is not None and result.sqnr > 15
+    if name in UNWRITTEN:
+        with pytest.raises(UnsupportedOperatorError, match="has no row in the operator table"):
+            raise result.error
+    else:
+        assert result.error is None and result.identical
