@@ -1,4 +1,5 @@
-/* broadcast.h - two operands whose shapes are stretched to one, as numpy does it; and the walk that add, sub and mul share.
+/* broadcast.h - two operands whose shapes are stretched to one, as numpy does it; and the walk that add, sub and mul
+ * share.
  */
 #ifndef QRT_BROADCAST_H
 #define QRT_BROADCAST_H
