@@ -71,6 +71,7 @@ from qsdk.nn.quantized.functional.rearrange import (
     rot90,
     tile,
 )
+from qsdk.nn.quantized.functional.resize import interpolate, pad
 from qsdk.nn.quantized.functional.shape import (
     clone,
     dropout,
@@ -133,6 +134,7 @@ __all__ = [
     "group_norm_bound",
     "gru_dynamic",
     "hardtanh",
+    "interpolate",
     "layer_norm_bound",
     "linear",
     "linear_bound",
@@ -149,6 +151,7 @@ __all__ = [
     "need_float",
     "need_qtensor",
     "need_rank",
+    "pad",
     "permute",
     "pixel_shuffle",
     "pixel_unshuffle",
