@@ -475,7 +475,7 @@ def _reshape(generator: np.random.Generator, regime: str, row: tuple) -> Program
 
 def _slice(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
     shape, result, start, step = row
-    return single("slice", [Quantized(shape, 0.1, 5)], None, {"start": start, "step": step}, result)
+    return single("slice", [_moved(regime, shape)], None, {"start": start, "step": step}, result)
 
 
 def _pad(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
@@ -525,7 +525,7 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("cat", _cat, CATS, MOVED),
     ("permute", _permute, PERMUTES, MOVED),
     ("reshape", _reshape, [((2, 3, 4), (6, 4)), ((5,), (5, 1, 1)), ((1, 8, 1), (8,))], MOVED),
-    ("slice", _slice, SLICES, ("random",)),
+    ("slice", _slice, SLICES, MOVED),
     ("pad", _pad, PADS, ("random",)),
     ("upsample_nearest2d", _upsample("upsample_nearest2d"), UPSAMPLES, ("random",)),
     ("upsample_bilinear2d", _upsample("upsample_bilinear2d", align_corners=False), UPSAMPLES, ("random", "extreme")),

@@ -172,3 +172,32 @@ def test_other_modes_stay_float() -> None:
     for function in (nn.Upsample(scale_factor=2, mode="bicubic"), lambda x: F.interpolate(x, (3, 3), mode="area")):
         model = quantized_graph(function)
         assert isinstance(model(torch.randn(1, 3, 4, 6)), torch.Tensor)
+
+
+class Floats(nn.Module):
+    """Parts of a float tensor, in a model that quantizes later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quant, self.conv, self.dequant = tq.QuantStub(), nn.Conv2d(3, 4, 1), tq.DeQuantStub()
+
+    def forward(self, x: Any) -> Any:
+        """[N, 4, H, W] to several."""
+        x = torch.flip(x[:, 1:, ::2], (3,))
+        y = self.dequant(self.conv(self.quant(x)))
+        first, second = y.split([1, 3], 1)
+        halves = y.chunk(2, -1)
+        return first, second, halves[1], y[:, -1], y[0, 2, 1:], y.unbind(1)[3]
+
+
+def test_parts_of_float_tensors() -> None:
+    torch.manual_seed(0)
+    model, x = Floats().eval(), torch.randn(2, 4, 5, 7)
+    model.qconfig = tq.get_default_qconfig("qsdk")
+    prepared = tq.prepare(model)
+    prepared(x)
+    converted = tq.convert(prepared)
+    _, data = to_bytes(converted, x)
+    expected = [part.numpy().tobytes() for part in converted(x)]
+    assert [o.tobytes() for o in run(data, x)] == expected
+    assert [o.tobytes() for o in Session(data).run(x.numpy())] == expected
