@@ -40,6 +40,7 @@ from qsdk.nn.quantized.functional.embedding import (
     embedding_bound,
     table_constants,
 )
+from qsdk.nn.quantized.functional.extremes import adaptive_max_pool1d, adaptive_max_pool2d, amax, amin
 from qsdk.nn.quantized.functional.norm import (
     batch_norm_bound,
     group_norm_bound,
@@ -101,8 +102,12 @@ from qsdk.qtensor import dequantize, quantize, slice_positions
 __all__ = [
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
     "add",
     "add_scalar",
+    "amax",
+    "amin",
     "avg_pool1d",
     "avg_pool2d",
     "batch_norm_bound",
