@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
 from qsdk.errors import CaptureError, QsdkError, UnsupportedOperatorError
+from qsdk.export.parts import PARTS, Part
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
 from qsdk.export.schema_tables import TABLES, UNIONS
 from qsdk.ops import BY_ATEN, OPERATORS, OperatorRow, from_channels_last, to_channels_last
@@ -267,6 +268,8 @@ class _Recorder(TorchDispatchMode):
         elif name in _PERMUTES:
             dims = tuple(d % result.dim() for d in _PERMUTES[name](*args))
             self._bind(result, self._permute(self._index(touched[0]), dims, self.where))
+        elif name in PARTS:
+            self._take_parts(PARTS[name](*args, **kwargs), touched[0], result)
         elif name == "aten::stack":
             self._bind(result, self._stack(*args, result=result))
         elif self._stands_for(func, args, touched, result):
@@ -337,6 +340,17 @@ class _Recorder(TorchDispatchMode):
             return False
         tensors = [t for t in tree_flatten(args)[0] if isinstance(t, torch.Tensor)]
         return row.qparams != "float" or all(t.dtype == torch.float32 for t in (*tensors, result))
+
+    def _take_parts(self, parts: list[Part], source: torch.Tensor, result: Any) -> None:
+        for part, value in zip(parts, [result] if isinstance(result, torch.Tensor) else result, strict=True):
+            if 0 in part.shape:
+                raise UnsupportedOperatorError(f"layer '{self.where}' takes a part without elements; leave it out")
+            index, options = self._index(source), {"start": part.start, "step": part.step}
+            if part.shape != tuple(source.shape) or set(part.step) != {1}:
+                index = self._emit("slice", (index,), part.shape, options)
+            if part.shape != tuple(value.shape):
+                index = self._emit("reshape", (index,), tuple(value.shape), {})
+            self._bind(value, index)
 
     def _stack(self, tensors: Sequence[torch.Tensor], dim: int = 0, *, result: torch.Tensor) -> int:
         dim %= result.dim()

@@ -291,6 +291,10 @@ class _PermuteSinker:
         source, dims = self._seen(op.inputs[0])
         return self._apply(op, [source], dims, **{name: _moved(op.options[name], dims) for name in ("start", "step")})
 
+    def _pad(self, op: Operation) -> bool:
+        source, dims = self._seen(op.inputs[0])
+        return self._apply(op, [source], dims, before=_moved(op.options["before"], dims))
+
     def _softmax(self, op: Operation) -> bool:
         source, dims = self._seen(op.inputs[0])
         return self._apply(op, [source, *op.inputs[1:]], dims, dim=dims[op.options["dim"]])  # type: ignore[index]

@@ -65,6 +65,9 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "add_float",
         "slice",
         "sub",
+        "pad",
+        "upsample_nearest2d",
+        "upsample_bilinear2d",
     ),
 }
 
@@ -230,6 +233,11 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 1, "int", "", -128, False),
         Field("output_max", 2, "int", "", 127, False),
     ),
+    "pad": (
+        Field("before", 0, "vector", "int", None, False),
+        Field("mode", 1, "int", "", 0, False),
+        Field("value", 2, "int", "", 0, False),
+    ),
     "permute": (Field("dims", 0, "vector", "int", None, False),),
     "prelu": (
         Field("multiplier", 0, "float", "", 0.0, False),
@@ -255,5 +263,16 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("other_multiplier", 1, "float", "", 0.0, False),
         Field("output_min", 2, "int", "", -128, False),
         Field("output_max", 3, "int", "", 127, False),
+    ),
+    "upsample_bilinear2d": (
+        Field("output_size", 0, "vector", "int", None, False),
+        Field("align_corners", 1, "bool", "", False, False),
+        Field("scale_height", 2, "float", "", 0.0, False),
+        Field("scale_width", 3, "float", "", 0.0, False),
+    ),
+    "upsample_nearest2d": (
+        Field("output_size", 0, "vector", "int", None, False),
+        Field("scale_height", 1, "float", "", 0.0, False),
+        Field("scale_width", 2, "float", "", 0.0, False),
     ),
 }

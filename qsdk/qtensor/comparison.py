@@ -18,7 +18,7 @@ from qsdk.qtensor.table import register_implementation, register_name
 from qsdk.qtensor.tensor import QTensor
 
 _BY_ORDER = (
-    "amax", "amin", "aminmax", "argmax", "argmin", "argsort", "kthvalue", "max", "median", "min", "msort", "sort",
+    "aminmax", "argmax", "argmin", "argsort", "kthvalue", "max", "median", "min", "msort", "sort",
     "topk",
 )  # fmt: skip
 

@@ -19,6 +19,7 @@ from qsdk.reference.floats import add_float, relu
 from qsdk.reference.norm import batch_norm, group_norm, layer_norm, softmax
 from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mean
 from qsdk.reference.recurrent import gru_dynamic, lstm_dynamic, rnn_dynamic
+from qsdk.reference.resize import pad, upsample_bilinear2d, upsample_nearest2d
 from qsdk.reference.shape import cat, permute, reshape, slice
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "max_pool2d",
     "mean",
     "mul",
+    "pad",
     "permute",
     "prelu",
     "quantize_per_tensor",
@@ -60,4 +62,6 @@ __all__ = [
     "slice",
     "softmax",
     "sub",
+    "upsample_bilinear2d",
+    "upsample_nearest2d",
 ]

@@ -202,6 +202,12 @@ const qrt_fb_field qrt_fb_mul_fields[] = {
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, 127, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_pad_fields[] = {
+  {QRT_FB_NAME("before"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("mode"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("value"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, 0, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_permute_fields[] = {
   {QRT_FB_NAME("dims"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
 };
@@ -237,6 +243,19 @@ const qrt_fb_field qrt_fb_sub_fields[] = {
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 127, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_upsample_bilinear2d_fields[] = {
+  {QRT_FB_NAME("output_size"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("align_corners"), QRT_FB_BOOL, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("scale_height"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("scale_width"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 3, 0, 0, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_upsample_nearest2d_fields[] = {
+  {QRT_FB_NAME("output_size"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("scale_height"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("scale_width"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 2, 0, 0, 0.0f},
+};
+
 const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_Model_fields, 15},
   {qrt_fb_Operator_fields, 5},
@@ -267,6 +286,7 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_max_pool2d_fields, 5},
   {qrt_fb_mean_fields, 5},
   {qrt_fb_mul_fields, 3},
+  {qrt_fb_pad_fields, 3},
   {qrt_fb_permute_fields, 1},
   {qrt_fb_prelu_fields, 3},
   {qrt_fb_quantize_per_tensor_fields, 3},
@@ -275,6 +295,8 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_slice_fields, 2},
   {qrt_fb_softmax_fields, 4},
   {qrt_fb_sub_fields, 4},
+  {qrt_fb_upsample_bilinear2d_fields, 4},
+  {qrt_fb_upsample_nearest2d_fields, 3},
 };
 
 const qrt_fb_struct qrt_fb_structs[] = {
@@ -288,16 +310,17 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_reshape, QRT_FB_TABLE_permute, QRT_FB_TABLE_custom, QRT_FB_TABLE_matmul, QRT_FB_TABLE_softmax,
   QRT_FB_TABLE_layer_norm, QRT_FB_TABLE_batch_norm, QRT_FB_TABLE_group_norm, QRT_FB_TABLE_prelu,
   QRT_FB_TABLE_conv_transpose2d, QRT_FB_TABLE_conv3d, QRT_FB_TABLE_conv_transpose3d, QRT_FB_TABLE_linear_dynamic,
-  QRT_FB_TABLE_relu, QRT_FB_TABLE_add_float, QRT_FB_TABLE_slice, QRT_FB_TABLE_sub,
+  QRT_FB_TABLE_relu, QRT_FB_TABLE_add_float, QRT_FB_TABLE_slice, QRT_FB_TABLE_sub, QRT_FB_TABLE_pad,
+  QRT_FB_TABLE_upsample_nearest2d, QRT_FB_TABLE_upsample_bilinear2d,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
   "batch_norm", "group_norm", "prelu", "conv_transpose2d", "conv3d", "conv_transpose3d", "linear_dynamic", "relu",
-  "add_float", "slice", "sub",
+  "add_float", "slice", "sub", "pad", "upsample_nearest2d", "upsample_bilinear2d",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 30},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 33},
 };

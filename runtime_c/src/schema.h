@@ -58,7 +58,10 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_add_float = 28,
   QRT_FB_Operation_slice = 29,
   QRT_FB_Operation_sub = 30,
-  QRT_FB_Operation_END = 31
+  QRT_FB_Operation_pad = 31,
+  QRT_FB_Operation_upsample_nearest2d = 32,
+  QRT_FB_Operation_upsample_bilinear2d = 33,
+  QRT_FB_Operation_END = 34
 };
 
 enum { /* struct Buffer: offsets */
@@ -319,6 +322,14 @@ enum { /* fields of mul */
 };
 extern const qrt_fb_field qrt_fb_mul_fields[];
 
+enum { /* fields of pad */
+  QRT_FB_pad_before,
+  QRT_FB_pad_mode,
+  QRT_FB_pad_value,
+  QRT_FB_pad_FIELDS
+};
+extern const qrt_fb_field qrt_fb_pad_fields[];
+
 enum { /* fields of permute */
   QRT_FB_permute_dims,
   QRT_FB_permute_FIELDS
@@ -366,6 +377,23 @@ enum { /* fields of sub */
 };
 extern const qrt_fb_field qrt_fb_sub_fields[];
 
+enum { /* fields of upsample_bilinear2d */
+  QRT_FB_upsample_bilinear2d_output_size,
+  QRT_FB_upsample_bilinear2d_align_corners,
+  QRT_FB_upsample_bilinear2d_scale_height,
+  QRT_FB_upsample_bilinear2d_scale_width,
+  QRT_FB_upsample_bilinear2d_FIELDS
+};
+extern const qrt_fb_field qrt_fb_upsample_bilinear2d_fields[];
+
+enum { /* fields of upsample_nearest2d */
+  QRT_FB_upsample_nearest2d_output_size,
+  QRT_FB_upsample_nearest2d_scale_height,
+  QRT_FB_upsample_nearest2d_scale_width,
+  QRT_FB_upsample_nearest2d_FIELDS
+};
+extern const qrt_fb_field qrt_fb_upsample_nearest2d_fields[];
+
 enum {
   QRT_FB_TABLE_Model,
   QRT_FB_TABLE_Operator,
@@ -396,6 +424,7 @@ enum {
   QRT_FB_TABLE_max_pool2d,
   QRT_FB_TABLE_mean,
   QRT_FB_TABLE_mul,
+  QRT_FB_TABLE_pad,
   QRT_FB_TABLE_permute,
   QRT_FB_TABLE_prelu,
   QRT_FB_TABLE_quantize_per_tensor,
@@ -404,6 +433,8 @@ enum {
   QRT_FB_TABLE_slice,
   QRT_FB_TABLE_softmax,
   QRT_FB_TABLE_sub,
+  QRT_FB_TABLE_upsample_bilinear2d,
+  QRT_FB_TABLE_upsample_nearest2d,
   QRT_FB_TABLE_COUNT
 };
 

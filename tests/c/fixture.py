@@ -94,6 +94,11 @@ def every_operator() -> Program:
     c = d.op("group_norm", [c, *d.factors(8, around=40)], d.tensor((2, 4, 2, 8)), num_groups=2, eps=0.01, **RANGE)
     c = d.op("prelu", [c, d.factors(8)[0]], d.tensor((2, 4, 2, 8)), multiplier=0.9, **RANGE)
     c = d.op("sub", [c, c], d.tensor((2, 4, 2, 8)), **multipliers)
+    c = d.op("pad", [c], d.tensor((2, 4, 2, 8)), before=(0, 0, 0, 0), mode=0, value=0)
+    scales = {"scale_height": 0.5, "scale_width": 0.5}
+    c = d.op("upsample_nearest2d", [c], d.tensor((2, 8, 4, 8)), output_size=(8, 4), **scales)
+    scales = {"scale_height": 2.0, "scale_width": 2.0}
+    c = d.op("upsample_bilinear2d", [c], d.tensor((2, 4, 2, 8)), output_size=(4, 2), **scales)
     c = d.op("slice", [c], d.tensor((2, 4, 2, 8)), start=(0, 3, 1, 0), step=(1, -1, 0, 1))
     window = {"stride": (2, 2), "padding": (1, 0), "output_padding": (1, 0), "dilation": (1, 1), **RANGE}
     c = d.op("conv_transpose2d", [c, *d.weights(6, 3, 2, 4)], d.tensor((2, 8, 4, 6)), groups=2, **window)

@@ -255,6 +255,40 @@ static void damage_sub(patient *p) {
   damage_multiplier(p, options, QRT_FIELD(sub, other_multiplier));
 }
 
+static void damage_pad(patient *p) {
+  uint32_t index = find(p, QRT_FB_Operation_pad), options = options_at(p, index);
+  uint32_t before = vector(p, options, QRT_FIELD(pad, before)), output = shape_of(p, output_of(p, index));
+  uint32_t mode = position(p, options, QRT_FIELD(pad, mode)), value = position(p, options, QRT_FIELD(pad, value));
+  damage_operands(p, index, 1, 0);
+  INT(before, 3, ERROR_FIELD, "before has 3 elements instead of 4");
+  INT(before + 4, -1, ERROR_FIELD, "before[0] is -1");
+  INT(before + 4, 1, ERROR_FIELD, "axis 0: 2 elements do not become 2, 1 before them");
+  INT(before + 16, INT32_MAX, ERROR_FIELD, "axis 3: 8 elements do not become 8, 2147483647 before them");
+  INT(mode, -1, ERROR_FIELD, "mode is -1, not in 0..3");
+  INT(mode, 4, ERROR_FIELD, "mode is 4");
+  INT(mode, 3, OK, NULL);
+  INT(value, -129, ERROR_FIELD, "value is -129, not in -128..127");
+  INT(value, 128, ERROR_FIELD, "value is 128");
+  SHAPE(output, ERROR_FIELD, "axis 1: 4 elements do not become 2", 4, 2, 2, 8);
+  SHAPE(output - 4, ERROR_FIELD, "rank 4 instead of 3", 3, 2, 4, 16);
+  FLOAT(vector(p, tensor_at(p, output_of(p, index)), QRT_FIELD(Tensor, scale)) + 4, 0.5f, ERROR_FIELD,
+        "must have the same scale and zero point");
+}
+
+static void damage_upsample(patient *p, uint32_t code, const qrt_fb_field *size, const qrt_fb_field *height,
+                            const qrt_fb_field *width) {
+  uint32_t index = find(p, code), options = options_at(p, index), output_size = vector(p, options, size);
+  damage_operands(p, index, 1, 4);
+  damage_multiplier(p, options, height);
+  damage_multiplier(p, options, width);
+  INT(output_size, 1, ERROR_FIELD, "output_size has 1 elements instead of 2");
+  INT(output_size + 4, 0, ERROR_FIELD, "output_size[0] is 0");
+  INT(output_size + 4, 7, ERROR_FIELD, "shape[1] is");
+  INT(output_size + 8, (1 << 20) + 1, ERROR_FIELD, "output_size[1] is 1048577");
+  FLOAT(vector(p, tensor_at(p, output_of(p, index)), QRT_FIELD(Tensor, scale)) + 4, 0.5f, ERROR_FIELD,
+        "must have the same scale and zero point");
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: test_operators FOLDER\n");
@@ -272,6 +306,11 @@ int main(int argc, char **argv) {
   damage_volumes(&p);
   damage_slice(&p);
   damage_sub(&p);
+  damage_pad(&p);
+  damage_upsample(&p, QRT_FB_Operation_upsample_nearest2d, QRT_FIELD(upsample_nearest2d, output_size),
+                  QRT_FIELD(upsample_nearest2d, scale_height), QRT_FIELD(upsample_nearest2d, scale_width));
+  damage_upsample(&p, QRT_FB_Operation_upsample_bilinear2d, QRT_FIELD(upsample_bilinear2d, output_size),
+                  QRT_FIELD(upsample_bilinear2d, scale_height), QRT_FIELD(upsample_bilinear2d, scale_width));
   CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
   free(p.file.bytes);
   free(file.bytes);

@@ -223,6 +223,19 @@ SLICES = [
     ((3, 7), (5, 6), (1, 6), (0, 0)), ((67,), (23,), (66,), (-2,)), ((1,), (1,), (0,), (0,)),
     ((2, 2, 2, 2, 2, 2, 2, 3), (2, 1, 2, 2, 2, 2, 2, 2), (0, 1, 0, 1, 0, 1, 0, 2), (1, 1, 1, -1, 1, 0, 1, -2)),
 ]  # fmt: skip
+# (input, output, before, mode)
+PADS = [
+    ((1, 4, 5, 16), (1, 7, 8, 16), (0, 1, 2, 0), 0), ((2, 4, 5, 3), (2, 10, 13, 3), (0, 3, 4, 0), 1),
+    ((2, 4, 5, 3), (2, 9, 7, 3), (0, 5, 1, 0), 2), ((1, 3, 5, 2), (1, 9, 8, 2), (0, 3, 0, 0), 3),
+    ((3, 7), (8, 13), (2, 6), 0), ((3, 7), (5, 15), (1, 4), 1), ((9,), (9,), (0,), 0), ((1, 4), (3, 4), (2, 0), 2),
+    ((2, 1, 3, 2, 1), (3, 2, 5, 3, 2), (1, 0, 1, 1, 0), 2), ((2, 2, 3, 2, 2), (3, 3, 5, 3, 3), (1, 0, 1, 1, 0), 3),
+]  # fmt: skip
+# (input, output height and width, scales)
+UPSAMPLES = [
+    ((1, 4, 5, 16), (8, 10), (0.5, 0.5)), ((2, 3, 4, 3), (7, 5), (3 / 7, 0.8)), ((1, 1, 1, 8), (3, 2), (1.0, 1.0)),
+    ((1, 7, 9, 17), (3, 4), (7 / 3, 2.25)), ((1, 5, 6, 2), (9, 11), (0.5, 0.5)),
+    ((1, 5, 3, 1), (4, 3), (2.0**60, 2.0**-60)), ((1, 6, 2, 33), (17, 7), (1 / 2.9, 1 / 3.7)),
+]  # fmt: skip
 SIZES = [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 257]
 
 
@@ -462,7 +475,23 @@ def _reshape(generator: np.random.Generator, regime: str, row: tuple) -> Program
 
 def _slice(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
     shape, result, start, step = row
-    return single("slice", [Quantized(shape, 0.1, 5)], None, {"start": start, "step": step}, result)
+    return single("slice", [_moved(regime, shape)], None, {"start": start, "step": step}, result)
+
+
+def _pad(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, result, before, mode = row
+    options = {"before": before, "mode": mode, "value": int(generator.integers(-128, 128))}
+    return single("pad", [Quantized(shape, 0.1, 5)], None, options, result)
+
+
+def _upsample(kind: str, **more: object) -> Callable[..., Program]:
+    def make(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+        shape, size, scales = row
+        scales = dict(zip(("scale_height", "scale_width"), (float(np.float32(s)) for s in scales), strict=True))
+        options = {"output_size": size, **scales, **more}
+        return single(kind, [Quantized(shape, 0.1, _zero_point(generator, regime))], None, options)
+
+    return make
 
 
 TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
@@ -496,7 +525,11 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("cat", _cat, CATS, MOVED),
     ("permute", _permute, PERMUTES, MOVED),
     ("reshape", _reshape, [((2, 3, 4), (6, 4)), ((5,), (5, 1, 1)), ((1, 8, 1), (8,))], MOVED),
-    ("slice", _slice, SLICES, ("random",)),
+    ("slice", _slice, SLICES, MOVED),
+    ("pad", _pad, PADS, ("random",)),
+    ("upsample_nearest2d", _upsample("upsample_nearest2d"), UPSAMPLES, ("random",)),
+    ("upsample_bilinear2d", _upsample("upsample_bilinear2d", align_corners=False), UPSAMPLES, ("random", "extreme")),
+    ("upsample_bilinear2d", _upsample("upsample_bilinear2d", align_corners=True), UPSAMPLES[::-1], ("ties", "narrow")),
     *FLOAT_TABLE,
 ]
 

@@ -129,9 +129,18 @@ def _batch_norm(x: fx.Node, *arguments: Any) -> tuple[Any, ...]:
     return torch.batch_norm, (x, *parameters, False, momentum, eps, True)
 
 
+def _interpolate(x: fx.Node, size: Any, factors: Any, mode: str, align_corners: Any = None) -> tuple[Any, ...]:
+    return F.interpolate, (x, size, None if size is not None else factors, mode, align_corners)
+
+
 # ATen name -> (function or method name, arguments), or None where the first argument is the result
 _SPECIAL: dict[str, Callable[..., tuple[Any, ...] | None]] = {
     "slice": _slice,
+    "upsample_nearest1d": lambda x, size, factors=None: _interpolate(x, size, factors, "nearest"),
+    "upsample_nearest2d": lambda x, size, factors=None: _interpolate(x, size, factors, "nearest"),
+    "upsample_nearest3d": lambda x, size, factors=None: _interpolate(x, size, factors, "nearest"),
+    "upsample_linear1d": lambda x, size, align, factors=None: _interpolate(x, size, factors, "linear", align),
+    "upsample_bilinear2d": lambda x, size, align, factors=None: _interpolate(x, size, factors, "bilinear", align),
     "index": _index,
     "embedding": _embedding,
     "alias": lambda x: None,

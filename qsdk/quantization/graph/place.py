@@ -38,9 +38,12 @@ from qsdk.quantization.stubs import DeQuantStub, QuantStub
 
 _SHARED = [row for row in OPERATORS.values() if row.qparams == "shared"]
 _PASSING_MODULES = {kind for row in _SHARED for kind in row.modules} | {
-    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.PixelShuffle, nn.PixelUnshuffle,
+    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
 }  # fmt: skip
 _PASSING_FORMS = {spelling for row in _SHARED for spelling in row.forms}
+
+# Modes of functions that QTensors answer in other modes only.
+_FLOAT_MODES = {"area", "bicubic", "nearest-exact", "trilinear"}
 
 _REVERSED = {torch.rsub, "rsub"}
 _QUOTIENTS = {operator.truediv, torch.div, torch.divide, torch.true_divide, "div", "divide", "true_divide"}
@@ -122,6 +125,8 @@ class Placer:
         implementation = implementation_of(function)
         if implementation is None or not passes_qparams(function) or node.kwargs.get("return_indices"):
             return False
+        if any(isinstance(v, str) and v in _FLOAT_MODES for v in (*node.args, *node.kwargs.values())):
+            return False
         try:
             inspect.signature(implementation).bind(*node.args, **node.kwargs)
         except TypeError:  # an argument, such as dtype or out, that it does not have
@@ -151,7 +156,9 @@ class Placer:
     @staticmethod
     def _passing_module(module: nn.Module) -> bool:
         kind = type(module)
-        return kind in _PASSING_MODULES and not is_observed(kind) and not getattr(module, "return_indices", False)
+        if getattr(module, "return_indices", False) or getattr(module, "mode", None) in _FLOAT_MODES:
+            return False
+        return kind in _PASSING_MODULES and not is_observed(kind)
 
     def _call_standalone(self, node: fx.Node, module: fx.GraphModule) -> None:
         """A module that was prepared on its own, and says what it takes and gives."""

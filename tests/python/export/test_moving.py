@@ -14,11 +14,12 @@ from torch.nn import functional as F
 import qsdk.quantization as tq
 from qsdk.export import to_bytes
 from qsdk.qtensor import QParams, QTensor, qint8
+from qsdk.quantization.quantize_fx import convert_fx, prepare_fx
 from qsdk.reference.interpreter import run
 from qsdk.runtime import Session
 
-# name -> (function, the operators of the file between two convolutions)
-CASES: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
+# name -> (function, the operators of the file between two convolutions, where they matter)
+CASES: dict[str, tuple[Callable[[Any], Any], list[str] | None]] = {
     "half of the channels": (lambda x: x[:, 4:], ["slice"]),
     "every other pixel": (lambda x: x[..., ::2, 1::2], ["slice"]),
     "narrow": (lambda x: x.narrow(2, 1, 3), ["slice"]),
@@ -43,6 +44,24 @@ CASES: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
         ["reshape", "permute", "reshape"],
     ),
     "rot90": (lambda x: torch.rot90(x, 3, (2, 3)), ["slice", "permute"]),
+    "largest of pixels": (lambda x: x.amax((2, 3), keepdim=True), ["max_pool2d"]),
+    "largest of channels": (
+        lambda x: torch.amax(x, 1, keepdim=True),
+        ["reshape", "max_pool2d", "reshape"],
+    ),
+    "smallest of rows": (
+        lambda x: torch.amin(x, (1, 2), True),
+        None,
+    ),
+    "adaptive windows": (lambda x: F.adaptive_max_pool2d(x, (2, None)), ["max_pool2d"]),
+    "uneven windows": (lambda x: F.adaptive_max_pool2d(x, (3, 2)), None),
+    "reflect pad": (lambda x: F.pad(x, (1, 2, 3, 0), "reflect"), ["pad"]),
+    "crop and pad": (lambda x: F.pad(x, (1, 0, -1, 2, 0, 3)), ["slice", "pad"]),
+    "nearest": (lambda x: F.interpolate(x, scale_factor=2), ["upsample_nearest2d"]),
+    "bilinear": (
+        lambda x: F.interpolate(x, (7, 9), mode="bilinear", align_corners=True),
+        ["upsample_bilinear2d"],
+    ),
     "nearest by hand": (
         lambda x: x.repeat_interleave(2, 2).repeat_interleave(3, 3),
         ["reshape", "slice", "reshape", "slice", "reshape"],
@@ -66,20 +85,26 @@ class Between(nn.Module):
 
 
 def quantized(function: Callable[[Any], Any], graph: bool) -> nn.Module:
+    if graph:
+        return quantized_graph(function)
     torch.manual_seed(0)
     model = Between(function).eval()
     model.qconfig = tq.get_default_qconfig("qsdk")
-    if graph:
-        from qsdk.quantization.quantize_fx import convert_fx, prepare_fx
-
-        model.quant, model.dequant = nn.Identity(), nn.Identity()
-        mapping = tq.QConfigMapping().set_global(tq.get_default_qconfig("qsdk"))
-        prepared = prepare_fx(model, mapping, (torch.randn(1, 3, 4, 6),))
-    else:
-        prepared = tq.prepare(model)
+    prepared = tq.prepare(model)
     for _ in range(3):
         prepared(torch.randn(1, 3, 4, 6))
-    return convert_fx(prepared) if graph else tq.convert(prepared)
+    return tq.convert(prepared)
+
+
+def quantized_graph(function: Callable[[Any], Any], capture: str = "fx") -> nn.Module:
+    torch.manual_seed(0)
+    model: Any = Between(function).eval()
+    model.quant, model.dequant = nn.Identity(), nn.Identity()
+    mapping = tq.QConfigMapping().set_global(tq.get_default_qconfig("qsdk"))
+    prepared = prepare_fx(model, mapping, (torch.randn(1, 3, 4, 6),), capture=capture)
+    for _ in range(3):
+        prepared(torch.randn(1, 3, 4, 6))
+    return convert_fx(prepared)
 
 
 @pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
@@ -91,7 +116,7 @@ def test_between_convolutions(name: str, graph: bool) -> None:
     program, data = to_bytes(model, x)
     found = [op.kind for op in program.operators]
     first, second = (i for i, kind in enumerate(found) if kind == "conv2d")
-    assert found[first + 1 : second] == kinds
+    assert kinds is None or found[first + 1 : second] == kinds
     expected = model(x).numpy().tobytes()
     assert [o.tobytes() for o in run(data, x)] == [expected]
     assert [o.tobytes() for o in Session(data).run(x.numpy())] == [expected]
@@ -100,7 +125,9 @@ def test_between_convolutions(name: str, graph: bool) -> None:
 INTEGERS = np.random.default_rng(0).integers(-128, 128, (2, 3, 4, 5)).astype(np.int8)
 ALONE: dict[str, Callable[[Any], Any]] = {
     **{name: lambda t, function=function: function(t.repeat(1, 3, 1, 2)[:, :8, :4, :6]) for name, (function, _) in
-       CASES.items()},
+       CASES.items() if not name.endswith(("pad", "nearest", "bilinear", "windows"))},
+    "largest": lambda t: t.amax(), "largest of all": lambda t: torch.amax(t, (0, 1, 2, 3), True),
+    "largest apart": lambda t: t.amax((0, 2)), "smallest": lambda t: torch.amin(t, -1),
     "new axis": lambda t: t[:, None, 1, ..., None, ::2], "all": lambda t: t[...], "none of it": lambda t: t[:, 3:],
     "expand more": lambda t: t[0, :1].expand(3, 2, -1, 4, 5), "expand_as": lambda t: t[:1].expand_as(t),
     "nothing to expand": lambda t: t.expand(-1, 3, 4, 5),
@@ -134,3 +161,56 @@ def test_the_reference_refuses_positions_outside() -> None:
         for device in ("cpu", "meta"):
             with pytest.raises(ValueError, match="positions"):
                 torch.ops.qsdk.slice(x.to(device), shape, start, step)
+
+
+MODULES = [
+    nn.ZeroPad2d((1, 2, 0, 1)), nn.ConstantPad2d(1, 0.5), nn.ReflectionPad2d((1, 0, 2, 1)), nn.ReplicationPad2d(2),
+    nn.CircularPad2d(1), nn.Upsample(scale_factor=2), nn.Upsample((5, 7), mode="bilinear"), nn.UpsamplingNearest2d(9),
+    nn.UpsamplingBilinear2d(scale_factor=2), nn.PixelShuffle(2), nn.PixelUnshuffle(2), nn.ChannelShuffle(4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("capture", ["fx", "export"])
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: type(m).__name__)
+def test_modules_pass_in_graph_mode(module: nn.Module, capture: str) -> None:
+    model = quantized_graph(module, capture)
+    x = torch.randn(1, 3, 4, 6)
+    program, data = to_bytes(model, x)
+    kinds = [op.kind for op in program.operators]
+    assert kinds.count("quantize_per_tensor") == kinds.count("dequantize") == 1
+    assert [o.tobytes() for o in Session(data).run(x.numpy())] == [model(x).numpy().tobytes()]
+
+
+def test_other_modes_stay_float() -> None:
+    for function in (nn.Upsample(scale_factor=2, mode="bicubic"), lambda x: F.interpolate(x, (3, 3), mode="area")):
+        model = quantized_graph(function)
+        assert isinstance(model(torch.randn(1, 3, 4, 6)), torch.Tensor)
+
+
+class Floats(nn.Module):
+    """Parts of a float tensor, in a model that quantizes later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quant, self.conv, self.dequant = tq.QuantStub(), nn.Conv2d(3, 4, 1), tq.DeQuantStub()
+
+    def forward(self, x: Any) -> Any:
+        """[N, 4, H, W] to several."""
+        x = torch.flip(x[:, 1:, ::2], (3,))
+        y = self.dequant(self.conv(self.quant(x)))
+        first, second = y.split([1, 3], 1)
+        halves = y.chunk(2, -1)
+        return first, second, halves[1], y[:, -1], y[0, 2, 1:], y.unbind(1)[3]
+
+
+def test_parts_of_float_tensors() -> None:
+    torch.manual_seed(0)
+    model, x = Floats().eval(), torch.randn(2, 4, 5, 7)
+    model.qconfig = tq.get_default_qconfig("qsdk")
+    prepared = tq.prepare(model)
+    prepared(x)
+    converted = tq.convert(prepared)
+    _, data = to_bytes(converted, x)
+    expected = [part.numpy().tobytes() for part in converted(x)]
+    assert [o.tobytes() for o in run(data, x)] == expected
+    assert [o.tobytes() for o in Session(data).run(x.numpy())] == expected

@@ -196,7 +196,7 @@ def test_integer_inputs_and_embeddings():
 
 def test_functions_that_torch_has_no_name_for_stay_atens():
     def forward(m, x):
-        return m.conv(F.interpolate(m.conv(x), scale_factor=2.0, mode="bilinear"))
+        return m.conv(F.interpolate(m.conv(x), scale_factor=2.0, mode="bicubic"))
 
     model, x = OneInput(forward, conv=nn.Conv2d(3, 3, 1)), images(1)
     prepared, converted = exported(model, x)

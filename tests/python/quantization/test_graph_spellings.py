@@ -255,8 +255,7 @@ def test_modules_that_pass_scale_and_zero_point(name):
 
 
 FLOAT = {
-    "interpolate": lambda x: F.interpolate(x, scale_factor=2.0, mode="bilinear"),
-    "pad": lambda x: F.pad(x, (1, 1)),
+    "interpolate": lambda x: F.interpolate(x, scale_factor=2.0, mode="bicubic"),
     "softplus": F.softplus,
     "softmax in another dtype": lambda x: torch.softmax(x, 1, dtype=torch.float64),
     "mean in another dtype": lambda x: x.mean(1, dtype=torch.float64),

@@ -40,6 +40,7 @@ from qsdk.nn.quantized.functional.embedding import (
     embedding_bound,
     table_constants,
 )
+from qsdk.nn.quantized.functional.extremes import adaptive_max_pool1d, adaptive_max_pool2d, amax, amin
 from qsdk.nn.quantized.functional.norm import (
     batch_norm_bound,
     group_norm_bound,
@@ -71,6 +72,7 @@ from qsdk.nn.quantized.functional.rearrange import (
     rot90,
     tile,
 )
+from qsdk.nn.quantized.functional.resize import interpolate, pad
 from qsdk.nn.quantized.functional.shape import (
     clone,
     dropout,
@@ -100,8 +102,12 @@ from qsdk.qtensor import dequantize, quantize, slice_positions
 __all__ = [
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
     "add",
     "add_scalar",
+    "amax",
+    "amin",
     "avg_pool1d",
     "avg_pool2d",
     "batch_norm_bound",
@@ -133,6 +139,7 @@ __all__ = [
     "group_norm_bound",
     "gru_dynamic",
     "hardtanh",
+    "interpolate",
     "layer_norm_bound",
     "linear",
     "linear_bound",
@@ -149,6 +156,7 @@ __all__ = [
     "need_float",
     "need_qtensor",
     "need_rank",
+    "pad",
     "permute",
     "pixel_shuffle",
     "pixel_unshuffle",
