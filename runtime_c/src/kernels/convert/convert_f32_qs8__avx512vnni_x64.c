@@ -60,7 +60,7 @@ void qrt_convert_f32_qs8__avx512vnni_x64_dequantize(size_t n, const int8_t *a, f
 
 /* As many lanes as there are elements, at most 16; masked loads do not touch the others. */
 static inline __mmask16 lanes(size_t n) {
-  return n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1);
+  return (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1);
 }
 
 /* See qrt_float_range: sixteen lanes of it. */
