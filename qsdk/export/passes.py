@@ -13,6 +13,7 @@ from qsdk.export.program import Operation, Program, TensorInfo, renumber
 from qsdk.export.schema_tables import TABLES
 
 _ELEMENTWISE = {"clamp", "lookup_table", "add", "sub", "mul", "quantize_per_tensor", "relu", "add_float"}
+_MOST_PADDING = 1 << 10  # that a convolution of a file may have
 _CLAMPING = {kind for kind, fields in TABLES.items() if "output_max" in {field.name for field in fields}}
 
 
@@ -117,6 +118,26 @@ def _clamped(before: Operation, clamp: Operation) -> dict[str, Any] | None:
     low, high = int(clamp.options["output_min"]), int(clamp.options["output_max"])  # type: ignore[arg-type]
     ends = {key: min(max(int(before.options[key]), low), high) for key in ("output_min", "output_max")}  # type: ignore[arg-type]
     return {**before.options, **ends}
+
+
+def fold_pads(program: Program) -> Program:
+    """pad -> conv2d becomes conv2d with more padding, where zero points are put around height and width."""
+    made_by = {op.outputs[0]: op for op in program.operators}
+    operators = []
+    for op in program.operators:
+        pad = made_by.get(op.inputs[0])
+        if op.kind in ("conv2d", "conv3d") and pad is not None and pad.kind == "pad" and pad.options["mode"] == 0:
+            source, padded = (program.tensors[i] for i in (pad.inputs[0], pad.outputs[0]))
+            before: tuple[int, ...] = pad.options["before"]  # type: ignore[assignment]
+            after = [p - s - b for p, s, b in zip(padded.shape, source.shape, before, strict=True)]
+            outer = (*before[1:-1], *after[1:-1])
+            padding = tuple(a + b for a, b in zip(op.options["padding"], outer, strict=True))  # type: ignore[arg-type]
+            zeros = pad.options["value"] == source.zero_point[0]
+            if zeros and sum(outer) == sum(before) + sum(after) and max(padding) <= _MOST_PADDING:
+                inputs = (pad.inputs[0], *op.inputs[1:])
+                op = replace(op, inputs=inputs, options={**op.options, "padding": padding})
+        operators.append(op)
+    return _drop_dead(replace(program, operators=tuple(operators)))
 
 
 def copy_returned_inputs(program: Program) -> Program:
@@ -324,6 +345,7 @@ PASSES: tuple[Callable[[Program], Program], ...] = (
     sink_permutes,
     merge_reshapes,
     fold_clamps,
+    fold_pads,
     copy_returned_inputs,
 )
 

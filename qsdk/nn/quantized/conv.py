@@ -9,14 +9,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from typing_extensions import Self
 
 from qsdk.errors import UnsupportedOperatorError
 from qsdk.nn.intrinsic.folding import fold as fold_norm
 from qsdk.nn.quantized import functional as qF
-from qsdk.nn.quantized.base import WeightedModule, place_of
+from qsdk.nn.quantized.base import WeightedModule
 from qsdk.nn.quantized.functional.common import along
 from qsdk.qtensor import QTensor
+
+_PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class Geometry:
@@ -28,6 +31,7 @@ class Geometry:
         in_channels, out_channels, groups: as torch's
         kernel_size, stride, dilation, output_padding: tuples
         padding: a tuple, or 'same' or 'valid'
+        padding_mode: 'zeros', or 'reflect', 'replicate' or 'circular', for which padding is an operator of its own
     """
 
     _axes: int
@@ -62,8 +66,11 @@ class Geometry:
         padding_mode: str,
         output_padding: Any = 0,
     ) -> None:
-        if padding_mode != "zeros":
-            raise UnsupportedOperatorError(f"{type(self).__name__} with padding_mode '{padding_mode}'; use 'zeros'")
+        modes = ("zeros",) if self._transposed else _PADDING_MODES
+        if padding_mode not in modes:
+            raise UnsupportedOperatorError(
+                f"{type(self).__name__} with padding_mode '{padding_mode}'; use {' or '.join(map(repr, modes))}"
+            )
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = tuple(along(kernel_size, self._axes))
@@ -92,7 +99,7 @@ class Geometry:
 
     def _geometry(self) -> tuple[Any, ...]:
         """The operator's arguments; of one axis, those of [N, C, 1, L]."""
-        sides = self.padding_by_side()
+        sides = self.padding_by_side() if self.padding_mode == "zeros" else (0, 0) * self._axes
         begin, end = sides[: self._axes], sides[self._axes :]
         lifted = 1 if self._axes == 1 else 0
         stride, dilation = ((1,) * lifted + v for v in (self.stride, self.dilation))
@@ -101,29 +108,40 @@ class Geometry:
             return stride, begin, extra, dilation, self.groups
         return stride, begin + end, dilation, self.groups
 
+    def padded(self, input: Any) -> Any:
+        """The input, with what a padding_mode other than zeros puts around it."""
+        if self.padding_mode == "zeros":
+            return input
+        sides = self.padding_by_side()
+        around = [sides[i] for axis in reversed(range(self._axes)) for i in (axis, axis + self._axes)]
+        return F.pad(input, around, self.padding_mode)
+
     def _operator_weight(self) -> Tensor:
         return self.qweight.unsqueeze(2) if self._axes == 1 else self.qweight
 
     def geometry_repr(self) -> str:
         """For extra_repr."""
         extra = f", output_padding={self.output_padding}" if self._transposed else ""
+        extra += f", padding_mode='{self.padding_mode}'" if self.padding_mode != "zeros" else ""
         return (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
             f"padding={self.padding}{extra}, dilation={self.dilation}, groups={self.groups}"
         )
 
     @classmethod
-    def _of(cls, conv: Any, bias: bool, place: str) -> Self:
+    def _of(cls, conv: Any, bias: bool) -> Self:
         """A module of the geometry of a float convolution."""
-        if conv.padding_mode != "zeros":
-            raise UnsupportedOperatorError(
-                f"{place} has padding_mode '{conv.padding_mode}'; pad explicitly and use 'zeros', or set its qconfig "
-                "to None"
-            )
-        arguments = {
-            name: getattr(conv, name)
-            for name in ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
-        }
+        names = (
+            "in_channels",
+            "out_channels",
+            "kernel_size",
+            "stride",
+            "padding",
+            "dilation",
+            "groups",
+            "padding_mode",
+        )
+        arguments = {name: getattr(conv, name) for name in names}
         if cls._transposed:
             arguments["output_padding"] = conv.output_padding
         make: Any = cls
@@ -159,7 +177,7 @@ class TransposedGeometry(Geometry):
 class _ConvNd(Geometry, WeightedModule):
     def forward(self, input: QTensor) -> QTensor:
         """[N, C, ...] to [N, O, ...]."""
-        input = self.need_qtensor(input)
+        input = self.padded(self.need_qtensor(input))
         bound = self.bound_constants(input.qparams)
         convolve: Any = qF.conv_transpose_bound if self._transposed else qF.conv_bound
         if self._axes == 1:
@@ -173,10 +191,9 @@ class _ConvNd(Geometry, WeightedModule):
 
         Raises:
             QuantizationError: not calibrated, or not finite; names the layer.
-            UnsupportedOperatorError: a padding_mode other than zeros.
         """
         conv, weight, bias = float_conv(mod)
-        result = cls._of(conv, bias is not None, place_of(mod))
+        result = cls._of(conv, bias is not None)
         result._take_float(mod, weight, bias)
         return result
 

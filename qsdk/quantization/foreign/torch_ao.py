@@ -43,7 +43,7 @@ def _weighted(kind: Any) -> Callable[[Any], nn.Module]:
     def make(source: Any) -> nn.Module:
         weight, bias = _qtensor(source.weight()), source.bias()
         if hasattr(source, "kernel_size"):
-            result = kind._of(source, bias is not None, type(source).__name__)
+            result = kind._of(source, bias is not None)
             if source.transposed:
                 if weight.qparams.per_channel:
                     raise UnsupportedOperatorError("transposed weights with a scale per channel")

@@ -29,6 +29,12 @@ def program(inputs: list[TensorInfo], *steps: tuple[str, tuple[int, ...], tuple[
 ADD = {"input_multiplier": 0.75, "other_multiplier": 0.5, "output_min": -128, "output_max": 127}
 SOFTMAX = {"dim": 1, "inverse_scale": 256.0, "output_min": -128, "output_max": 127}
 TABLE = TensorInfo("table", "int32", (256,), data=np.arange(256, dtype=np.int32)[::-1] << 15)
+WEIGHT = TensorInfo("weight", "int8", (3, 3, 2, 2), data=np.arange(-18, 18, dtype=np.int8).reshape(3, 3, 2, 2))
+BIAS = TensorInfo("bias", "int32", (3,), data=np.array([0, 100, -100], np.int32))
+FACTOR = TensorInfo("multiplier", "float32", (3,), data=np.full(3, 0.01, np.float32))
+CONV = {
+    "stride": (1, 1), "padding": (1, 0, 1, 0), "dilation": (1, 1), "groups": 1, "output_min": -128, "output_max": 127,
+}  # fmt: skip
 NCHW, NHWC = {"dims": (0, 3, 1, 2)}, {"dims": (0, 2, 3, 1)}
 
 PROGRAMS = {
@@ -63,6 +69,19 @@ PROGRAMS = {
         ("softmax", (2, 1), (2, 5, 3, 4), SOFTMAX),
         ("permute", (3,), (2, 3, 4, 5), NHWC),
     ),
+    **{
+        f"pad {kind} before a convolution": program(
+            [activation(1, 4, 5, 2), WEIGHT, BIAS, FACTOR],
+            ("pad", (0,), (1, 7, 8, channels), {"before": (0, 1, 2, 0), "mode": mode, "value": value}),
+            ("conv2d", (4, 1, 2, 3), (1, 7, 7, 3), CONV | {"groups": channels // 2}),
+        )
+        for kind, mode, value, channels in (
+            ("of zeros", 0, 3, 2),
+            ("of ones", 0, 5, 2),
+            ("of channels", 0, 3, 6),
+            ("that repeats", 2, 3, 2),
+        )
+    },
     "mean of permuted": program(
         [activation(2, 3, 4, 5)],
         ("permute", (0,), (2, 5, 3, 4), NCHW),
@@ -161,6 +180,10 @@ def test_same_bytes(name: str) -> None:
         ("add of permuted", ["add"]),
         ("cat of permuted", ["cat"]),
         ("softmax of permuted", ["softmax"]),
+        ("pad of zeros before a convolution", ["conv2d"]),
+        ("pad of ones before a convolution", ["pad", "conv2d"]),
+        ("pad of channels before a convolution", ["pad", "conv2d"]),
+        ("pad that repeats before a convolution", ["pad", "conv2d"]),
         ("mean of permuted", ["mean"]),
         ("mean over apart axes", ["permute", "mean", "reshape"]),
         ("flatten of one pixel", ["reshape"]),

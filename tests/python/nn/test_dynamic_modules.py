@@ -10,6 +10,7 @@ import torch
 import torch.ao.nn.quantized.dynamic as theirs
 import torch.ao.quantization as ao
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_sequence
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -425,6 +426,14 @@ def from_float(layer, qconfig=tq.default_dynamic_qconfig):
     return counterpart(layer).from_float(layer)
 
 
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_other_padding_is_put_around_first(mode):
+    layer, x = nn.Conv2d(4, 6, (3, 4), padding="same", padding_mode=mode), torch.randn(2, 4, 5, 6)
+    plain = nn.Conv2d(4, 6, (3, 4))
+    plain.load_state_dict(layer.state_dict())
+    assert torch.equal(from_float(layer)(x), from_float(plain)(F.pad(x, (1, 2, 1, 1), mode)))
+
+
 def test_what_is_refused_names_the_layer():
     place = "layer 'encoder.layer'"
     with pytest.raises(UnsupportedOperatorError, match=f"{place}.*proj_size"):
@@ -433,8 +442,6 @@ def test_what_is_refused_names_the_layer():
         from_float(nn.GRU(4, 6), tq.float16_dynamic_qconfig)
     with pytest.raises(UnsupportedOperatorError, match=f"{place}.*float16.*qint8"):
         from_float(nn.Linear(4, 6), tq.float16_dynamic_qconfig)
-    with pytest.raises(UnsupportedOperatorError, match=f"{place}.*padding_mode"):
-        from_float(nn.Conv1d(4, 6, 3, padding=1, padding_mode="circular"))
     with pytest.raises(QuantizationError, match=f"{place}.*no qconfig"):
         from_float(nn.LSTMCell(4, 6), None)
     broken = nn.LSTM(4, 6, 2)

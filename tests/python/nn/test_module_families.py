@@ -23,6 +23,15 @@ MODULES = {
     "conv1d same": (lambda: nn.Conv1d(4, 4, 4, padding="same", groups=2), (4, 9), {"conv2d", "reshape"}, 30),
     "conv2d": (lambda: nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0)), (4, 7, 5), {"conv2d"}, 30),
     "conv3d": (lambda: nn.Conv3d(2, 4, (2, 3, 1), stride=(1, 2, 1), padding=1), (2, 4, 5, 3), {"conv3d"}, 30),
+    "conv1d circular": (
+        lambda: nn.Conv1d(4, 3, 4, padding="same", padding_mode="circular"), (4, 7), {"pad", "conv2d"}, 30,
+    ),
+    "conv2d reflect": (
+        lambda: nn.Conv2d(4, 6, (3, 4), padding=(1, 2), padding_mode="reflect"), (4, 5, 4), {"pad", "conv2d"}, 30,
+    ),
+    "conv3d replicate": (
+        lambda: nn.Conv3d(2, 3, 3, padding=(2, 0, 1), padding_mode="replicate"), (2, 2, 3, 4), {"pad", "conv3d"}, 30,
+    ),
     "conv_transpose1d": (
         lambda: nn.ConvTranspose1d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2), (4, 7),
         {"conv_transpose2d", "reshape"}, 30,
@@ -59,6 +68,11 @@ MODULES = {
     "prelu": (lambda: nn.PReLU(), (3, 7), {"lookup_table"}, 35),
     "prelu per channel": (lambda: nn.PReLU(3), (3, 7), {"prelu"}, 35),
     "dropout": (lambda: nn.Dropout(), (3, 7), set(), 35),
+    "zero_pad2d": (lambda: nn.ZeroPad2d((1, 0, 2, 3)), (3, 4, 5), {"pad"}, 35),
+    "constant_pad1d": (lambda: nn.ConstantPad1d((2, 3), 0.7), (3, 4), {"pad"}, 35),
+    "reflection_pad2d": (lambda: nn.ReflectionPad2d((1, 2, 3, 0)), (3, 4, 5), {"pad"}, 35),
+    "replication_pad3d": (lambda: nn.ReplicationPad3d(2), (2, 3, 1, 2), {"pad"}, 35),
+    "circular_pad1d": (lambda: nn.CircularPad1d((4, 1)), (3, 4), {"pad"}, 35),
     "max_pool1d": (lambda: nn.MaxPool1d(3, 2, 1), (3, 8), {"max_pool2d", "reshape"}, 35),
     "avg_pool1d": (lambda: nn.AvgPool1d(2, ceil_mode=True), (3, 7), {"avg_pool2d", "reshape"}, 30),
     "adaptive_avg_pool1d": (lambda: nn.AdaptiveAvgPool1d(3), (3, 8), {"adaptive_avg_pool2d", "reshape"}, 30),
@@ -159,12 +173,12 @@ def test_copies_compute_the_same(name):
     assert torch.equal(other(x), expected)
 
 
-# What PyTorch has no eager module for, or cannot compute: it refuses norms without weights, and its prelu with a slope
-# per channel is far from float.
+# What PyTorch has no eager module for, or cannot compute: it refuses norms without weights and most padding, and its
+# prelu with a slope per channel is far from float.
 NOT_THEIRS = {
-    "adaptive_avg_pool1d", "avg_pool1d", "batch_norm plain", "batch_norm1d", "conv1d same", "dropout", "gelu",
-    "hardsigmoid", "layer_norm plain", "max_pool1d", "mish", "prelu per channel", "silu", "softmax",
-    "softmax of its own choice", "tanh",
+    "adaptive_avg_pool1d", "avg_pool1d", "batch_norm plain", "batch_norm1d", "circular_pad1d", "conv1d circular",
+    "conv1d same", "conv3d replicate", "dropout", "gelu", "hardsigmoid", "layer_norm plain", "max_pool1d", "mish",
+    "prelu per channel", "replication_pad3d", "silu", "softmax of its own choice", "softmax", "tanh",
 }  # fmt: skip
 
 
@@ -299,8 +313,8 @@ def test_refusals_name_the_layer():
         convert(nn.InstanceNorm2d(3, track_running_stats=True), (3, 4, 4))
     with pytest.raises(UnsupportedOperatorError, match="layer 'layer'.*running statistics"):
         convert(nn.BatchNorm2d(3, track_running_stats=False), (3, 4, 4))
-    with pytest.raises(UnsupportedOperatorError, match="layer 'layer'.*padding_mode"):
-        convert(nn.Conv1d(3, 3, 3, padding=1, padding_mode="circular"), (3, 4))
+    with pytest.raises(QuantizationError, match="pad.*'reflect'.*layer 'layer'"):
+        convert(nn.Conv1d(3, 3, 3, padding=1, padding_mode="reflect"), (3, 4))(torch.randn(2, 3, 1))
     quantized = convert(nn.Conv1d(3, 3, 3), (3, 4))
     with pytest.raises(QuantizationError, match=r"'layer'.*\[N, C, L\]"):
         quantized(torch.randn(3, 4))

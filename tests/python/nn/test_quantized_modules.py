@@ -211,7 +211,7 @@ def test_refusals_name_the_layer():
     with pytest.raises(QuantizationError, match="block.f.*QuantStub"):
         f.mul(a, torch.ones(2, 3))
     with pytest.raises(UnsupportedOperatorError, match="padding_mode"):
-        nnq.Conv2d(1, 1, 3, padding_mode="circular")
+        nnq.ConvTranspose2d(1, 1, 3, padding_mode="circular")
     conv = nnq.Conv2d(3, 2, 1)
     conv._qualified_name = "body.conv"
     with pytest.raises(QuantizationError, match="4 channels.*body.conv.*for 3"):

@@ -13,7 +13,7 @@ import qsdk.nn.intrinsic as nni
 import qsdk.nn.intrinsic.quantized as nniq
 import qsdk.nn.quantized as nnq
 import qsdk.quantization as tq
-from qsdk.errors import QsdkError, QuantizationError, UnsupportedOperatorError
+from qsdk.errors import QsdkError, QuantizationError
 from qsdk.qtensor import qint8
 
 
@@ -368,15 +368,6 @@ def test_unfused_batch_norm_is_quantized_alone():
     exact = prepared(images())
     quantized = tq.convert(prepared)
     assert type(quantized.bn) is nnq.BatchNorm2d and signal_to_noise(exact, quantized(images())) > 25
-
-
-def test_other_padding_modes_name_the_layer():
-    model = tq.QuantWrapper(nn.Sequential(nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"))).eval()
-    model.qconfig = tq.get_default_qconfig()
-    prepared = tq.prepare(model)
-    prepared(torch.randn(1, 1, 4, 4))
-    with pytest.raises(UnsupportedOperatorError, match="layer 'module.0'.*reflect"):
-        tq.convert(prepared)
 
 
 def test_affine_weights_name_the_layer():

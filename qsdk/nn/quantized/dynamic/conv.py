@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from qsdk.nn.quantized import functional as qF
-from qsdk.nn.quantized.base import place_of
 from qsdk.nn.quantized.conv import Geometry, TransposedGeometry, float_conv
 from qsdk.nn.quantized.dynamic.base import DynamicModule
 
@@ -18,6 +17,7 @@ class _ConvNd(Geometry, DynamicModule):
         """Float [N, C, ...] to float [N, O, ...]."""
         convolve: Any = qF.conv_transpose_dynamic if self._transposed else qF.conv_dynamic
         lifted = self._axes == 1 and isinstance(input, Tensor) and input.dim() == 3
+        input = self.padded(input)
         result: Tensor = convolve(input.unsqueeze(2) if lifted else input, self.weights(), *self._geometry())
         return result.squeeze(2) if lifted else result
 
@@ -27,10 +27,10 @@ class _ConvNd(Geometry, DynamicModule):
 
         Raises:
             QuantizationError: weights that are not finite, or a qconfig that does not fit; names the layer.
-            UnsupportedOperatorError: a padding_mode other than zeros, or weights that are not qint8; names the layer.
+            UnsupportedOperatorError: weights that are not qint8; names the layer.
         """
         conv, weight, bias = float_conv(mod)
-        result = cls._of(conv, bias is not None, place_of(mod))
+        result = cls._of(conv, bias is not None)
         result._take_float(mod, weight, bias)
         return result
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from qsdk.dispatch import call
-from qsdk.errors import QuantizationError, UnsupportedOperatorError
+from qsdk.errors import QuantizationError
 from qsdk.nn.quantized.functional.common import along, lowest, need_qtensor, need_rank
+from qsdk.nn.quantized.functional.resize import pad
 from qsdk.nn.quantized.functional.shape import squeeze, unsqueeze
 from qsdk.qtensor import QParams, QTensor, calling_module, qint8, to_qdtype
 from qsdk.reference import constants
@@ -150,9 +151,10 @@ def _conv(
     dtype: Any,
 ) -> QTensor:
     name = f"conv{axes}d"
-    if padding_mode != "zeros":
-        raise UnsupportedOperatorError(f"{name} with padding_mode '{padding_mode}'; only 'zeros' is supported")
     input = need_rank(input, axes + 2, name)
+    if padding_mode != "zeros":
+        around = [side for p in reversed(along(padding, axes)) for side in (p, p)]
+        input, padding = pad(input, around, padding_mode), 0
     output = QParams(scale, zero_point, to_qdtype(dtype))
     values, scales = _weight_parts(weight, name)
     geometry = [along(v, axes) for v in (stride, padding, dilation)]
