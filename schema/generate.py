@@ -154,7 +154,8 @@ def read_field(table: str, field: Table, object_names: list[str], enum_names: li
         kind = SCALARS[base][0]
         number = integer(field, 4, N.Int64Flags)
         default: float | bool = float(scalar(field, 5, N.Float64Flags)) if kind == "float" else number
-        return Field(name, slot, kind, "", bool(default) if kind == "bool" else default, required)
+        enum = enum_names[index] if index >= 0 else ""
+        return Field(name, slot, kind, enum, bool(default) if kind == "bool" else default, required)
     if base == STRING:
         return Field(name, slot, "string", "", None, required)
     if base == VECTOR:
@@ -324,8 +325,8 @@ def python_tables(schema: Schema) -> str:
         '    """One field of a table.',
         "",
         "    kind: bool, ubyte, int, uint, ulong, float, string, vector, table or union. element: of a vector, the",
-        "    scalar's kind or the name of the struct or table; of a table or union, its name; else empty. slot: of a",
-        "    union, that of its value; the type byte has the slot before.",
+        "    scalar's kind or the name of the struct or table; of a table, union or enum, its name; else empty. slot:",
+        "    of a union, that of its value; the type byte has the slot before.",
         '    """',
         "",
         "    name: str",

@@ -38,10 +38,10 @@ def main() -> int:
         fresh = Path(folder) / "digits.qsdk"
         digits(fresh)
         subprocess.run([sys.executable, str(ROOT / "tests" / "c" / "fixture.py"), folder], check=True)
+        made = ("every_operator", "dynamic", "embedding")
         for file in (
             fresh,
-            Path(folder) / "every_operator.qsdk",
-            Path(folder) / "dynamic.qsdk",
+            *(Path(folder) / f"{name}.qsdk" for name in made),
             *sorted((ROOT / "tests" / "golden").glob("*.qsdk")),
         ):
             command = [str(MUTATE), str(file), "--truncations", "--random", "20000", "--seed", "1"]

@@ -70,7 +70,8 @@ def export(
 
     Args:
         model: converted, in eval mode.
-        example_inputs: float32 tensors with the shapes of one call; the file's shapes are theirs.
+        example_inputs: tensors with the shapes of one call; the file's shapes are theirs. float32, or int32 and
+            int64 for indices of embedding tables.
         path: where to write.
         quantized_io: int8 in and out; the inputs' and outputs' qparams are in the file.
         layout: 'nchw', or 'nhwc' for 4-D inputs as a camera delivers them.
@@ -146,7 +147,7 @@ def _make_vectors(
     if kind is None:
         return ()
     if kind == "examples":
-        if any(t.dtype != "float32" for t in tensors):
+        if any(t.dtype == "int8" for t in tensors):
             raise QsdkError("test_vectors='examples' needs float inputs; with quantized_io use 'seeded'")
         arrays = [e.permute(to_channels_last(4)) if layout == "nhwc" and e.dim() == 4 else e for e in examples]
         inputs = tuple(a.detach().contiguous().numpy() for a in arrays)

@@ -32,7 +32,8 @@ def canonicalize(program: Program) -> Program:
         elif op.kind == "mean":
             source = tensors[op.inputs[0]]
             rank = len(source.shape)
-            axes = sorted(d % rank for d in op.options["dim"]) or list(range(rank))  # type: ignore[union-attr]
+            given: tuple[int, ...] = op.options["dim"]  # type: ignore[assignment]
+            axes = sorted(d % rank for d in given) or list(range(rank))
             op = replace(op, options={**op.options, "dim": tuple(axes)})
             if axes != list(range(axes[0], axes[0] + len(axes))):
                 kept = [d for d in range(rank) if d not in axes]

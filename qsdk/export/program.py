@@ -15,7 +15,7 @@ import numpy as np
 
 from qsdk.errors import FileFormatError
 
-Option = int | float | bool | tuple[int, ...]
+Option = int | float | bool | str | tuple[int, ...]  # a string is a member of one of the schema's enums
 
 DTYPES: dict[str, np.dtype] = {
     "float32": np.dtype("<f4"),
@@ -71,10 +71,13 @@ class Operation:
 
 @dataclass(frozen=True)
 class SeededInput:
-    """A seeded float input's elements are f32(f32(u24) * step) + minimum."""
+    """A seeded float input's elements are f32(f32(u24) * step) + minimum; integers lie in least..most."""
 
-    minimum: float
-    step: float
+    minimum: float = 0.0
+    step: float = 0.0
+    least: int = 0
+    most: int = 0
+    ascending: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ class Field(NamedTuple):
     """One field of a table.
 
     kind: bool, ubyte, int, uint, ulong, float, string, vector, table or union. element: of a vector, the
-    scalar's kind or the name of the struct or table; of a table or union, its name; else empty. slot: of a
-    union, that of its value; the type byte has the slot before.
+    scalar's kind or the name of the struct or table; of a table, union or enum, its name; else empty. slot:
+    of a union, that of its value; the type byte has the slot before.
     """
 
     name: str
@@ -28,6 +28,7 @@ IDENTIFIER = b"QSDK"
 ROOT = "Model"
 
 ENUMS: dict[str, dict[str, int]] = {
+    "BagMode": {"sum": 0, "mean": 1, "max": 2},
     "DType": {"float32": 0, "int8": 1, "uint8": 2, "int32": 3, "int64": 4, "int4": 5},
     "TensorKind": {"activation": 0, "constant": 1, "state": 2},
 }
@@ -68,6 +69,8 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "pad",
         "upsample_nearest2d",
         "upsample_bilinear2d",
+        "embedding",
+        "embedding_bag",
     ),
 }
 
@@ -111,11 +114,17 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("size", 1, "ulong", "", 0, False),
         Field("peak_live", 2, "ulong", "", 0, False),
     ),
-    "SeededInput": (Field("minimum", 0, "float", "", 0.0, False), Field("step", 1, "float", "", 0.0, False)),
+    "SeededInput": (
+        Field("minimum", 0, "float", "", 0.0, False),
+        Field("step", 1, "float", "", 0.0, False),
+        Field("least", 2, "int", "", 0, False),
+        Field("most", 3, "int", "", 0, False),
+        Field("ascending", 4, "bool", "", False, False),
+    ),
     "Tensor": (
         Field("name", 0, "string", "", None, False),
-        Field("kind", 1, "ubyte", "", 0, False),
-        Field("dtype", 2, "ubyte", "", 1, False),
+        Field("kind", 1, "ubyte", "TensorKind", 0, False),
+        Field("dtype", 2, "ubyte", "DType", 1, False),
         Field("shape", 3, "vector", "int", None, False),
         Field("scale", 4, "vector", "float", None, False),
         Field("zero_point", 5, "vector", "int", None, False),
@@ -195,6 +204,14 @@ TABLES: dict[str, tuple[Field, ...]] = {
     ),
     "custom": (Field("name", 0, "string", "", None, False), Field("options", 1, "vector", "ubyte", None, False)),
     "dequantize": (),
+    "embedding": (Field("embedding_dim", 0, "int", "", 0, False), Field("bits", 1, "int", "", 8, False)),
+    "embedding_bag": (
+        Field("mode", 0, "ubyte", "BagMode", 0, False),
+        Field("include_last_offset", 1, "bool", "", False, False),
+        Field("padding_idx", 2, "int", "", -1, False),
+        Field("embedding_dim", 3, "int", "", 0, False),
+        Field("bits", 4, "int", "", 8, False),
+    ),
     "group_norm": (
         Field("num_groups", 0, "int", "", 1, False),
         Field("eps", 1, "float", "", 0.0, False),

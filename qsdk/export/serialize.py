@@ -11,6 +11,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ _BOUNDS = {
     "kernel_size": (1, 1 << 20),
     "output_size": (1, 1 << 20),
     "groups": (1, 1 << 20),
+    "bits": (4, 8),
     "num_groups": (1, 1 << 20),
     "padding": (0, 1 << 10),
     "output_padding": (0, 1 << 10),
@@ -96,7 +98,7 @@ def serialize(program: Program, strip_names: bool = False, producer: str = "qsdk
         "test_vectors": [
             {
                 "seed": v.seed,
-                "seeded": [{"minimum": s.minimum, "step": s.step} for s in v.seeded],
+                "seeded": [asdict(s) for s in v.seeded],
                 "output_crc": v.output_crc,
                 "inputs": [segment.add(a) for a in v.inputs],
                 "outputs": [segment.add(a) for a in v.outputs],
@@ -193,7 +195,9 @@ def _table(builder: flatbuffers.Builder, name: str, values: Mapping[str, Any]) -
                 builder.PrependUint8Slot(field.slot - 1, tag, 0)
             builder.PrependUOffsetTRelativeSlot(field.slot, children[field.name], 0)
         elif field.kind in _PREPEND and values.get(field.name) is not None:
-            getattr(builder, _PREPEND[field.kind] + "Slot")(field.slot, values[field.name], field.default)
+            value = values[field.name]
+            value = ENUMS[field.element][value] if isinstance(value, str) else value
+            getattr(builder, _PREPEND[field.kind] + "Slot")(field.slot, value, field.default)
     return int(builder.EndObject())
 
 
@@ -330,11 +334,17 @@ def _tensor(fields: dict[str, Any], path: str, buffers: list[memoryview]) -> Ten
 
 def _operator(fields: dict[str, Any], path: str, tensors: tuple[TensorInfo, ...]) -> Operation:
     operation = fields["operation"]
-    options = {k: tuple(v) if isinstance(v, list) else v for k, v in operation["fields"].items()}
+    options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in operation["fields"].items()}
     if operation["kind"] == "custom":
         raise FileFormatError(f"{path}: custom operators are not supported by this qsdk")
+    for field in TABLES[operation["kind"]]:
+        if field.element in ENUMS:
+            where = f"{path}.operation.{field.name}"
+            options[field.name] = verify.enum_name(field.element, options[field.name], where)
     for name, value in options.items():
-        low, high = _BOUNDS.get(name, (-math.inf, math.inf))
+        if name not in _BOUNDS:
+            continue
+        low, high = _BOUNDS[name]
         if any(not low <= v <= high for v in (value if isinstance(value, tuple) else (value,))):
             raise FileFormatError(f"{path}.operation.{name}: {value} is out of [{low}, {high}]")
     return Operation(
@@ -384,7 +394,7 @@ def _test_vector(
 
     return TestVector(
         seed=fields["seed"],
-        seeded=tuple(SeededInput(s["minimum"], s["step"]) for s in fields["seeded"]),
+        seeded=tuple(SeededInput(**s) for s in fields["seeded"]),
         output_crc=tuple(fields["output_crc"]),
         inputs=arrays("inputs", inputs),
         outputs=arrays("outputs", outputs),

@@ -30,7 +30,10 @@ def splitmix64(seed: int, count: int, skip: int = 0) -> np.ndarray:
 
 
 def seeded_inputs(tensors: Sequence[TensorInfo], seed: int, seeded: Sequence[SeededInput]) -> list[np.ndarray]:
-    """The inputs of a seeded vector: int8 takes a draw's top 8 bits, float32 is f32(f32(u24) * step) + minimum."""
+    """The inputs of a seeded vector, made of one draw per element.
+
+    int8: the top 8 bits. float32: f32(f32(u24) * step) + minimum. int32, int64: in least..most; see schema/qsdk.fbs.
+    """
     arrays = []
     drawn = 0
     for tensor, spec in zip(tensors, seeded, strict=True):
@@ -40,16 +43,53 @@ def seeded_inputs(tensors: Sequence[TensorInfo], seed: int, seeded: Sequence[See
             array = (draws >> np.uint64(56)).astype(np.uint8).view(np.int8)
         elif tensor.dtype == "float32":
             array = (draws >> np.uint64(40)).astype(np.float32) * np.float32(spec.step) + np.float32(spec.minimum)
+        elif tensor.dtype in ("int32", "int64"):
+            array = _seeded_integers(draws >> np.uint64(32), spec).astype(tensor.dtype)
         else:
             raise QsdkError(f"input '{tensor.name}': no seeded test vector for {tensor.dtype}; pass test_vectors=None")
         arrays.append(array.reshape(tensor.shape))
     return arrays
 
 
+def _seeded_integers(draws: np.ndarray, spec: SeededInput) -> np.ndarray:
+    span = spec.most - spec.least
+    if not spec.ascending:
+        return spec.least + (draws * np.uint64(span + 1) >> np.uint64(32)).astype(np.int64)
+    step = span // len(draws)
+    up = np.arange(len(draws)) * step + (draws * np.uint64(step + 1) >> np.uint64(32)).astype(np.int64)
+    up[0] = 0
+    return spec.least + up
+
+
+def _index_range(program: Program, index: int) -> SeededInput:
+    """The integers that whatever selects by an input has: rows of a table, or where bags may begin."""
+    least, most, ascending = -(2**31), 2**31 - 1, False
+    moved = {index}
+    for op in program.operators:
+        if moved.isdisjoint(op.inputs):
+            continue
+        if op.kind in ("reshape", "permute", "cat", "slice"):
+            moved.update(op.outputs)
+        elif op.kind.startswith("embedding"):
+            table = 2 if op.kind == "embedding_bag" else 1
+            if op.inputs[0] in moved:
+                least, most = max(least, 0), min(most, program.tensors[op.inputs[table]].shape[0] - 1)
+            else:
+                least, most = max(least, 0), min(most, program.tensors[op.inputs[0]].elements)
+                ascending = True
+    return SeededInput(least=least, most=most, ascending=ascending)
+
+
 def seeded_ranges(program: Program) -> tuple[SeededInput, ...]:
-    """For each input, the range that its quantize operator represents, and a little more on both sides to saturate."""
+    """For each input, the range that its quantize operator represents, and a little more on both sides to saturate.
+
+    For integers, the range of the indices that they are.
+    """
     ranges = []
     for index in program.inputs:
+        if program.tensors[index].dtype in ("int32", "int64"):
+            ranges.append(_index_range(program, index))
+            continue
         low, high = -1.0, 1.0
         for op in program.operators:
             if op.kind == "quantize_per_tensor" and op.inputs[0] == index:

@@ -11,6 +11,10 @@ from qsdk.reference.registry import fake, operator
 from qsdk.reference.rounding import f32_tensor
 
 
+class OutsideError(IndexError):
+    """An index outside the table, or an offset outside the indices."""
+
+
 def pack_nibbles(values: Tensor) -> Tensor:
     """uint8 [..., D] of 0..15 to uint8 [..., ceil(D / 2)]; the last high nibble of an odd D is 0."""
     pairs = torch.nn.functional.pad(values, (0, values.shape[-1] % 2))
@@ -27,7 +31,7 @@ def _rows(input: Tensor, weight: Tensor, scale: Tensor, zero_point: Tensor, embe
     at = input.to(torch.int64)
     outside = (at < 0) | (at >= weight.shape[0])
     if bool(outside.any()):
-        raise IndexError(f"index {int(at[outside][0])} is outside the table, which has {weight.shape[0]} rows")
+        raise OutsideError(f"index {int(at[outside][0])} is outside the table, which has {weight.shape[0]} rows")
     values = weight[at]
     if bits == 4:
         values = unpack_nibbles(values, embedding_dim)
@@ -44,7 +48,7 @@ def embedding(
     """Row input[...] of the table, float32 [*input.shape, embedding_dim].
 
     input int32 or int64, any shape; weight uint8; weight_scale and weight_zero_point float32 [V]; bits 8 or 4. An
-    index outside 0..V-1 is an IndexError.
+    index outside 0..V-1 is an OutsideError.
     """
     return _rows(input, weight, weight_scale, weight_zero_point, embedding_dim, bits)
 
@@ -83,7 +87,7 @@ def embedding_bag(
         mean: f32(acc / f32(n)); max: acc = acc > v ? acc : v, from the first row; an empty bag is 0
 
     input and offsets int32 or int64, 1-D; per_sample_weights float32 like input, for mode 'sum'. An index outside the
-    table, or an offset that does not begin at 0, ascend and stay within input, is an IndexError.
+    table, or an offset that does not begin at 0, ascend and stay within input, is an OutsideError.
     """
     count = input.shape[0]
     starts, ends = _bounds(offsets.to(torch.int64), count, include_last_offset)
@@ -119,7 +123,7 @@ def _bounds(offsets: Tensor, count: int, include_last_offset: bool) -> tuple[Ten
     bounds = offsets if include_last_offset else torch.cat([offsets, offsets.new_tensor([count])])
     bags = len(bounds) - 1
     if bags < 0 or (bags and (int(bounds[0]) != 0 or int(bounds[-1]) > count or bool((bounds.diff() < 0).any()))):
-        raise IndexError(
+        raise OutsideError(
             f"offsets {offsets.tolist()} do not begin at 0, ascend and stay within the {count} indices of all bags"
         )
     return bounds[:-1], bounds[1:]

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from qsdk.errors import FileFormatError, QsdkError
+from qsdk.errors import FileFormatError, IndexRangeError, QsdkError
 from qsdk.export.program import Operation, Program, TensorInfo
 from qsdk.export.serialize import deserialize, load
 from qsdk.ops import OPERATORS, from_channels_last, to_channels_last
+from qsdk.reference.embedding import OutsideError
 
 _TORCH = {
     "float32": torch.float32,
@@ -37,6 +38,7 @@ def run(
         taps: when given, gets the output of every operator, in order.
 
     Raises:
+        IndexRangeError: an index in an input selects what is not there.
         QsdkError: an input has the wrong shape or dtype, or the program contradicts itself.
     """
     if isinstance(source, Program):
@@ -104,7 +106,9 @@ def arguments(program: Program, op: Operation, values: dict[int, torch.Tensor], 
     described: dict[str, TensorInfo] = {"output": output}
     for argument in schema.arguments:
         kind = str(argument.type)
-        if kind == "Tensor":
+        if kind == "Optional[Tensor]" and not operands:
+            bound[argument.name] = None
+        elif kind in ("Tensor", "Optional[Tensor]"):
             if not operands:
                 raise FileFormatError(f"{where}: operand '{argument.name}' is missing")
             index = operands.pop(0)
@@ -142,6 +146,8 @@ def _run_operator(program: Program, op: Operation, values: dict[int, torch.Tenso
         result: torch.Tensor = row.reference(**bound)
     except QsdkError:
         raise
+    except OutsideError as error:
+        raise IndexRangeError(f"{where}: {error}") from error
     except Exception as error:  # torch refuses shapes and values that contradict each other
         raise FileFormatError(f"{where}: {error}") from error
     if row.channels_last:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qsdk.errors import ArenaError, FileFormatError, QsdkError, RuntimeStatusError
+from qsdk.errors import ArenaError, FileFormatError, IndexRangeError, QsdkError, RuntimeStatusError
 from qsdk.runtime.artifacts import runner_path
 
 try:
@@ -35,6 +35,7 @@ _ERRORS: dict[int, type[QsdkError]] = {
     lib.QRT_ERROR_OPERATOR: FileFormatError,
     lib.QRT_ERROR_LIMIT: FileFormatError,
     lib.QRT_ERROR_CHECKSUM: FileFormatError,
+    lib.QRT_ERROR_INDEX: IndexRangeError,
 }
 
 
@@ -161,7 +162,11 @@ class Session:
         self._call(lib.qrt_session_set_input, self._session, index, ffi.from_buffer(array), spec.size)
 
     def invoke(self) -> None:
-        """Run once. Uses the inputs up: set them again before the next run whose answer matters."""
+        """Run once. Uses the inputs up: set them again before the next run whose answer matters.
+
+        Raises:
+            IndexRangeError: an index in an input selects what is not there; the outputs mean nothing then.
+        """
         self._call(lib.qrt_session_run, self._session)
 
     def output(self, index: int) -> np.ndarray:
@@ -175,6 +180,7 @@ class Session:
 
         Raises:
             QsdkError: an input has the wrong shape or dtype.
+            IndexRangeError: an index in an input selects what is not there.
         """
         if len(inputs) != len(self.inputs):
             raise QsdkError(f"the model takes {len(self.inputs)} inputs, {len(inputs)} were given")

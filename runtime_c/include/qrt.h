@@ -3,7 +3,8 @@
  *   verify     qrt_model_open     checks every byte that will ever be used; nothing is trusted afterwards by accident
  *   size       qrt_arena_size     how much memory a session needs, exactly
  *   bind       qrt_session_open   builds a session in the caller's memory: kernels chosen, weights packed, plan laid
- * out run        qrt_session_run    cannot fail for any reason that lies in the file
+ * out run        qrt_session_run    fails on nothing that lies in the file; only on indices, such as tokens, among its
+ *                                   inputs
  *
  * The runtime never allocates, never prints and never keeps state outside the objects declared here. One qrt_model may
  * be shared by any number of threads; a session belongs to one thread at a time. The file's memory must outlive the
@@ -142,7 +143,9 @@ qrt_status qrt_session_set_input(qrt_session *session, uint32_t index, const voi
 void *qrt_session_input(qrt_session *session, uint32_t index);
 const void *qrt_session_output(const qrt_session *session, uint32_t index);
 
-/* Runs every operator once. The floating-point mode is set to round to nearest, no flushing, and restored after. */
+/* Runs every operator once. The floating-point mode is set to round to nearest, no flushing, and restored after.
+ * Fails with QRT_ERROR_INDEX where an input selects what is not there: a row of an embedding table, or the begin of a
+ * bag. Then the outputs mean nothing; the next run is not affected. */
 qrt_status qrt_session_run(qrt_session *session, qrt_error *error);
 
 /* Name of the kernel that operator `index` runs, as in qrt_event; "" for an index out of range. */

@@ -10,6 +10,8 @@
 #include "node.h"
 
 typedef struct qrt_step {
+  /* Before each run, where inputs can be wrong: QRT_OK, or QRT_ERROR_INDEX with a message. NULL: they cannot. */
+  qrt_status (*check)(qrt_verify *v, const qrt_node *node, const void *arguments);
   void (*run)(const void *arguments, void *scratch);
   const void *arguments;
   const char *kernel; /* for people; "" without one */

@@ -42,6 +42,7 @@ static inline void qrt_node_output(const qrt_node *node, qrt_tensor *tensor) {
 
 #define QRT_NODE_INT(node, table, field)   qrt_flat_int((node)->model->file, (node)->options, QRT_FIELD(table, field))
 #define QRT_NODE_FLOAT(node, table, field) qrt_flat_float((node)->model->file, (node)->options, QRT_FIELD(table, field))
+#define QRT_NODE_BYTE(node, table, field)  qrt_flat_byte((node)->model->file, (node)->options, QRT_FIELD(table, field))
 #define QRT_NODE_BOOL(node, table, field)  qrt_flat_byte((node)->model->file, (node)->options, QRT_FIELD(table, field))
 
 /* Copies a vector of exactly `count` ints that a check has accepted. */

@@ -44,6 +44,9 @@ const qrt_fb_field qrt_fb_Region_fields[] = {
 const qrt_fb_field qrt_fb_SeededInput_fields[] = {
   {QRT_FB_NAME("minimum"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("step"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("least"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("most"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 0, 0.0f},
+  {QRT_FB_NAME("ascending"), QRT_FB_BOOL, QRT_FB_NONE, 0, 4, 0, 0, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_Tensor_fields[] = {
@@ -149,6 +152,19 @@ const qrt_fb_field qrt_fb_conv_transpose3d_fields[] = {
 const qrt_fb_field qrt_fb_custom_fields[] = {
   {QRT_FB_NAME("name"), QRT_FB_STRING, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("options"), QRT_FB_VECTOR, QRT_FB_UBYTE, 0, 1, 0, 0, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_embedding_fields[] = {
+  {QRT_FB_NAME("embedding_dim"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("bits"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, 8, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_embedding_bag_fields[] = {
+  {QRT_FB_NAME("mode"), QRT_FB_UBYTE, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("include_last_offset"), QRT_FB_BOOL, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("padding_idx"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, -1, 0.0f},
+  {QRT_FB_NAME("embedding_dim"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 0, 0.0f},
+  {QRT_FB_NAME("bits"), QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, 8, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_group_norm_fields[] = {
@@ -261,7 +277,7 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_Operator_fields, 5},
   {qrt_fb_PackedSection_fields, 4},
   {qrt_fb_Region_fields, 3},
-  {qrt_fb_SeededInput_fields, 2},
+  {qrt_fb_SeededInput_fields, 5},
   {qrt_fb_Tensor_fields, 11},
   {qrt_fb_TestVector_fields, 5},
   {qrt_fb_adaptive_avg_pool2d_fields, 4},
@@ -277,6 +293,8 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_conv_transpose3d_fields, 7},
   {qrt_fb_custom_fields, 2},
   {0, 0},
+  {qrt_fb_embedding_fields, 2},
+  {qrt_fb_embedding_bag_fields, 5},
   {qrt_fb_group_norm_fields, 4},
   {qrt_fb_layer_norm_fields, 3},
   {qrt_fb_linear_fields, 2},
@@ -311,16 +329,16 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_layer_norm, QRT_FB_TABLE_batch_norm, QRT_FB_TABLE_group_norm, QRT_FB_TABLE_prelu,
   QRT_FB_TABLE_conv_transpose2d, QRT_FB_TABLE_conv3d, QRT_FB_TABLE_conv_transpose3d, QRT_FB_TABLE_linear_dynamic,
   QRT_FB_TABLE_relu, QRT_FB_TABLE_add_float, QRT_FB_TABLE_slice, QRT_FB_TABLE_sub, QRT_FB_TABLE_pad,
-  QRT_FB_TABLE_upsample_nearest2d, QRT_FB_TABLE_upsample_bilinear2d,
+  QRT_FB_TABLE_upsample_nearest2d, QRT_FB_TABLE_upsample_bilinear2d, QRT_FB_TABLE_embedding, QRT_FB_TABLE_embedding_bag,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
   "batch_norm", "group_norm", "prelu", "conv_transpose2d", "conv3d", "conv_transpose3d", "linear_dynamic", "relu",
-  "add_float", "slice", "sub", "pad", "upsample_nearest2d", "upsample_bilinear2d",
+  "add_float", "slice", "sub", "pad", "upsample_nearest2d", "upsample_bilinear2d", "embedding", "embedding_bag",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 33},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 35},
 };

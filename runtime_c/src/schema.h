@@ -10,6 +10,13 @@
 #define QRT_FB_DEPTH 3 /* longest chain of tables */
 #define QRT_FB_ROOT QRT_FB_TABLE_Model
 
+enum { /* BagMode */
+  QRT_FB_BagMode_sum = 0,
+  QRT_FB_BagMode_mean = 1,
+  QRT_FB_BagMode_max = 2,
+  QRT_FB_BagMode_END = 3
+};
+
 enum { /* DType */
   QRT_FB_DType_float32 = 0,
   QRT_FB_DType_int8 = 1,
@@ -61,7 +68,9 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_pad = 31,
   QRT_FB_Operation_upsample_nearest2d = 32,
   QRT_FB_Operation_upsample_bilinear2d = 33,
-  QRT_FB_Operation_END = 34
+  QRT_FB_Operation_embedding = 34,
+  QRT_FB_Operation_embedding_bag = 35,
+  QRT_FB_Operation_END = 36
 };
 
 enum { /* struct Buffer: offsets */
@@ -120,6 +129,9 @@ extern const qrt_fb_field qrt_fb_Region_fields[];
 enum { /* fields of SeededInput */
   QRT_FB_SeededInput_minimum,
   QRT_FB_SeededInput_step,
+  QRT_FB_SeededInput_least,
+  QRT_FB_SeededInput_most,
+  QRT_FB_SeededInput_ascending,
   QRT_FB_SeededInput_FIELDS
 };
 extern const qrt_fb_field qrt_fb_SeededInput_fields[];
@@ -254,6 +266,23 @@ enum { /* fields of custom */
   QRT_FB_custom_FIELDS
 };
 extern const qrt_fb_field qrt_fb_custom_fields[];
+
+enum { /* fields of embedding */
+  QRT_FB_embedding_embedding_dim,
+  QRT_FB_embedding_bits,
+  QRT_FB_embedding_FIELDS
+};
+extern const qrt_fb_field qrt_fb_embedding_fields[];
+
+enum { /* fields of embedding_bag */
+  QRT_FB_embedding_bag_mode,
+  QRT_FB_embedding_bag_include_last_offset,
+  QRT_FB_embedding_bag_padding_idx,
+  QRT_FB_embedding_bag_embedding_dim,
+  QRT_FB_embedding_bag_bits,
+  QRT_FB_embedding_bag_FIELDS
+};
+extern const qrt_fb_field qrt_fb_embedding_bag_fields[];
 
 enum { /* fields of group_norm */
   QRT_FB_group_norm_num_groups,
@@ -415,6 +444,8 @@ enum {
   QRT_FB_TABLE_conv_transpose3d,
   QRT_FB_TABLE_custom,
   QRT_FB_TABLE_dequantize,
+  QRT_FB_TABLE_embedding,
+  QRT_FB_TABLE_embedding_bag,
   QRT_FB_TABLE_group_norm,
   QRT_FB_TABLE_layer_norm,
   QRT_FB_TABLE_linear,

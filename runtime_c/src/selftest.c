@@ -73,6 +73,10 @@ static qrt_status verify_seeded(const qrt_verify *v, uint32_t index, const test_
     if (!(minimum >= -0x1p100f && minimum <= 0x1p100f && step >= 0 && step <= 0x1p100f)) {
       return QRT_FAIL(v->error, QRT_ERROR_FIELD, "test_vectors[%u].seeded[%u]: minimum or step out of range", index, i);
     }
+    if (qrt_flat_int(fb, seeded, QRT_FIELD(SeededInput, least)) >
+        qrt_flat_int(fb, seeded, QRT_FIELD(SeededInput, most))) {
+      return QRT_FAIL(v->error, QRT_ERROR_FIELD, "test_vectors[%u].seeded[%u]: least is above most", index, i);
+    }
   }
   return QRT_OK;
 }
@@ -105,6 +109,21 @@ static uint64_t draw(uint64_t *state) {
   return z ^ z >> 31;
 }
 
+/* Integers as qsdk.fbs describes them; `count` elements of `size` bytes. */
+static void seed_integers(uint64_t *state, const uint8_t *fb, uint32_t seeded, uint64_t count, uint32_t size,
+                          uint8_t *bytes) {
+  int64_t least = qrt_flat_int(fb, seeded, QRT_FIELD(SeededInput, least));
+  uint64_t range = (uint64_t)(qrt_flat_int(fb, seeded, QRT_FIELD(SeededInput, most)) - least);
+  int ascending = qrt_flat_byte(fb, seeded, QRT_FIELD(SeededInput, ascending));
+  uint64_t step = range / count;
+  for (uint64_t i = 0; i < count; ++i) {
+    uint64_t random = draw(state) >> 32;
+    uint64_t up = !ascending ? random * (range + 1) >> 32 : i ? i * step + (random * (step + 1) >> 32) : 0;
+    int64_t value = least + (int64_t)up;
+    memcpy(bytes + size * i, &value, size); /* little-endian */
+  }
+}
+
 static void seed_input(qrt_session *session, test_vector *vector, uint32_t index) {
   const uint8_t *fb = session->model->file;
   qrt_tensor tensor;
@@ -113,6 +132,10 @@ static void seed_input(qrt_session *session, test_vector *vector, uint32_t index
   uint32_t seeded = qrt_flat_element(fb, vector->seeded, index);
   float minimum = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, minimum));
   float step = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, step));
+  if (tensor.dtype == QRT_FB_DType_int32 || tensor.dtype == QRT_FB_DType_int64) {
+    seed_integers(&vector->state, fb, seeded, tensor.count, qrt_dtype_size(tensor.dtype), bytes);
+    return;
+  }
   for (uint64_t i = 0; i < tensor.count; ++i) {
     uint64_t random = draw(&vector->state);
     if (tensor.dtype == QRT_FB_DType_int8) {

@@ -193,20 +193,37 @@ static void report(const qrt_session *session, uint32_t index) {
   session->on_operator(session->user, &event);
 }
 
+static qrt_status check(const qrt_session *session, uint32_t index, qrt_error *error) {
+  const qrt_step *step = &session->steps[index];
+  qrt_verify v = {session->model, error, 0};
+  qrt_node node;
+  if (!step->check) {
+    return QRT_OK;
+  }
+  qrt_node_read(session->model, index, &node);
+  return step->check(&v, &node, step->arguments);
+}
+
+static qrt_status run(const qrt_session *session, qrt_error *error) {
+  for (uint32_t i = 0; i < session->model->operator_count; ++i) {
+    QRT_TRY(check(session, i, error));
+    session->steps[i].run(session->steps[i].arguments, session->scratch);
+    if (session->on_operator) {
+      report(session, i);
+    }
+  }
+  return QRT_OK;
+}
+
 qrt_status qrt_session_run(qrt_session *session, qrt_error *error) {
   qrt_error_clear(error);
   if (!session) {
     return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_session_run: session is NULL");
   }
   uint64_t mode = qrt_fpenv_enter();
-  for (uint32_t i = 0; i < session->model->operator_count; ++i) {
-    session->steps[i].run(session->steps[i].arguments, session->scratch);
-    if (session->on_operator) {
-      report(session, i);
-    }
-  }
+  qrt_status status = run(session, error);
   qrt_fpenv_leave(mode);
-  return QRT_OK;
+  return status;
 }
 
 const char *qrt_session_kernel(const qrt_session *session, uint32_t index) {

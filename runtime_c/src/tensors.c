@@ -16,8 +16,7 @@ static qrt_status verify_kind(const qrt_verify *v, uint32_t index, uint32_t tabl
   if (dtype >= QRT_FB_DType_END) {
     return FAIL(QRT_ERROR_FIELD, "dtype: %u is unknown", index, dtype);
   }
-  int usable = dtype == QRT_FB_DType_int8 || dtype == QRT_FB_DType_float32;
-  if (!usable && !(kind == QRT_FB_TensorKind_constant && dtype == QRT_FB_DType_int32)) {
+  if (dtype == QRT_FB_DType_int4 || (dtype == QRT_FB_DType_uint8 && kind != QRT_FB_TensorKind_constant)) {
     return FAIL(QRT_ERROR_UNSUPPORTED, "dtype: %s is not supported by this version for %s", index,
                 qrt_dtype_name(dtype), kind == QRT_FB_TensorKind_constant ? "constants" : "activations");
   }
@@ -68,8 +67,9 @@ static qrt_status verify_qparams(const qrt_verify *v, uint32_t index, uint32_t t
   if (scales > 1 && scales != channels) {
     return FAIL(QRT_ERROR_FIELD, "scale: %u of them, but %u channels", index, scales, channels);
   }
-  if (dtype == QRT_FB_DType_float32 && scales) {
-    return FAIL(QRT_ERROR_FIELD, "scale: a float tensor has none", index);
+  int integer = dtype == QRT_FB_DType_int32 && kind == QRT_FB_TensorKind_constant; /* a bias may say its scale */
+  if (dtype != QRT_FB_DType_int8 && !integer && scales) {
+    return FAIL(QRT_ERROR_FIELD, "scale: a tensor of %s has none", index, qrt_dtype_name(dtype));
   }
   if (kind == QRT_FB_TensorKind_activation && dtype == QRT_FB_DType_int8 && scales != 1) {
     return FAIL(QRT_ERROR_FIELD, "scale: an int8 activation has exactly one, not %u", index, scales);

@@ -9,7 +9,8 @@
 #include "qrt.h"
 
 static const char *npy_descr(qrt_dtype dtype) {
-  return dtype == QRT_FLOAT32 ? "<f4" : "|i1";
+  static const char *const names[] = {"<f4", "|i1", "|u1", "<i4", "<i8"};
+  return (unsigned)dtype < sizeof names / sizeof *names ? names[dtype] : "?";
 }
 
 /* Copies the text of the header, without the parts before and after, to a string. Returns where the data begins; 0 if
@@ -56,7 +57,7 @@ static const uint8_t *npy_data(const uint8_t *bytes, size_t size, const qrt_tens
     return NULL;
   }
   if (strncmp(descr + 1, npy_descr(info->dtype), 3) != 0) {
-    *problem = info->dtype == QRT_FLOAT32 ? "its elements are not float32" : "its elements are not int8";
+    *problem = "its elements are of another type than the tensor's";
     return NULL;
   }
   if (strncmp(order, "False", 5) != 0) {

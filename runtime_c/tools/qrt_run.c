@@ -293,7 +293,8 @@ static int run_samples(program *p, const options *o, const char *path, const cha
 }
 
 static void print_tensor(const char *what, uint32_t i, const qrt_tensor_info *info) {
-  printf("%s %" PRIu32 ": %s [", what, i, info->dtype == QRT_FLOAT32 ? "float32" : "int8");
+  static const char *const dtypes[] = {"float32", "int8", "uint8", "int32", "int64", "int4"};
+  printf("%s %" PRIu32 ": %s [", what, i, dtypes[info->dtype]);
   for (uint32_t j = 0; j < info->rank; ++j) {
     printf("%s%" PRId32, j ? ", " : "", info->shape[j]);
   }

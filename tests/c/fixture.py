@@ -3,8 +3,8 @@
     python tests/c/fixture.py FOLDER
 
 every_operator.qsdk: a small program with all operators on int8, and every field stored, defaults too, so that a test
-can damage any of them in place. dynamic.qsdk: the same for operators on float. shared.qsdk: a small file whose tables
-refer to the same long vectors over and over.
+can damage any of them in place. dynamic.qsdk: the same for operators on float; embedding.qsdk: for embedding tables.
+shared.qsdk: a small file whose tables refer to the same long vectors over and over.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def shared(vectors: int = 20000, length: int = 50000) -> bytes:
 
 
 def main(folder: Path) -> None:
-    from fixture_dynamic import every_dynamic_operator
+    from fixture_dynamic import every_dynamic_operator, every_table
 
     folder.mkdir(parents=True, exist_ok=True)
     program = with_vectors(every_operator())
@@ -204,6 +204,7 @@ def main(folder: Path) -> None:
     with mock.patch.object(serialize, "_build", build_with_defaults):
         (folder / "every_operator.qsdk").write_bytes(serialize.serialize(program))
         (folder / "dynamic.qsdk").write_bytes(serialize.serialize(every_dynamic_operator()))
+        (folder / "embedding.qsdk").write_bytes(serialize.serialize(every_table()))
     (folder / "shared.qsdk").write_bytes(shared())
 
 

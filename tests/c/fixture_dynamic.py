@@ -1,4 +1,4 @@
-"""The program of dynamic.qsdk: operators on float activations, each of them once."""
+"""The programs of dynamic.qsdk and embedding.qsdk: operators on float activations, and embedding tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,45 @@ def every_dynamic_operator() -> Program:
     e = d.op("reshape", [x], d.tensor((8, 3), dtype="float32"))
     # Nothing dies early, so that nothing is in place and every shape may change without an overlap.
     program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), (y, a, b, c, e), name="dynamic"))
-    seeded = (SeededInput(-4.0, 8.0 / 2**24),)
+    return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),))
+
+
+def table(d: Draft, rows: int, columns: int) -> list[int]:
+    """weight, weight_scale and weight_zero_point; `columns` bytes."""
+    weight = d.random.integers(0, 256, (rows, columns)).astype(np.uint8)
+    scale, zero_point = d.random.uniform(0.001, 0.003, rows), d.random.normal(100, 30, rows)
+    return [d.constant(a) for a in (weight, scale.astype(np.float32), zero_point.astype(np.float32))]
+
+
+def every_table() -> Program:
+    """The last bag's offsets are constants, and so are one table's indices."""
+    d = Draft()
+    tokens, indices, offsets, weights = (
+        d.tensor(shape, dtype=dtype)
+        for shape, dtype in (((2, 3), "int32"), ((6,), "int64"), ((4,), "int64"), ((6,), "float32"))
+    )
+    a = d.op("embedding", [tokens, *table(d, 10, 5)], d.tensor((2, 3, 5), dtype="float32"), embedding_dim=5)
+    bag = {"embedding_dim": 5, "bits": 4, "padding_idx": 2, "mode": "sum"}
+    b = d.op(
+        "embedding_bag",
+        [indices, offsets, *table(d, 8, 3), weights],
+        d.tensor((3, 5), dtype="float32"),
+        include_last_offset=True,
+        **bag,
+    )
+    fixed = d.constant(np.array([0, 2, 5], np.int32))
+    c = d.op(
+        "embedding_bag", [indices, fixed, *table(d, 8, 3)], d.tensor((3, 5), dtype="float32"), **bag | {"mode": "mean"}
+    )
+    known = d.constant(np.array([[1, 0]], np.int64))
+    e = d.op("embedding", [known, *table(d, 2, 6)], d.tensor((1, 2, 6), dtype="float32"), embedding_dim=6)
+    inputs = (tokens, indices, offsets, weights)
+    program = plan(Program(tuple(d.tensors), tuple(d.operators), inputs, (a, b, c, e), name="embedding"))
+    bounds = [SeededInput(least=0, most=most, ascending=up) for most, up in ((9, False), (7, False), (6, True))]
+    return with_vectors(program, (*bounds, SeededInput(-4.0, 8.0 / 2**24)))
+
+
+def with_vectors(program: Program, seeded: tuple[SeededInput, ...]) -> Program:
     first = seeded_inputs([program.tensors[i] for i in program.inputs], 7, seeded)
     outputs = run(program, *first)
     vectors = (

@@ -59,8 +59,10 @@ static void damage_tensors(patient *p) {
   BYTE(position(p, q, QRT_FIELD(Tensor, kind)), 3, ERROR_FIELD, "kind");
   BYTE(position(p, q, QRT_FIELD(Tensor, kind)), 2, ERROR_UNSUPPORTED, "state");
   BYTE(position(p, q, QRT_FIELD(Tensor, dtype)), 6, ERROR_FIELD, "dtype");
-  for (unsigned dtype = QRT_FB_DType_uint8; dtype <= QRT_FB_DType_int4; ++dtype) {
-    BYTE(position(p, q, QRT_FIELD(Tensor, dtype)), dtype, ERROR_UNSUPPORTED, "dtype");
+  BYTE(position(p, q, QRT_FIELD(Tensor, dtype)), QRT_FB_DType_uint8, ERROR_UNSUPPORTED, "dtype");
+  BYTE(position(p, q, QRT_FIELD(Tensor, dtype)), QRT_FB_DType_int4, ERROR_UNSUPPORTED, "dtype");
+  for (unsigned dtype = QRT_FB_DType_int32; dtype <= QRT_FB_DType_int64; ++dtype) {
+    BYTE(position(p, q, QRT_FIELD(Tensor, dtype)), dtype, ERROR_FIELD, "scale: a tensor of int");
   }
   BYTE(position(p, q, QRT_FIELD(Tensor, region)), 1, ERROR_UNSUPPORTED, "region");
   INT(position(p, q, QRT_FIELD(Tensor, dynamic_axis)), 0, ERROR_UNSUPPORTED, "dynamic_axis");

@@ -16,11 +16,12 @@ import numpy as np
 
 from parity.build import Quantized, constant, single
 from parity.float_cases import FLOAT_TABLE
-from qsdk.export.program import Program, TensorInfo
+from qsdk.export.program import Program, SeededInput, TensorInfo
+from qsdk.export.vectors import seeded_ranges
 from qsdk.reference.constants import softmax_table
 
 REGIMES = ("random", "extreme", "ties", "narrow")
-MOVED = ("int8", "float32")
+MOVED = ("int8", "float32", "int64")
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,18 @@ class Case:
         """Several samples, each a list with one array per input."""
         generator = self.generator
         program = self.program()
-        tensors = [program.tensors[i] for i in program.inputs]
+        inputs = list(zip((program.tensors[i] for i in program.inputs), seeded_ranges(program), strict=True))
         return [
-            [_fill(generator, t, how) for t in tensors]
+            [_fill(generator, tensor, spec, how) for tensor, spec in inputs]
             for how in ("random", "random", "min", "max", "alternating", "zero")
         ]
 
 
-def _fill(generator: np.random.Generator, tensor: TensorInfo, how: str) -> np.ndarray:
+def _fill(generator: np.random.Generator, tensor: TensorInfo, spec: SeededInput, how: str) -> np.ndarray:
     if tensor.dtype == "float32":
         return _float_fill(generator, tensor, how)
+    if tensor.dtype in ("int32", "int64"):
+        return _index_fill(generator, tensor, spec, how)
     flat = {
         "random": lambda: generator.integers(-128, 128, tensor.elements),
         "min": lambda: np.full(tensor.elements, -128),
@@ -59,6 +62,16 @@ def _fill(generator: np.random.Generator, tensor: TensorInfo, how: str) -> np.nd
         "zero": lambda: np.full(tensor.elements, tensor.zero_point[0]),
     }[how]()
     return flat.astype(np.int8).reshape(tensor.shape)
+
+
+def _index_fill(generator: np.random.Generator, tensor: TensorInfo, spec: SeededInput, how: str) -> np.ndarray:
+    count = tensor.elements
+    ends = {"min": [spec.least], "max": [spec.most], "alternating": [spec.least, spec.most], "zero": [0]}
+    values = np.resize(ends[how], count) if how in ends else generator.integers(spec.least, spec.most + 1, count)
+    if spec.ascending:
+        values = np.sort(values)
+        values[0] = spec.least
+    return values.astype(tensor.dtype).reshape(tensor.shape)
 
 
 def _float_fill(generator: np.random.Generator, tensor: TensorInfo, how: str) -> np.ndarray:

@@ -66,8 +66,51 @@ def _add_float(generator: np.random.Generator, regime: str, row: tuple) -> Progr
     return single("add_float", [activation(shape) for shape in row], None, {})
 
 
+# shape of the indices and their dtype, rows and columns of the table, bits
+EMBEDDING = [
+    ((1,), "int64", 1, 1, 8), ((2, 5), "int32", 100, 7, 8), ((3, 2, 4), "int64", 9, 33, 4), ((), "int64", 5, 8, 4),
+    ((40,), "int32", 1000, 16, 8), ((2, 2), "int64", 3, 1, 4),
+]  # fmt: skip
+# indices, offsets, whether the last of these only ends a bag, table, bits, mode, padding_idx, weights, dtype
+EMBEDDING_BAG = [
+    (12, 4, False, (50, 9), 8, "sum", -1, False, "int64"), (12, 4, True, (50, 9), 8, "sum", -1, True, "int32"),
+    (30, 7, False, (20, 16), 4, "mean", 0, False, "int64"), (30, 31, True, (20, 5), 4, "mean", 7, False, "int32"),
+    (9, 2, False, (6, 17), 8, "max", -1, False, "int64"), (9, 3, True, (6, 3), 4, "max", 5, False, "int64"),
+    (1, 1, False, (1, 1), 4, "sum", -1, True, "int64"), (64, 2, False, (300, 31), 8, "sum", 299, True, "int32"),
+    (5, 9, False, (3, 2), 8, "mean", 2, False, "int64"), (3, 3, False, (3, 2), 8, "max", 0, False, "int64"),
+]  # fmt: skip
+
+
+def table(generator: np.random.Generator, regime: str, rows: int, columns: int, bits: int) -> list[TensorInfo]:
+    """weight, weight_scale and weight_zero_point."""
+    weight = generator.integers(0, 256, (rows, columns if bits == 8 else -(-columns // 2)))
+    scale, zero_point = generator.uniform(0.01, 3, rows), generator.normal(100, 40, rows)
+    if regime == "extreme":
+        scale = generator.choice([2.0**-60, 2.0**60, 1.0], rows)
+        zero_point = np.resize([0.0, -0.0, 1e-45, -1e-40, 2.0**60, -(2.0**60), 0.1, 2.0**24 + 2], rows)
+    arrays = (weight.astype(np.uint8), scale.astype(np.float32), zero_point.astype(np.float32))
+    names = ("weight", "weight_scale", "weight_zero_point")
+    return [constant(name, a) for name, a in zip(names, arrays, strict=True)]
+
+
+def _embedding(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, dtype, rows, columns, bits = row
+    operands = [activation(shape, dtype), *table(generator, regime, rows, columns, bits)]
+    return single("embedding", operands, None, {"embedding_dim": columns, "bits": bits})
+
+
+def _embedding_bag(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    count, bags, last, (rows, columns), bits, mode, padding, weighted, dtype = row
+    operands = [activation((count,), dtype), activation((bags,), "int64")]
+    operands += table(generator, regime, rows, columns, bits) + [activation((count,))] * weighted
+    options = {"mode": mode, "include_last_offset": last, "padding_idx": padding}
+    return single("embedding_bag", operands, None, options | {"embedding_dim": columns, "bits": bits})
+
+
 FLOAT_TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     ("linear_dynamic", _linear_dynamic, LINEAR_DYNAMIC, ("random", "extreme", "cancel", "again")),
     ("relu", _relu, SIZES, ("random",)),
     ("add_float", _add_float, BROADCASTS, ("random",)),
+    ("embedding", _embedding, EMBEDDING, ("random", "extreme")),
+    ("embedding_bag", _embedding_bag, EMBEDDING_BAG, ("random", "extreme")),
 ]

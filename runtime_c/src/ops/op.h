@@ -4,7 +4,7 @@
  *             indices, order and overlap have been checked by graph.c.
  *   prepare   part of qrt_session_open: chooses kernels, packs weights, fills the step. The file has been checked.
  *
- * The step's run function cannot fail.
+ * The step's run function cannot fail. Indices in a run's inputs are looked at before, by the step's check.
  */
 #ifndef QRT_OP_H
 #define QRT_OP_H
