@@ -129,10 +129,11 @@ def fold_pads(program: Program) -> Program:
         pad = made_by.get(op.inputs[0])
         if op.kind in ("conv2d", "conv3d") and pad is not None and pad.kind == "pad" and pad.options["mode"] == 0:
             source, padded = (program.tensors[i] for i in (pad.inputs[0], pad.outputs[0]))
-            before: tuple[int, ...] = pad.options["before"]  # type: ignore[assignment]
+            before: Any = pad.options["before"]
+            own: Any = op.options["padding"]
             after = [p - s - b for p, s, b in zip(padded.shape, source.shape, before, strict=True)]
             outer = (*before[1:-1], *after[1:-1])
-            padding = tuple(a + b for a, b in zip(op.options["padding"], outer, strict=True))  # type: ignore[arg-type]
+            padding = tuple(a + b for a, b in zip(own, outer, strict=True))
             zeros = pad.options["value"] == source.zero_point[0]
             if zeros and sum(outer) == sum(before) + sum(after) and max(padding) <= _MOST_PADDING:
                 inputs = (pad.inputs[0], *op.inputs[1:])

@@ -349,14 +349,19 @@ def test_mappings():
     assert "dtype=qsdk.quint4x2, mode='max'" in repr(nnq.EmbeddingBag(3, 2, mode="max", dtype=torch.quint4x2))
 
 
+@DTYPES
 @pytest.mark.parametrize("bag", [True, False])
-def test_export_names_the_table(bag, tmp_path):
-    """Until the file format has these operators."""
+def test_a_text_classifier_exports_with_equal_bytes(dtype, bag, tmp_path):
+    torch.manual_seed(0)
     model = Classifier(bag).eval()
     model.qconfig = tq.get_default_qconfig()
-    model.words.qconfig = tq.float_qparams_weight_only_qconfig
+    model.words.qconfig = QCONFIGS[dtype]
     prepared = tq.prepare(model)
     prepared(INDICES)
     quantized = tq.convert(prepared)
-    with pytest.raises(UnsupportedOperatorError, match="layer 'words'.*embedding"):
-        qsdk.export(quantized, INDICES, tmp_path / "model.qsdk")
+    qsdk.export(quantized, INDICES, tmp_path / "model.qsdk")
+    session = qsdk.Session(tmp_path / "model.qsdk")
+    for words in (INDICES, (INDICES + 5) % 11, torch.zeros_like(INDICES)):
+        expected = quantized(words).numpy().tobytes()
+        assert session.run(words)[0].tobytes() == expected
+        assert qsdk.reference.run(tmp_path / "model.qsdk", words)[0].tobytes() == expected

@@ -134,7 +134,7 @@ INLINE void store_sums(int8_t *c, size_t vectors, const __m512i *acc, size_t col
 #pragma GCC unroll 4
   for (size_t v = 0; v < vectors; v++) {
     const size_t rest = columns > v * LANES ? columns - v * LANES : 0;
-    const __mmask16 mask = rest >= LANES ? 0xffff : (__mmask16)((1u << rest) - 1);
+    const __mmask16 mask = (__mmask16)(rest >= LANES ? 0xffffu : (1u << rest) - 1);
     _mm512_mask_storeu_epi32((int32_t *)(void *)c + v * LANES, mask, x[v]);
   }
 }
