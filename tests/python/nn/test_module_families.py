@@ -141,6 +141,19 @@ def test_exports_with_equal_bytes(name, tmp_path):
         assert qsdk.reference.run(report.program, batch)[0].tobytes() == expected
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_an_engine_gives_equal_bytes(name):
+    model, x, _ = converted(name)
+    expected = model(x)
+    qsdk.backends.quantized.engine = "qsdk"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # nothing is left to the reference
+            assert model(x).numpy().tobytes() == expected.numpy().tobytes()
+    finally:
+        qsdk.backends.quantized.engine = "reference"
+
+
 @pytest.mark.parametrize("name", ["conv3d", "group_norm"])
 def test_what_the_file_does_not_know_is_refused_by_name(name, tmp_path, monkeypatch):
     model, x, _ = converted(name)
