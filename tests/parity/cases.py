@@ -16,11 +16,13 @@ import numpy as np
 
 from parity.build import Quantized, constant, single
 from parity.float_cases import FLOAT_TABLE
+from parity.norm_cases import NORM_TABLE
+from parity.regimes import REGIMES
+from parity.regimes import output_range as _range
+from parity.regimes import zero_point as _zero_point
 from qsdk.export.program import Program, SeededInput, TensorInfo
 from qsdk.export.vectors import seeded_ranges
-from qsdk.reference.constants import softmax_table
 
-REGIMES = ("random", "extreme", "ties", "narrow")
 MOVED = ("int8", "float32", "int64")
 
 
@@ -86,18 +88,6 @@ def _float_fill(generator: np.random.Generator, tensor: TensorInfo, how: str) ->
     else:
         values = np.resize({"min": special, "alternating": [1e-40, -1e-42], "zero": [0.0, -0.0]}[how], count)
     return values.astype(np.float32).reshape(tensor.shape)
-
-
-def _range(generator: np.random.Generator, regime: str, zero_point: int) -> dict[str, int]:
-    if regime == "narrow":
-        return {"output_min": zero_point, "output_max": min(127, zero_point + 11)}
-    return {"output_min": -128, "output_max": 127}
-
-
-def _zero_point(generator: np.random.Generator, regime: str) -> int:
-    if regime == "extreme":
-        return int(generator.choice([-128, 127]))
-    return int(generator.integers(-100, 100)) if regime != "ties" else int(generator.integers(-3, 4))
 
 
 def _weights(generator: np.random.Generator, regime: str, shape: tuple[int, ...], reach: int) -> list[TensorInfo]:
@@ -222,12 +212,6 @@ PERMUTES = [
     ((3, 40), (1, 0)), ((2, 4, 35), (0, 2, 1)), ((2, 3, 2, 20), (2, 0, 3, 1)),
     ((2, 2, 2, 2, 2, 2, 2, 2), (7, 5, 6, 0, 4, 1, 3, 2)),
 ]  # fmt: skip
-SOFTMAXES = [((1, 1), 1), ((3, 7), 1), ((2, 4), 0), ((2, 5, 17), 1), ((300,), 0), ((1, 3, 2, 8), 2), ((2, 1031), 1),
-             ((1031, 3), 0)]  # fmt: skip
-# (input, axes that are normalized)
-LAYER_NORMS = [((1, 1), 1), ((3, 7), 1), ((2, 4, 6), 2), ((5, 33), 1), ((2, 1031), 1), ((1, 3, 2, 3), 3), ((67,), 1)]
-CHANNELS = [(1, 1), (3, 7), (2, 5, 17), (1, 3, 4, 6), (2, 2, 1, 2, 33)]
-GROUP_NORMS = [((1, 1), 1), ((3, 8), 2), ((2, 5, 6), 6), ((1, 3, 4, 6), 1), ((2, 2, 1, 3, 33), 3), ((1, 40, 9, 16), 4)]
 # (input, output, start, step)
 SLICES = [
     ((1, 6, 7, 16), (1, 6, 7, 5), (0, 0, 0, 3), (1, 1, 1, 1)), ((2, 6, 7, 3), (2, 3, 4, 3), (0, 1, 0, 0), (1, 2, 2, 1)),
@@ -312,84 +296,6 @@ def _matmul(generator: np.random.Generator, regime: str, row: tuple) -> Program:
     return single(
         "matmul",
         [Quantized(shape, 0.05, z) for shape, z in zip(shapes, zero_points, strict=True)],
-        (0.1, zero_point),
-        {"multiplier": multiplier} | _range(generator, regime, zero_point),
-    )
-
-
-def _softmax(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
-    shape, dim = row
-    zero_point = _zero_point(generator, regime) if regime != "random" else -128
-    scale = {"ties": 2.0**-60, "extreme": float(generator.choice([2.0**-60, 0.001, 2.0**60]))}.get(regime, 0.05)
-    inverse = {"ties": 2.0, "extreme": float(generator.choice([2.0**-60, 2.0**60, 2.0**10]))}.get(regime, 256.0)
-    return single(
-        "softmax",
-        [Quantized(shape, scale, _zero_point(generator, regime)), constant("table", softmax_table(scale).numpy())],
-        (1 / 256, zero_point),
-        {"dim": dim, "inverse_scale": inverse} | _range(generator, regime, zero_point),
-    )
-
-
-def _factors(generator: np.random.Generator, regime: str, shape: tuple[int, ...], around: float) -> list[TensorInfo]:
-    """Signed factors of magnitudes near `around`, and offsets; 'ties': factors of 0, offsets between integers."""
-    factor = generator.normal(0, around, shape)
-    offset = generator.normal(0, 30, shape)
-    if regime == "ties":
-        factor, offset = factor * generator.integers(0, 2, shape), np.round(offset) + 0.5
-    elif regime == "extreme":
-        factor, offset = (generator.choice([2.0**60, -(2.0**60), 0.0, 1e-42, -1.0], shape) for _ in range(2))
-    return [constant("factor", factor.astype(np.float32)), constant("offset", offset.astype(np.float32))]
-
-
-def _layer_norm(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
-    shape, axes = row
-    return _norm("layer_norm", generator, regime, shape, shape[-axes:], {})
-
-
-def _norm(
-    kind: str,
-    generator: np.random.Generator,
-    regime: str,
-    shape: tuple[int, ...],
-    factors: tuple[int, ...],
-    options: dict[str, object],
-) -> Program:
-    zero_point = _zero_point(generator, regime)
-    eps = (
-        float(generator.choice([2.0**-60, 2.0**60, 1.0])) if regime == "extreme" else float(np.float32(1e-5 / 0.05**2))
-    )
-    return single(
-        kind,
-        [Quantized(shape, 0.05, _zero_point(generator, regime)), *_factors(generator, regime, factors, 40)],
-        (0.1, zero_point),
-        options | {"eps": eps} | _range(generator, regime, zero_point),
-    )
-
-
-def _batch_norm(generator: np.random.Generator, regime: str, shape: tuple[int, ...]) -> Program:
-    zero_point = _zero_point(generator, regime)
-    return single(
-        "batch_norm",
-        [Quantized(shape, 0.05, _zero_point(generator, regime)), *_factors(generator, regime, shape[-1:], 1)],
-        (0.1, zero_point),
-        _range(generator, regime, zero_point),
-    )
-
-
-def _group_norm(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
-    shape, groups = row
-    return _norm("group_norm", generator, regime, shape, shape[-1:], {"num_groups": groups})
-
-
-def _prelu(generator: np.random.Generator, regime: str, shape: tuple[int, ...]) -> Program:
-    zero_point = _zero_point(generator, regime)
-    slope = _factors(generator, regime if regime == "extreme" else "random", shape[-1:], 1)[0]
-    if regime == "ties":
-        slope = constant("slope", np.full(shape[-1:], -0.5, np.float32))
-    multiplier = {"ties": 0.5, "extreme": float(generator.choice([2.0**-60, 2.0**60]))}.get(regime, 0.75)
-    return single(
-        "prelu",
-        [Quantized(shape, 0.05, _zero_point(generator, regime)), slope],
         (0.1, zero_point),
         {"multiplier": multiplier} | _range(generator, regime, zero_point),
     )
@@ -517,11 +423,6 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("add", _binary("add"), BROADCASTS, REGIMES),
     ("sub", _binary("sub"), BROADCASTS, REGIMES),
     ("mul", _binary("mul"), BROADCASTS, REGIMES),
-    ("softmax", _softmax, SOFTMAXES, REGIMES),
-    ("layer_norm", _layer_norm, LAYER_NORMS, REGIMES),
-    ("batch_norm", _batch_norm, CHANNELS, REGIMES),
-    ("group_norm", _group_norm, GROUP_NORMS, REGIMES),
-    ("prelu", _prelu, CHANNELS, REGIMES),
     ("max_pool2d", _max_pool2d, MAX_POOL2D, ("random",)),
     ("avg_pool2d", _averaging("avg_pool2d", _avg_fields), AVG_POOL2D, REGIMES),
     (
@@ -543,6 +444,7 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("upsample_nearest2d", _upsample("upsample_nearest2d"), UPSAMPLES, ("random",)),
     ("upsample_bilinear2d", _upsample("upsample_bilinear2d", align_corners=False), UPSAMPLES, ("random", "extreme")),
     ("upsample_bilinear2d", _upsample("upsample_bilinear2d", align_corners=True), UPSAMPLES[::-1], ("ties", "narrow")),
+    *NORM_TABLE,
     *FLOAT_TABLE,
 ]
 
