@@ -21,8 +21,8 @@ static const char usage[] =
     "  --bench        measure instead of compare\n";
 
 static const check_family *const families[] = {
-    &check_requantize, &check_gemm, &check_dwconv,  &check_vadd,       &check_vmul,
-    &check_pool,       &check_lut,  &check_convert, &check_interleave, &check_arithmetic,
+    &check_requantize, &check_gemm,    &check_dwconv,     &check_vadd,       &check_vmul,      &check_pool,
+    &check_lut,        &check_convert, &check_interleave, &check_arithmetic, &check_functions,
 };
 enum { FAMILIES = sizeof families / sizeof families[0] };
 
