@@ -119,6 +119,8 @@ class Placer:
             return True
         if target is getattr:
             return node.args[1] in ("T", "mT")
+        if FUNCTIONALS.get(target) == "cat" and isinstance(first_argument(node), fx.Node):
+            return True  # of the parts of one tensor, which all have its parameters
         if target in FUNCTIONALS or target in FORMS and target not in _PASSING_FORMS:
             return False
         function = getattr(Tensor, target, None) if isinstance(target, str) else target

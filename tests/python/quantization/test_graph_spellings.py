@@ -396,3 +396,17 @@ def test_functions_follow_train_and_eval():
     prepared.apply(tq.disable_observer)
     assert (trained == 0).float().mean() > 0.6 and not torch.equal(prepared(x), trained)
     assert torch.equal(prepared.eval()(x), prepared(x)) and (prepared(x) == 0).float().mean() < 0.6
+
+
+def test_a_join_of_the_parts_of_one_tensor():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.wide, self.narrow = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(4, 2, 1)
+
+        def forward(self, x):
+            return self.narrow(torch.cat(torch.split(self.wide(x), 2, 1)[::2], 1))
+
+    model, x = Model().eval(), torch.randn(4, 3, 6, 6)
+    _, converted = quantized(model, x)
+    assert stubs(converted) == (1, 1) and sqnr(model(x), converted(x)) > 30
