@@ -72,6 +72,9 @@ class _Runtime:
                 constants.append(value)
             else:
                 key.append(tuple(value) if isinstance(value, (list, tuple)) else value)
+        # add(x, x) is another program than add(x, y): one tensor is one input, however often it is read.
+        ids = [id(t) for t in activations]
+        key.append(tuple(ids.index(i) for i in ids))
         found = self._sessions.get(tuple(key))
         if found is None:
             # The entry holds the constants, so that their ids stay theirs.

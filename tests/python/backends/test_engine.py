@@ -181,3 +181,12 @@ def test_names():
     with pytest.raises(QuantizationError, match="'none'.*reference, qsdk"):
         backends.quantized.engine = "none"
     assert backends.quantized.engine == "qnnpack"
+
+
+def test_one_tensor_twice_is_another_program_than_two():
+    x, y = (quantize(torch.randn(4, 5), QParams(0.05, 100, quint8)) for _ in range(2))
+    pairs = [(x, x), (x, y), (y, y), (y, x)]
+    expected = [qF.add(a, b, 0.1, 90).storage for a, b in pairs]
+    backends.quantized.engine = "qsdk"
+    for (a, b), result in zip(pairs, expected, strict=True):
+        assert torch.equal(qF.add(a, b, 0.1, 90).storage, result)
