@@ -52,8 +52,8 @@ class _Runtime:
             session, activations = self._session(operator, arguments)
             if session is None:
                 return operator(*arguments)
-            (result,) = session.run(*activations)
-        return torch.from_numpy(result).to(tensors[0].device)
+            results = tuple(torch.from_numpy(r).to(tensors[0].device) for r in session.run(*activations))
+        return results if len(results) > 1 else results[0]
 
     def _session(self, operator: Any, arguments: tuple[Any, ...]) -> tuple[Any, list[Tensor]]:
         """The session of a call, None if the runtime cannot compute it, and the tensors that are its inputs."""

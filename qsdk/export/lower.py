@@ -89,14 +89,17 @@ def lower_call(operator: Any, arguments: tuple[Any, ...]) -> Program:
     recorder = _Recorder()
     recorder.where = operator._schema.name.removeprefix("qsdk::")
     for name in [name for name in bound if name in ACTIVATIONS]:
+        # Objects of their own: a tensor that is given twice now may be two tensors in the next call of this kind.
+        bound[name] = tree_map_only(torch.Tensor, torch.Tensor.detach, bound[name])
         scale, zero_point = bound.get(f"{name}_scale", 1.0), bound.get(f"{name}_zero_point", 0)
         for tensor in bound[name] if isinstance(bound[name], (list, tuple)) else [bound[name]]:
             if tensor is not None:
                 recorder.add_activation(tensor, name, float(scale), int(zero_point))
     empty = [tree_map_only(torch.Tensor, lambda t: t.to("meta"), value) for value in arguments]
     result = operator(*empty)
-    recorder._record(operator, arguments, {}, result)
-    inputs, outputs = tuple(recorder.input_ids), (recorder.output(result, 0),)
+    recorder._record(operator, tuple(bound.values()), {}, result)
+    results = result if isinstance(result, tuple) else (result,)
+    inputs, outputs = tuple(recorder.input_ids), tuple(recorder.output(r, i) for i, r in enumerate(results))
     return renumber(Program(tuple(recorder.tensors), tuple(recorder.operators), inputs, outputs))
 
 
@@ -301,7 +304,7 @@ class _Recorder(TorchDispatchMode):
             self._keep.append(result)
             self._constant_qparams[id(result)] = qparams
 
-    def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor) -> None:
+    def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         kind = func._schema.name.removeprefix("qsdk::")
         row = OPERATORS[kind]
         if kind not in UNIONS["Operation"]:
@@ -323,6 +326,9 @@ class _Recorder(TorchDispatchMode):
                 options[name] = tuple(value) if isinstance(value, (list, tuple)) else value
         if kind == "permute":
             self._bind(result, self._permute(operands[0], options["dims"], self.where))
+            return
+        if isinstance(result, tuple):
+            self._emit_several(kind, tuple(operands), options, result)
             return
         qparams = (bound.get("output_scale"), bound.get("output_zero_point"))
         shape = tuple(result.shape)
@@ -361,6 +367,15 @@ class _Recorder(TorchDispatchMode):
     def _permute(self, source: int, dims: tuple[int, ...], where: str) -> int:
         shape = tuple(self.tensors[source].shape[d] for d in dims)
         return self._emit("permute", (source,), shape, {"dims": tuple(dims)}, where=where)
+
+    def _emit_several(
+        self, kind: str, operands: tuple[int, ...], options: dict[str, Any], results: tuple[torch.Tensor, ...]
+    ) -> None:
+        """Append an operator with several outputs, none of them quantized."""
+        indices = [self._add(TensorInfo(self.where, _DTYPES[r.dtype], tuple(r.shape))) for r in results]
+        self.operators.append(Operation(kind, operands, tuple(indices), options, self.where))
+        for result, index in zip(results, indices, strict=True):
+            self._bind(result, index)
 
     def _emit(
         self,

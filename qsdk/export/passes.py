@@ -12,7 +12,18 @@ from typing import Any
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
 from qsdk.export.schema_tables import TABLES
 
-_ELEMENTWISE = {"clamp", "lookup_table", "add", "sub", "mul", "quantize_per_tensor", "relu", "add_float"}
+_ELEMENTWISE = {
+    "clamp",
+    "lookup_table",
+    "add",
+    "sub",
+    "mul",
+    "quantize_per_tensor",
+    "relu",
+    "add_float",
+    "sigmoid",
+    "tanh",
+}
 _MOST_PADDING = 1 << 10  # that a convolution of a file may have
 _CLAMPING = {kind for kind, fields in TABLES.items() if "output_max" in {field.name for field in fields}}
 

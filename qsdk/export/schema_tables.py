@@ -71,6 +71,11 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "upsample_bilinear2d",
         "embedding",
         "embedding_bag",
+        "sigmoid",
+        "tanh",
+        "lstm_dynamic",
+        "gru_dynamic",
+        "rnn_dynamic",
     ),
 }
 
@@ -218,6 +223,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 2, "int", "", -128, False),
         Field("output_max", 3, "int", "", 127, False),
     ),
+    "gru_dynamic": (Field("reverse", 0, "bool", "", False, False), Field("per_step", 1, "bool", "", False, False)),
     "layer_norm": (
         Field("eps", 0, "float", "", 0.0, False),
         Field("output_min", 1, "int", "", -128, False),
@@ -226,6 +232,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "linear": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "linear_dynamic": (Field("per_token", 0, "bool", "", False, False), Field("relu", 1, "bool", "", False, False)),
     "lookup_table": (),
+    "lstm_dynamic": (Field("reverse", 0, "bool", "", False, False), Field("per_step", 1, "bool", "", False, False)),
     "matmul": (
         Field("multiplier", 0, "float", "", 0.0, False),
         Field("output_min", 1, "int", "", -128, False),
@@ -268,6 +275,12 @@ TABLES: dict[str, tuple[Field, ...]] = {
     ),
     "relu": (),
     "reshape": (),
+    "rnn_dynamic": (
+        Field("relu", 0, "bool", "", False, False),
+        Field("reverse", 1, "bool", "", False, False),
+        Field("per_step", 2, "bool", "", False, False),
+    ),
+    "sigmoid": (),
     "slice": (Field("start", 0, "vector", "int", None, False), Field("step", 1, "vector", "int", None, False)),
     "softmax": (
         Field("dim", 0, "int", "", 0, False),
@@ -281,6 +294,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 2, "int", "", -128, False),
         Field("output_max", 3, "int", "", 127, False),
     ),
+    "tanh": (),
     "upsample_bilinear2d": (
         Field("output_size", 0, "vector", "int", None, False),
         Field("align_corners", 1, "bool", "", False, False),

@@ -363,8 +363,8 @@ def _check_order(
     ready = {i for i, tensor in enumerate(tensors) if tensor.is_constant} | set(inputs)
     for position, op in enumerate(operators):
         path = f"model.operators[{position}]"
-        if len(op.outputs) != 1 or not op.inputs:
-            raise FileFormatError(f"{path}: needs inputs and one output")
+        if not op.outputs or not op.inputs:
+            raise FileFormatError(f"{path}: needs inputs and outputs")
         for index in op.inputs:
             if index not in ready:
                 raise FileFormatError(f"{path}.inputs: tensor {index} is read before it is written")

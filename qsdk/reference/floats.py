@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from qsdk.reference import functions
 from qsdk.reference.functions import canonical
 from qsdk.reference.registry import fake, operator
 
@@ -13,15 +14,29 @@ def relu(input: Tensor) -> Tensor:
     return torch.where(input > 0, input, torch.zeros_like(input))
 
 
-@fake("relu")
-def _(input: Tensor) -> Tensor:
-    return torch.empty_like(input)
+@operator("(Tensor input) -> Tensor")
+def sigmoid(input: Tensor) -> Tensor:
+    """functions.sigmoid of each element."""
+    return functions.sigmoid(input)
+
+
+@operator("(Tensor input) -> Tensor")
+def tanh(input: Tensor) -> Tensor:
+    """functions.tanh of each element."""
+    return functions.tanh(input)
 
 
 @operator("(Tensor input, Tensor other) -> Tensor")
 def add_float(input: Tensor, other: Tensor) -> Tensor:
     """f32(input + other), shapes broadcast."""
     return canonical(input + other)
+
+
+@fake("relu")
+@fake("sigmoid")
+@fake("tanh")
+def _(input: Tensor) -> Tensor:
+    return torch.empty_like(input)
 
 
 @fake("add_float")

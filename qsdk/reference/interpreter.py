@@ -35,7 +35,7 @@ def run(
 
     Args:
         inputs: one array or tensor per input of the program, of exactly its shape and dtype.
-        taps: when given, gets the output of every operator, in order.
+        taps: when given, gets the output of every operator, in order; of several, the first.
 
     Raises:
         IndexRangeError: an index in an input selects what is not there.
@@ -54,10 +54,10 @@ def run(
     ):
         values[index] = torch.from_numpy(array.copy())
     for position, op in enumerate(program.operators):
-        result = _run_operator(program, op, values, _where(position, op))
-        values[op.outputs[0]] = result
+        results = _run_operator(program, op, values, _where(position, op))
+        values |= zip(op.outputs, results, strict=True)
         if taps is not None:
-            taps.append(result.numpy())
+            taps.append(results[0].numpy())
     return [values[i].numpy() for i in program.outputs]
 
 
@@ -138,22 +138,27 @@ def arguments(program: Program, op: Operation, values: dict[int, torch.Tensor], 
     return bound
 
 
-def _run_operator(program: Program, op: Operation, values: dict[int, torch.Tensor], where: str) -> torch.Tensor:
+def _run_operator(program: Program, op: Operation, values: dict[int, torch.Tensor], where: str) -> list[torch.Tensor]:
+    """One result per output of the operator, in the file's layout."""
     row = OPERATORS[op.kind]
-    output = program.tensors[op.outputs[0]]
     bound = arguments(program, op, values, where)
     try:
-        result: torch.Tensor = row.reference(**bound)
+        result = row.reference(**bound)
     except QsdkError:
         raise
     except OutsideError as error:
         raise IndexRangeError(f"{where}: {error}") from error
     except Exception as error:  # torch refuses shapes and values that contradict each other
         raise FileFormatError(f"{where}: {error}") from error
+    results: list[torch.Tensor] = list(result) if isinstance(result, tuple) else [result]
+    if len(results) != len(op.outputs):
+        raise FileFormatError(f"{where}: makes {len(results)} tensors, the file says {len(op.outputs)}")
     if row.channels_last:
-        result = result.permute(to_channels_last(result.dim()))
-    if tuple(result.shape) != output.shape or result.dtype != _TORCH[output.dtype]:
-        raise FileFormatError(
-            f"{where}: makes {result.dtype} {list(result.shape)}, the file says {output.dtype} {list(output.shape)}"
-        )
-    return result.contiguous()
+        results = [r.permute(to_channels_last(r.dim())) for r in results]
+    for value, index in zip(results, op.outputs, strict=True):
+        output = program.tensors[index]
+        if tuple(value.shape) != output.shape or value.dtype != _TORCH[output.dtype]:
+            raise FileFormatError(
+                f"{where}: makes {value.dtype} {list(value.shape)}, the file says {output.dtype} {list(output.shape)}"
+            )
+    return [value.contiguous() for value in results]

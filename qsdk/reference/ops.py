@@ -15,7 +15,7 @@ from qsdk.reference.dynamic import (
 )
 from qsdk.reference.elementwise import add, clamp, dequantize, lookup_table, mul, prelu, quantize_per_tensor, sub
 from qsdk.reference.embedding import embedding, embedding_bag
-from qsdk.reference.floats import add_float, relu
+from qsdk.reference.floats import add_float, relu, sigmoid, tanh
 from qsdk.reference.norm import batch_norm, group_norm, layer_norm, softmax
 from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mean
 from qsdk.reference.recurrent import gru_dynamic, lstm_dynamic, rnn_dynamic
@@ -60,7 +60,9 @@ __all__ = [
     "reshape",
     "rnn_dynamic",
     "slice",
+    "sigmoid",
     "softmax",
+    "tanh",
     "sub",
     "upsample_bilinear2d",
     "upsample_nearest2d",

@@ -70,15 +70,16 @@ def _io_table(program: Program) -> Table:
 def _operator_table(program: Program, kernels: list[str]) -> Table:
     table = Table("#", "operator", "layer", "output", "qparams", "bytes", "kernel", title="operators")
     for position, op in enumerate(program.operators):
-        out = program.tensors[op.outputs[0]]
+        outputs = [program.tensors[i] for i in op.outputs]
+        out = outputs[0]
         qparams = f"{out.scale[0]:.6g}, {out.zero_point[0]}" if out.scale else ""
         table.add_row(
             str(position),
             op.kind,
             op.name,
-            f"{out.dtype}{list(out.shape)}",
+            ", ".join(f"{t.dtype}{list(t.shape)}" for t in outputs),
             qparams,
-            f"{out.size:,}",
+            f"{sum(t.size for t in outputs):,}",
             kernels[position],
         )
     return table
@@ -88,7 +89,7 @@ def _arena_map(program: Program, width: int) -> str:
     """One line per operator; a column is arena_size / width bytes: '#' its output, '=' live, '.' free."""
     lines = [f"arena map: one line per operator, {max(1, program.arena_size // width):,} bytes per column"]
     last = last_uses(program)
-    begin = dict.fromkeys(program.inputs, -1) | {op.outputs[0]: p for p, op in enumerate(program.operators)}
+    begin = dict.fromkeys(program.inputs, -1) | {i: p for p, op in enumerate(program.operators) for i in op.outputs}
     for position, op in enumerate(program.operators):
         row = ["."] * width
         for index, start in begin.items():

@@ -88,24 +88,40 @@ static qrt_status verify_counts(const walk *w, const qrt_node *node, const qrt_o
     return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "%u inputs, not %u..%u", node->input_count, op->least_inputs,
                          op->most_inputs);
   }
-  if (node->output_count != 1) {
-    return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "%u outputs instead of 1", node->output_count);
+  if (node->output_count != op->outputs) {
+    return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "%u outputs instead of %u", node->output_count, op->outputs);
   }
   return QRT_OK;
 }
 
-static qrt_status verify_output(walk *w, const qrt_node *node, qrt_tensor *output) {
-  uint32_t index = qrt_node_output_index(node, 0), expected = next_activation(w);
-  if (index >= w->model->tensor_count || index != expected) {
-    return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "outputs[0] is tensor %u, but the next activation is %u of %u",
-                         index, expected, w->model->tensor_count);
+static qrt_status verify_outputs(walk *w, const qrt_node *node) {
+  for (uint32_t i = 0; i < node->output_count; ++i) {
+    uint32_t index = qrt_node_output_index(node, i), expected = next_activation(w);
+    qrt_tensor output;
+    if (index >= w->model->tensor_count || index != expected) {
+      return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "outputs[%u] is tensor %u, but the next activation is %u of %u",
+                           i, index, expected, w->model->tensor_count);
+    }
+    qrt_tensor_read(w->model, index, &output);
+    note_end(w, &output);
   }
-  qrt_tensor_read(w->model, index, output);
-  note_end(w, output);
   return QRT_OK;
 }
 
-static qrt_status verify_inputs(const walk *w, const qrt_node *node, const qrt_op *op, const qrt_tensor *output) {
+/* No output lies where the input does, unless it takes its place. */
+static qrt_status verify_apart(const walk *w, const qrt_node *node, const qrt_op *op, uint32_t i,
+                               const qrt_tensor *input) {
+  for (uint32_t j = 0; j < node->output_count; ++j) {
+    qrt_tensor output;
+    qrt_node_output_at(node, j, &output);
+    if (overlap(input, &output) && !(op->in_place && input->offset == output.offset && input->size == output.size)) {
+      return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "outputs[%u] overlaps inputs[%u] in the arena", j, i);
+    }
+  }
+  return QRT_OK;
+}
+
+static qrt_status verify_inputs(const walk *w, const qrt_node *node, const qrt_op *op) {
   for (uint32_t i = 0; i < node->input_count; ++i) {
     uint32_t index = qrt_node_input_index(node, i);
     qrt_tensor input;
@@ -120,9 +136,7 @@ static qrt_status verify_inputs(const walk *w, const qrt_node *node, const qrt_o
     if (!is_live(w, &input)) {
       return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "inputs[%u] is tensors[%u], which is not live", i, index);
     }
-    if (overlap(&input, output) && !(op->in_place && input.offset == output->offset && input.size == output->size)) {
-      return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "its output overlaps inputs[%u] in the arena", i);
-    }
+    QRT_TRY(verify_apart(w, node, op, i, &input));
   }
   return QRT_OK;
 }
@@ -139,10 +153,19 @@ static int was_live(const walk *w, uint32_t index, uint32_t *before) {
   return *before < w->live_count;
 }
 
-/* The list after this operator: its output, and otherwise only what was live before; ascending, without overlap. */
-static qrt_status verify_live(walk *w, const qrt_node *node, const qrt_tensor *output) {
+static int is_output(const qrt_node *node, uint32_t index) {
+  for (uint32_t i = 0; i < node->output_count; ++i) {
+    if (qrt_node_output_index(node, i) == index) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* The list after this operator: its outputs, and otherwise only what was live before; ascending, without overlap. */
+static qrt_status verify_live(walk *w, const qrt_node *node) {
   uint32_t count, live = qrt_flat_vector(w->model->file, node->table, QRT_FIELD(Operator, live), &count);
-  uint32_t before = 0, has_output = 0;
+  uint32_t before = 0, outputs = 0;
   uint64_t end = 0;
   for (uint32_t i = 0; i < count; ++i) {
     uint32_t index = at(w->model, live, i);
@@ -150,8 +173,8 @@ static qrt_status verify_live(walk *w, const qrt_node *node, const qrt_tensor *o
     if (index >= w->model->tensor_count || !is_activation(w->model, index)) {
       return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "live[%u] is %u, which is no activation", i, index);
     }
-    if (index == output->index) {
-      has_output = 1;
+    if (is_output(node, index)) {
+      ++outputs; /* none twice, because nothing overlaps */
     } else if (!was_live(w, index, &before)) {
       return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "live[%u] is tensors[%u], which was not live before", i, index);
     }
@@ -162,8 +185,8 @@ static qrt_status verify_live(walk *w, const qrt_node *node, const qrt_tensor *o
     }
     end = tensor.offset + tensor.size;
   }
-  if (!has_output) {
-    return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "live lacks the output");
+  if (outputs != node->output_count) {
+    return QRT_NODE_FAIL(w->v, node, QRT_ERROR_FIELD, "live lacks an output");
   }
   w->live = live;
   w->live_count = count;
@@ -173,7 +196,6 @@ static qrt_status verify_live(walk *w, const qrt_node *node, const qrt_tensor *o
 
 static qrt_status verify_operator(walk *w, uint32_t index) {
   qrt_node node;
-  qrt_tensor output;
   qrt_node_read(w->model, index, &node);
   if (node.code == QRT_FB_Operation_custom) {
     return QRT_NODE_FAIL(w->v, &node, QRT_ERROR_UNSUPPORTED, "not supported by this version");
@@ -183,10 +205,10 @@ static qrt_status verify_operator(walk *w, uint32_t index) {
     return QRT_NODE_FAIL(w->v, &node, QRT_ERROR_OPERATOR, "not in this build");
   }
   QRT_TRY(verify_counts(w, &node, op));
-  QRT_TRY(verify_output(w, &node, &output));
-  QRT_TRY(verify_inputs(w, &node, op, &output));
+  QRT_TRY(verify_outputs(w, &node));
+  QRT_TRY(verify_inputs(w, &node, op));
   QRT_TRY(op->check(w->v, &node));
-  return verify_live(w, &node, &output);
+  return verify_live(w, &node);
 }
 
 static qrt_status verify_graph_outputs(const walk *w) {

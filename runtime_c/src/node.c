@@ -141,24 +141,29 @@ qrt_status qrt_expect_factors(qrt_verify *v, const qrt_node *node, uint32_t i, u
   return QRT_OK;
 }
 
-qrt_status qrt_expect_output(qrt_verify *v, const qrt_node *node, uint32_t dtype, uint32_t rank, const int32_t *shape,
-                             qrt_tensor *output) {
-  qrt_node_output(node, output);
+qrt_status qrt_expect_output_at(qrt_verify *v, const qrt_node *node, uint32_t i, uint32_t dtype, uint32_t rank,
+                                const int32_t *shape, qrt_tensor *output) {
+  qrt_node_output_at(node, i, output);
   if (output->dtype != dtype) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "outputs[0] is tensors[%u], %s instead of %s", output->index,
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "outputs[%u] is tensors[%u], %s instead of %s", i, output->index,
                          qrt_dtype_name(output->dtype), qrt_dtype_name(dtype));
   }
   if (output->rank != rank) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "outputs[0] is tensors[%u], rank %u instead of %u", output->index,
-                         output->rank, rank);
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "outputs[%u] is tensors[%u], rank %u instead of %u", i,
+                         output->index, output->rank, rank);
   }
-  for (uint32_t i = 0; i < rank; ++i) {
-    if (output->shape[i] != shape[i]) {
-      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "outputs[0] is tensors[%u], whose shape[%u] is %d instead of %d",
-                           output->index, i, output->shape[i], shape[i]);
+  for (uint32_t axis = 0; axis < rank; ++axis) {
+    if (output->shape[axis] != shape[axis]) {
+      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "outputs[%u] is tensors[%u], whose shape[%u] is %d instead of %d",
+                           i, output->index, axis, output->shape[axis], shape[axis]);
     }
   }
   return QRT_OK;
+}
+
+qrt_status qrt_expect_output(qrt_verify *v, const qrt_node *node, uint32_t dtype, uint32_t rank, const int32_t *shape,
+                             qrt_tensor *output) {
+  return qrt_expect_output_at(v, node, 0, dtype, rank, shape, output);
 }
 
 qrt_status qrt_expect_same_qparams(qrt_verify *v, const qrt_node *node, const qrt_tensor *a, const qrt_tensor *b) {

@@ -34,8 +34,13 @@ static inline void qrt_node_input(const qrt_node *node, uint32_t i, qrt_tensor *
   qrt_tensor_read(node->model, qrt_node_input_index(node, i), tensor);
 }
 
+/* The first output, which is mostly the only one. */
 static inline void qrt_node_output(const qrt_node *node, qrt_tensor *tensor) {
   qrt_tensor_read(node->model, qrt_node_output_index(node, 0), tensor);
+}
+
+static inline void qrt_node_output_at(const qrt_node *node, uint32_t i, qrt_tensor *tensor) {
+  qrt_tensor_read(node->model, qrt_node_output_index(node, i), tensor);
 }
 
 /* ---- options ---- */
@@ -79,6 +84,9 @@ qrt_status qrt_expect_factors(qrt_verify *v, const qrt_node *node, uint32_t i, u
 /* Reads the output, which must have this type and shape. */
 qrt_status qrt_expect_output(qrt_verify *v, const qrt_node *node, uint32_t dtype, uint32_t rank, const int32_t *shape,
                              qrt_tensor *output);
+/* The same for output `i`. */
+qrt_status qrt_expect_output_at(qrt_verify *v, const qrt_node *node, uint32_t i, uint32_t dtype, uint32_t rank,
+                                const int32_t *shape, qrt_tensor *output);
 qrt_status qrt_expect_same_qparams(qrt_verify *v, const qrt_node *node, const qrt_tensor *a, const qrt_tensor *b);
 
 /* -128 <= output_min <= output_max <= 127. */

@@ -174,6 +174,11 @@ const qrt_fb_field qrt_fb_group_norm_fields[] = {
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 127, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_gru_dynamic_fields[] = {
+  {QRT_FB_NAME("reverse"), QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("per_step"), QRT_FB_BOOL, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_layer_norm_fields[] = {
   {QRT_FB_NAME("eps"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, -128, 0.0f},
@@ -188,6 +193,11 @@ const qrt_fb_field qrt_fb_linear_fields[] = {
 const qrt_fb_field qrt_fb_linear_dynamic_fields[] = {
   {QRT_FB_NAME("per_token"), QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("relu"), QRT_FB_BOOL, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_lstm_dynamic_fields[] = {
+  {QRT_FB_NAME("reverse"), QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("per_step"), QRT_FB_BOOL, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_matmul_fields[] = {
@@ -238,6 +248,12 @@ const qrt_fb_field qrt_fb_quantize_per_tensor_fields[] = {
   {QRT_FB_NAME("inverse_scale"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, -128, 0.0f},
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, 127, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_rnn_dynamic_fields[] = {
+  {QRT_FB_NAME("relu"), QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("reverse"), QRT_FB_BOOL, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("per_step"), QRT_FB_BOOL, QRT_FB_NONE, 0, 2, 0, 0, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_slice_fields[] = {
@@ -296,10 +312,12 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_embedding_fields, 2},
   {qrt_fb_embedding_bag_fields, 5},
   {qrt_fb_group_norm_fields, 4},
+  {qrt_fb_gru_dynamic_fields, 2},
   {qrt_fb_layer_norm_fields, 3},
   {qrt_fb_linear_fields, 2},
   {qrt_fb_linear_dynamic_fields, 2},
   {0, 0},
+  {qrt_fb_lstm_dynamic_fields, 2},
   {qrt_fb_matmul_fields, 3},
   {qrt_fb_max_pool2d_fields, 5},
   {qrt_fb_mean_fields, 5},
@@ -310,9 +328,12 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_quantize_per_tensor_fields, 3},
   {0, 0},
   {0, 0},
+  {qrt_fb_rnn_dynamic_fields, 3},
+  {0, 0},
   {qrt_fb_slice_fields, 2},
   {qrt_fb_softmax_fields, 4},
   {qrt_fb_sub_fields, 4},
+  {0, 0},
   {qrt_fb_upsample_bilinear2d_fields, 4},
   {qrt_fb_upsample_nearest2d_fields, 3},
 };
@@ -330,6 +351,8 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_conv_transpose2d, QRT_FB_TABLE_conv3d, QRT_FB_TABLE_conv_transpose3d, QRT_FB_TABLE_linear_dynamic,
   QRT_FB_TABLE_relu, QRT_FB_TABLE_add_float, QRT_FB_TABLE_slice, QRT_FB_TABLE_sub, QRT_FB_TABLE_pad,
   QRT_FB_TABLE_upsample_nearest2d, QRT_FB_TABLE_upsample_bilinear2d, QRT_FB_TABLE_embedding, QRT_FB_TABLE_embedding_bag,
+  QRT_FB_TABLE_sigmoid, QRT_FB_TABLE_tanh, QRT_FB_TABLE_lstm_dynamic, QRT_FB_TABLE_gru_dynamic,
+  QRT_FB_TABLE_rnn_dynamic,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
@@ -337,8 +360,9 @@ static const char *const qrt_fb_Operation_names[] = {
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
   "batch_norm", "group_norm", "prelu", "conv_transpose2d", "conv3d", "conv_transpose3d", "linear_dynamic", "relu",
   "add_float", "slice", "sub", "pad", "upsample_nearest2d", "upsample_bilinear2d", "embedding", "embedding_bag",
+  "sigmoid", "tanh", "lstm_dynamic", "gru_dynamic", "rnn_dynamic",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 35},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 40},
 };

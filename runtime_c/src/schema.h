@@ -70,7 +70,12 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_upsample_bilinear2d = 33,
   QRT_FB_Operation_embedding = 34,
   QRT_FB_Operation_embedding_bag = 35,
-  QRT_FB_Operation_END = 36
+  QRT_FB_Operation_sigmoid = 36,
+  QRT_FB_Operation_tanh = 37,
+  QRT_FB_Operation_lstm_dynamic = 38,
+  QRT_FB_Operation_gru_dynamic = 39,
+  QRT_FB_Operation_rnn_dynamic = 40,
+  QRT_FB_Operation_END = 41
 };
 
 enum { /* struct Buffer: offsets */
@@ -293,6 +298,13 @@ enum { /* fields of group_norm */
 };
 extern const qrt_fb_field qrt_fb_group_norm_fields[];
 
+enum { /* fields of gru_dynamic */
+  QRT_FB_gru_dynamic_reverse,
+  QRT_FB_gru_dynamic_per_step,
+  QRT_FB_gru_dynamic_FIELDS
+};
+extern const qrt_fb_field qrt_fb_gru_dynamic_fields[];
+
 enum { /* fields of layer_norm */
   QRT_FB_layer_norm_eps,
   QRT_FB_layer_norm_output_min,
@@ -314,6 +326,13 @@ enum { /* fields of linear_dynamic */
   QRT_FB_linear_dynamic_FIELDS
 };
 extern const qrt_fb_field qrt_fb_linear_dynamic_fields[];
+
+enum { /* fields of lstm_dynamic */
+  QRT_FB_lstm_dynamic_reverse,
+  QRT_FB_lstm_dynamic_per_step,
+  QRT_FB_lstm_dynamic_FIELDS
+};
+extern const qrt_fb_field qrt_fb_lstm_dynamic_fields[];
 
 enum { /* fields of matmul */
   QRT_FB_matmul_multiplier,
@@ -381,6 +400,14 @@ enum { /* fields of quantize_per_tensor */
 };
 extern const qrt_fb_field qrt_fb_quantize_per_tensor_fields[];
 
+enum { /* fields of rnn_dynamic */
+  QRT_FB_rnn_dynamic_relu,
+  QRT_FB_rnn_dynamic_reverse,
+  QRT_FB_rnn_dynamic_per_step,
+  QRT_FB_rnn_dynamic_FIELDS
+};
+extern const qrt_fb_field qrt_fb_rnn_dynamic_fields[];
+
 enum { /* fields of slice */
   QRT_FB_slice_start,
   QRT_FB_slice_step,
@@ -447,10 +474,12 @@ enum {
   QRT_FB_TABLE_embedding,
   QRT_FB_TABLE_embedding_bag,
   QRT_FB_TABLE_group_norm,
+  QRT_FB_TABLE_gru_dynamic,
   QRT_FB_TABLE_layer_norm,
   QRT_FB_TABLE_linear,
   QRT_FB_TABLE_linear_dynamic,
   QRT_FB_TABLE_lookup_table,
+  QRT_FB_TABLE_lstm_dynamic,
   QRT_FB_TABLE_matmul,
   QRT_FB_TABLE_max_pool2d,
   QRT_FB_TABLE_mean,
@@ -461,9 +490,12 @@ enum {
   QRT_FB_TABLE_quantize_per_tensor,
   QRT_FB_TABLE_relu,
   QRT_FB_TABLE_reshape,
+  QRT_FB_TABLE_rnn_dynamic,
+  QRT_FB_TABLE_sigmoid,
   QRT_FB_TABLE_slice,
   QRT_FB_TABLE_softmax,
   QRT_FB_TABLE_sub,
+  QRT_FB_TABLE_tanh,
   QRT_FB_TABLE_upsample_bilinear2d,
   QRT_FB_TABLE_upsample_nearest2d,
   QRT_FB_TABLE_COUNT

@@ -3,7 +3,8 @@
     python tests/c/fixture.py FOLDER
 
 every_operator.qsdk: a small program with all operators on int8, and every field stored, defaults too, so that a test
-can damage any of them in place. dynamic.qsdk: the same for operators on float; embedding.qsdk: for embedding tables.
+can damage any of them in place. dynamic.qsdk: the same for operators on float; embedding.qsdk: for embedding tables;
+recurrent.qsdk: for recurrent layers.
 shared.qsdk: a small file whose tables refer to the same long vectors over and over.
 """
 
@@ -55,10 +56,10 @@ class Draft:
     def factors(self, *shape: int, around: float = 1) -> list[int]:
         return [self.constant(self.random.normal(0, a, shape).astype(np.float32)) for a in (around, 20)]
 
-    def op(self, kind: str, inputs: list[int], output: int, **options: Any) -> int:
+    def op(self, kind: str, inputs: list[int], *outputs: int, **options: Any) -> int:
         filled = {f.name: f.default for f in TABLES[kind] if f.default is not None} | options
-        self.operators.append(Operation(kind, tuple(inputs), (output,), filled, f"layer.{len(self.operators)}"))
-        return output
+        self.operators.append(Operation(kind, tuple(inputs), outputs, filled, f"layer.{len(self.operators)}"))
+        return outputs[0]
 
 
 def every_operator() -> Program:
@@ -196,7 +197,7 @@ def shared(vectors: int = 20000, length: int = 50000) -> bytes:
 
 
 def main(folder: Path) -> None:
-    from fixture_dynamic import every_dynamic_operator, every_table
+    from fixture_dynamic import every_dynamic_operator, every_recurrent_operator, every_table
 
     folder.mkdir(parents=True, exist_ok=True)
     program = with_vectors(every_operator())
@@ -205,6 +206,7 @@ def main(folder: Path) -> None:
         (folder / "every_operator.qsdk").write_bytes(serialize.serialize(program))
         (folder / "dynamic.qsdk").write_bytes(serialize.serialize(every_dynamic_operator()))
         (folder / "embedding.qsdk").write_bytes(serialize.serialize(every_table()))
+        (folder / "recurrent.qsdk").write_bytes(serialize.serialize(every_recurrent_operator()))
     (folder / "shared.qsdk").write_bytes(shared())
 
 

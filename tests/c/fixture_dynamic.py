@@ -1,4 +1,4 @@
-"""The programs of dynamic.qsdk and embedding.qsdk: operators on float activations, and embedding tables."""
+"""Programs of float operators: dynamic.qsdk, embedding.qsdk and recurrent.qsdk."""
 
 from __future__ import annotations
 
@@ -31,6 +31,28 @@ def every_dynamic_operator() -> Program:
     # Nothing dies early, so that nothing is in place and every shape may change without an overlap.
     program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), (y, a, b, c, e), name="dynamic"))
     return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),))
+
+
+def every_recurrent_operator() -> Program:
+    """Two steps, three in a batch, four inputs; two in the hidden state."""
+    d = Draft()
+    x, h, c = (d.tensor(shape, dtype="float32") for shape in ((2, 3, 4), (3, 2), (3, 2)))
+
+    def weights(gates: int) -> list[int]:
+        return [*projection(d, 2 * gates, 4), *projection(d, 2 * gates, 2)]
+
+    outputs: list[int] = []
+    for kind, states, gates in (("lstm", [h, c], 4), ("gru", [h], 3), ("rnn", [h], 1)):
+        operands = [x, *states, *weights(gates)]
+        made = [d.tensor((2, 3, 2), dtype="float32"), *(d.tensor((3, 2), dtype="float32") for _ in states)]
+        d.op(f"{kind}_dynamic", operands, *made, reverse=kind == "gru", per_step=kind == "rnn")
+        outputs += made
+    outputs.append(d.op("sigmoid", [outputs[0]], d.tensor((2, 3, 2), dtype="float32")))
+    outputs.append(d.op("tanh", [outputs[0]], d.tensor((2, 3, 2), dtype="float32")))
+    # A reader at the end, so that the inputs do not die early.
+    outputs += [d.op("reshape", [i], d.tensor((24 // n,), dtype="float32")) for i, n in ((x, 1), (h, 4), (c, 4))]
+    program = plan(Program(tuple(d.tensors), tuple(d.operators), (x, h, c), tuple(outputs), name="recurrent"))
+    return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),) * 3)
 
 
 def table(d: Draft, rows: int, columns: int) -> list[int]:

@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FIXTURE = Path(__file__).parent / "fixture.py"
 
 
-@pytest.mark.parametrize("name", ["test_core", "test_damage", "test_operators", "test_dynamic", "test_embedding"])
+@pytest.mark.parametrize(
+    "name", ["test_core", "test_damage", "test_operators", "test_dynamic", "test_embedding", "test_recurrent"]
+)
 @pytest.mark.parametrize(("target", "cpu"), [(target, cpu) for target in EMULATORS for cpu in EMULATORS[target]])
 def test_program(name: str, target: str, cpu: str, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}  # this tree's qsdk, whatever is installed

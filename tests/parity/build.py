@@ -44,24 +44,26 @@ def single(
     scale, zero_point = ((output[0],), (output[1],)) if output else (first.scale, first.zero_point)
     filled = {f.name: f.default for f in TABLES[kind] if f.default is not None} | dict(options)
 
-    def program(result_shape: tuple[int, ...], dtype: str) -> Program:
-        qparams = (scale, zero_point) if dtype == "int8" else ((), ())
-        result = TensorInfo("y", dtype, result_shape, *qparams)
-        operation = Operation(kind, tuple(range(len(tensors))), (len(tensors),), filled, kind)
+    def program(*results: tuple[tuple[int, ...], str]) -> Program:
+        """With outputs of these shapes and dtypes."""
+        made = [TensorInfo("y", d, s, *((scale, zero_point) if d == "int8" else ((), ()))) for s, d in results]
+        outputs = tuple(range(len(tensors), len(tensors) + len(made)))
+        operation = Operation(kind, tuple(range(len(tensors))), outputs, filled, kind)
         activations = tuple(i for i, t in enumerate(tensors) if not t.is_constant)
-        return Program((*tensors, result), (operation,), activations, (len(tensors),), name=kind)
+        return Program((*tensors, *made), (operation,), activations, outputs, name=kind)
 
     if shape is None:
-        draft = program((), "int8")
+        draft = program(((), "int8"))
         values = {
             i: torch.from_numpy(np.array(t.data) if t.data is not None else np.zeros(t.shape, DTYPES[t.dtype]))
             for i, t in enumerate(tensors)
         }
         result = OPERATORS[kind].reference(**arguments(draft, draft.operators[0], values, kind))
+        results = result if isinstance(result, tuple) else (result,)
         if OPERATORS[kind].channels_last:
-            result = result.permute(to_channels_last(result.dim()))
-        return program(tuple(result.shape), str(result.dtype).removeprefix("torch."))
-    return program(shape, {"quantize_per_tensor": "int8", "dequantize": "float32"}.get(kind, first.dtype))
+            results = tuple(r.permute(to_channels_last(r.dim())) for r in results)
+        return program(*((tuple(r.shape), str(r.dtype).removeprefix("torch.")) for r in results))
+    return program((shape, {"quantize_per_tensor": "int8", "dequantize": "float32"}.get(kind, first.dtype)))
 
 
 def to_file(program: Program) -> tuple[Program, bytes]:

@@ -58,8 +58,8 @@ def _linear_dynamic(generator: np.random.Generator, regime: str, row: tuple) -> 
     return single("linear_dynamic", [activation(shape), *operands], None, options)
 
 
-def _relu(generator: np.random.Generator, regime: str, size: int) -> Program:
-    return single("relu", [activation((size,))], None, {})
+def _function(kind: str) -> Callable[..., Program]:
+    return lambda generator, regime, size: single(kind, [activation((size,))], None, {})
 
 
 def _add_float(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
@@ -107,10 +107,35 @@ def _embedding_bag(generator: np.random.Generator, regime: str, row: tuple) -> P
     return single("embedding_bag", operands, None, options | {"embedding_dim": columns, "bits": bits})
 
 
+# steps, batch, inputs, hidden
+RECURRENT = [(1, 1, 1, 1), (5, 1, 16, 8), (3, 2, 5, 7), (20, 1, 33, 17), (9, 3, 4, 31), (2, 9, 8, 16), (17, 4, 3, 2)]
+RECURRENT_REGIMES = ("random", "extreme", "reverse", "per_step", "reverse per_step")
+
+
+def _recurrent(kind: str, states: int, gates: int) -> Callable[..., Program]:
+    def make(generator: np.random.Generator, regime: str, row: tuple[int, int, int, int]) -> Program:
+        steps, batch, inputs, hidden = row
+        operands = [activation((steps, batch, inputs)), *[activation((batch, hidden))] * states]
+        of_weights = "extreme" if regime == "extreme" else "random"
+        for width in (inputs, hidden):
+            operands += projection(generator, of_weights, gates * hidden, width)
+        options = {name: name in regime for name in ("reverse", "per_step")}
+        if kind == "rnn_dynamic":
+            options["relu"] = bool(generator.integers(2))
+        return single(kind, operands, None, options)
+
+    return make
+
+
 FLOAT_TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     ("linear_dynamic", _linear_dynamic, LINEAR_DYNAMIC, ("random", "extreme", "cancel", "again")),
-    ("relu", _relu, SIZES, ("random",)),
+    ("relu", _function("relu"), SIZES, ("random",)),
+    ("sigmoid", _function("sigmoid"), SIZES, ("random",)),
+    ("tanh", _function("tanh"), SIZES, ("random",)),
     ("add_float", _add_float, BROADCASTS, ("random",)),
     ("embedding", _embedding, EMBEDDING, ("random", "extreme")),
     ("embedding_bag", _embedding_bag, EMBEDDING_BAG, ("random", "extreme")),
+    ("lstm_dynamic", _recurrent("lstm_dynamic", 2, 4), RECURRENT, RECURRENT_REGIMES),
+    ("gru_dynamic", _recurrent("gru_dynamic", 1, 3), RECURRENT, RECURRENT_REGIMES),
+    ("rnn_dynamic", _recurrent("rnn_dynamic", 1, 1), RECURRENT, RECURRENT_REGIMES),
 ]

@@ -63,12 +63,7 @@ void qrt_bind_projection(qrt_binder *binder, const qrt_node *node, uint32_t firs
   qrt_bind_scratch(binder, qrt_projection_scratch(p, rows));
 }
 
-typedef struct quantization {
-  float scale, inverse_scale;
-  int32_t zero_point;
-} quantization;
-
-static quantization choose(const qrt_projection *p, size_t count, const float *input) {
+qrt_quantization qrt_choose_quantization(const qrt_projection *p, size_t count, const float *input) {
   float low, high;
   p->convert->range(count, input, &low, &high);
   low = low < -0x1p60f ? -0x1p60f : low;
@@ -79,10 +74,11 @@ static quantization choose(const qrt_projection *p, size_t count, const float *i
   const float inverse_scale = 1.0f / scale;
   const qrt_output_range range = {0, -255, 255};
   const int32_t zero_point = -128 - qrt_round(low * inverse_scale, &range);
-  return (quantization){scale, inverse_scale, zero_point > 127 ? 127 : zero_point};
+  return (qrt_quantization){scale, inverse_scale, zero_point > 127 ? 127 : zero_point};
 }
 
-static void quantize(const qrt_projection *p, const quantization *q, size_t count, const float *input, int8_t *output) {
+static void quantize(const qrt_projection *p, const qrt_quantization *q, size_t count, const float *input,
+                     int8_t *output) {
   const qrt_output_range range = {q->zero_point, -128, 127};
   p->convert->quantize(count, input, q->inverse_scale, &range, output);
 }
@@ -93,29 +89,29 @@ static void multiply(const qrt_projection *p, size_t m, const int8_t *rows, floa
   p->gemm->run(m, p->n, &matrix, p->packed, NULL, (int8_t *)output, p->n * sizeof *output);
 }
 
-void qrt_project(const qrt_projection *p, size_t m, const float *input, int per_token, int relu, void *scratch,
-                 float *output) {
-  quantization q[QRT_PROJECTION_ROWS];
-  int8_t *rows = scratch;
-  if (!per_token) {
-    q[0] = choose(p, m * p->k, input);
+/* Sums of `m` rows to floats, in place. */
+static void scale(const qrt_projection *p, const qrt_quantization *q, size_t step, size_t m, int relu, float *output) {
+  for (size_t i = 0; i < m; ++i, q += step, output += p->n) {
+    const qrt_sums_scale params = {p->sum, p->weight_scale, p->bias, q->scale, q->zero_point, relu};
+    p->convert->scale_sums(p->n, (const int32_t *)(const void *)output, &params, output);
   }
+}
+
+void qrt_project(const qrt_projection *p, const qrt_quantization *q, size_t m, const float *input, int relu,
+                 void *scratch, float *output) {
+  qrt_quantization own[QRT_PROJECTION_ROWS];
+  int8_t *rows = scratch;
   for (size_t i = 0; i < m; i += QRT_PROJECTION_ROWS) {
     const size_t count = m - i < QRT_PROJECTION_ROWS ? m - i : QRT_PROJECTION_ROWS;
     const float *strip = input + i * p->k;
-    if (!per_token) {
-      quantize(p, &q[0], count * p->k, strip, rows);
+    if (q) {
+      quantize(p, q, count * p->k, strip, rows);
     }
-    for (size_t r = 0; per_token && r < count; ++r) {
-      q[r] = choose(p, p->k, strip + r * p->k);
-      quantize(p, &q[r], p->k, strip + r * p->k, rows + r * p->k);
+    for (size_t r = 0; !q && r < count; ++r) {
+      own[r] = qrt_choose_quantization(p, p->k, strip + r * p->k);
+      quantize(p, &own[r], p->k, strip + r * p->k, rows + r * p->k);
     }
     multiply(p, count, rows, output + i * p->n);
-    for (size_t r = 0; r < count; ++r) {
-      const quantization *row = &q[per_token ? r : 0];
-      const qrt_sums_scale params = {p->sum, p->weight_scale, p->bias, row->scale, row->zero_point, relu};
-      float *y = output + (i + r) * p->n;
-      p->convert->scale_sums(p->n, (const int32_t *)(const void *)y, &params, y);
-    }
+    scale(p, q ? q : own, q ? 0 : 1, count, relu, output + i * p->n);
   }
 }

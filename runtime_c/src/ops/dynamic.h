@@ -28,8 +28,17 @@ void qrt_bind_projection(qrt_binder *binder, const qrt_node *node, uint32_t firs
 /* Bytes of scratch, a multiple of QRT_ALIGNMENT, for callers that need scratch of their own behind it. */
 uint64_t qrt_projection_scratch(const qrt_projection *p, size_t rows);
 
-/* input [m,k] to output [m,n], quantized as a whole or, per_token, row by row. */
-void qrt_project(const qrt_projection *p, size_t m, const float *input, int per_token, int relu, void *scratch,
-                 float *output);
+/* What a float tensor is quantized with. */
+typedef struct qrt_quantization {
+  float scale, inverse_scale;
+  int32_t zero_point;
+} qrt_quantization;
+
+/* By the range of `count` values. */
+qrt_quantization qrt_choose_quantization(const qrt_projection *p, size_t count, const float *input);
+
+/* input [m,k] to output [m,n]; quantized with q or, where that is NULL, each row by its own range. */
+void qrt_project(const qrt_projection *p, const qrt_quantization *q, size_t m, const float *input, int relu,
+                 void *scratch, float *output);
 
 #endif

@@ -25,7 +25,11 @@ qrt_status qrt_check_linear_dynamic(qrt_verify *v, const qrt_node *node) {
 
 static void run(const void *pointer, void *scratch) {
   const arguments *a = pointer;
-  qrt_project(&a->projection, a->m, a->input, a->per_token, a->relu, scratch, a->output);
+  qrt_quantization whole;
+  if (!a->per_token) {
+    whole = qrt_choose_quantization(&a->projection, a->m * a->projection.k, a->input);
+  }
+  qrt_project(&a->projection, a->per_token ? NULL : &whole, a->m, a->input, a->relu, scratch, a->output);
 }
 
 void qrt_prepare_linear_dynamic(qrt_binder *binder, const qrt_node *node, qrt_step *step) {

@@ -2,8 +2,8 @@
 #include "op.h"
 
 static const qrt_op operators[QRT_FB_Operation_END] = {
-#define QRT_OPERATOR(name, least, most, in_place) \
-  [QRT_FB_Operation_##name] = {least, most, in_place, qrt_check_##name, qrt_prepare_##name},
+#define QRT_OPERATOR(name, least, most, outputs, in_place) \
+  [QRT_FB_Operation_##name] = {least, most, outputs, in_place, qrt_check_##name, qrt_prepare_##name},
 #include "ops.inc"
 #undef QRT_OPERATOR
 };

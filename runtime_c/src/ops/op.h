@@ -15,7 +15,8 @@
 typedef struct qrt_op {
   uint8_t least_inputs;
   uint8_t most_inputs;
-  uint8_t in_place; /* the output may take an input's place */
+  uint8_t outputs;
+  uint8_t in_place; /* the only output may take an input's place */
   qrt_status (*check)(qrt_verify *v, const qrt_node *node);
   void (*prepare)(qrt_binder *binder, const qrt_node *node, qrt_step *step);
 } qrt_op;
@@ -25,7 +26,7 @@ typedef struct qrt_op {
   ((qrt_output_range){(output)->zero_point, QRT_NODE_INT(node, table, output_min), \
                       QRT_NODE_INT(node, table, output_max)})
 
-#define QRT_OPERATOR(name, least, most, in_place)                   \
+#define QRT_OPERATOR(name, least, most, outputs, in_place)          \
   qrt_status qrt_check_##name(qrt_verify *v, const qrt_node *node); \
   void qrt_prepare_##name(qrt_binder *binder, const qrt_node *node, qrt_step *step);
 #include "ops.inc"

@@ -348,7 +348,7 @@ def test_graph_mode():
     assert torch.equal(quantized(words), tq.quantize_dynamic(model)(words))
 
 
-# Export: the file format has no recurrent layers yet.
+# Capture and export; tests/python/export has more of them.
 
 
 class Middle(nn.Module):
@@ -407,25 +407,6 @@ def test_capture_where_fx_cannot_follow():
     assert all(torch.equal(a, b) for a, b in zip(captured(x), model(x), strict=True))
 
 
-@pytest.mark.parametrize("kind, operator", [(nn.LSTM, "lstm_dynamic"), (nn.GRU, "gru_dynamic")])
-@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"batch_first": True}])
-def test_export_names_the_layer(kind, operator, options, tmp_path):
-    class Alone(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.body = kind(6, 8, **options)
-
-        def forward(self, x):
-            return self.body(x)[0]
-
-    file = tmp_path / "model.qsdk"
-    with pytest.raises(UnsupportedOperatorError, match=f"layer 'body': the file format has no operator {operator} yet"):
-        qsdk.export(tq.quantize_dynamic(Alone()), torch.randn(3, 2, 6), file)
-    with pytest.raises(UnsupportedOperatorError, match=f"layer 'body': the file format has no operator {operator} yet"):
-        qsdk.export(tq.quantize_dynamic(Middle(kind, **options)), torch.randn(3, 2, 6), file)
-    assert not file.exists()
-
-
 @pytest.mark.parametrize("kind, states", [(nn.LSTM, 2), (nn.GRU, 1)])
 def test_states_are_inputs_and_outputs(kind, states, tmp_path):
     class Stream(nn.Module):
@@ -448,8 +429,9 @@ def test_states_are_inputs_and_outputs(kind, states, tmp_path):
     assert [n.op for n in captured.graph.nodes].count("call_module") == 1
     results = captured(*inputs)
     assert len(results) == 1 + states and all(torch.equal(a, b) for a, b in zip(results, model(*inputs), strict=True))
-    with pytest.raises(UnsupportedOperatorError, match="layer 'body': the file format has no operator"):
-        qsdk.export(model, tuple(inputs), tmp_path / "model.qsdk")
+    qsdk.export(model, tuple(inputs), tmp_path / "model.qsdk")
+    answers = qsdk.Session(tmp_path / "model.qsdk").run(*inputs)
+    assert [a.tobytes() for a in answers] == [r.numpy().tobytes() for r in results]
 
 
 def test_speed():

@@ -370,6 +370,8 @@ def calls():
         "linear": (a, torch.ones(3, 4, dtype=torch.int8), bias[:3], multiplier[:3], 0, 1.0, 0, -128, 127),
         "clamp": (a, 0, 6),
         "relu": (a.float(),),
+        "sigmoid": (a.float(),),
+        "tanh": (a.float(),),
         "add_float": (a.float(), a[:, :1].float()),
         "add": (a, a[:, :1], 1.0, 1.0, 0, 0, 1.0, 0, -128, 127),
         "sub": (a, a[:, :1], 1.0, 1.0, 0, 0, 1.0, 0, -128, 127),

@@ -1,0 +1,24 @@
+/* rnn_dynamic.c - recurrent layers of tanh or relu of two linear maps; design rule 18. */
+#include "recurrent.h"
+
+enum { STATES = 1, GATES = 1 };
+
+qrt_status qrt_check_rnn_dynamic(qrt_verify *v, const qrt_node *node) {
+  return qrt_check_recurrent(v, node, STATES, GATES);
+}
+
+static void cell_of(const qrt_recurrent *r, const float *gx, const float *gh, const float *before, float *cell,
+                    float *hidden) {
+  (void)before, (void)cell;
+  r->functions->rnn(r->hidden, gx, gh, r->relu, hidden);
+}
+
+void qrt_prepare_rnn_dynamic(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
+  qrt_recurrent r;
+  memset(&r, 0, sizeof r);
+  r.cell = cell_of;
+  r.reverse = QRT_NODE_BOOL(node, rnn_dynamic, reverse);
+  r.per_step = QRT_NODE_BOOL(node, rnn_dynamic, per_step);
+  r.relu = QRT_NODE_BOOL(node, rnn_dynamic, relu);
+  qrt_bind_recurrent(binder, node, STATES, &r, step);
+}

@@ -1,0 +1,95 @@
+"""Whole networks with float activations on every backend: equal bytes with the quantized model and qsdk.reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import qsdk.quantization as tq
+from parity.backends import BACKENDS, Job, run_jobs
+from qsdk.export import to_bytes
+from qsdk.reference.interpreter import run
+
+LAYERS = (nn.Linear, nn.LSTM, nn.GRU)
+SAMPLES = 3
+
+
+class Bags(nn.Module):
+    """Text classifier: bags of words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bag = nn.EmbeddingBag(500, 33, mode="mean", padding_idx=0)
+        self.body, self.head = nn.Linear(33, 64), nn.Linear(64, 4)
+
+    def forward(self, words: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.body(self.bag(words))))
+
+
+class Tagger(nn.Module):
+    """Words to a class each, both ways through the sentence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(500, 32)
+        self.body = nn.LSTM(32, 40, num_layers=2, bidirectional=True, batch_first=True)
+        self.head = nn.Linear(80, 9)
+
+    def forward(self, words: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(self.embed(words))[0])
+
+
+class Spotter(nn.Module):
+    """Keywords in a spectrogram; the state comes and goes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.GRU(10, 37), nn.Linear(37, 12)
+
+    def forward(self, frames: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        output, state = self.body(frames, state)
+        return self.head(output[-1]), state
+
+
+def _words(*shape: int) -> torch.Tensor:
+    return torch.randint(0, 500, shape)
+
+
+NETWORKS: dict[str, tuple[type[nn.Module], Any]] = {
+    "bags": (Bags, lambda: [_words(3, 20)]),
+    "tagger": (Tagger, lambda: [_words(2, 11)]),
+    "spotter": (Spotter, lambda: [torch.randn(25, 1, 10), torch.randn(1, 1, 37)]),
+}
+
+
+@pytest.fixture(scope="module")
+def jobs() -> list[tuple[Job, list[list[bytes]]]]:
+    torch.set_num_threads(1)
+    made = []
+    for name, (kind, inputs) in NETWORKS.items():
+        torch.manual_seed(0)
+        tables = dict.fromkeys((nn.Embedding, nn.EmbeddingBag), tq.float_qparams_weight_only_qconfig_4bit)
+        model = tq.quantize_dynamic(kind().eval(), {**dict.fromkeys(LAYERS, tq.default_dynamic_qconfig), **tables})
+        program, data = to_bytes(model, inputs())
+        samples: list[list[np.ndarray]] = []
+        expected = []
+        for _ in range(SAMPLES):
+            tensors = inputs()
+            results = model(*tensors)
+            expected.append([r.numpy().tobytes() for r in (results if isinstance(results, tuple) else (results,))])
+            samples.append([t.numpy() for t in tensors])
+        assert expected == [[o.tobytes() for o in run(data, *s)] for s in samples], name
+        made.append((Job(name, program, data, samples), expected))
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_networks(backend: str, jobs: list[tuple[Job, list[list[bytes]]]], tmp_path: Path) -> None:
+    results = run_jobs(backend, [job for job, _ in jobs], tmp_path)
+    assert {job.name: expected for job, expected in jobs} == results
