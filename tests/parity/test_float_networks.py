@@ -15,7 +15,7 @@ from parity.backends import BACKENDS, Job, run_jobs
 from qsdk.export import to_bytes
 from qsdk.reference.interpreter import run
 
-LAYERS = (nn.Linear, nn.LSTM, nn.GRU)
+LAYERS = (nn.Linear, nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 SAMPLES = 3
 
 
@@ -44,16 +44,40 @@ class Tagger(nn.Module):
         return self.head(self.body(self.embed(words))[0])
 
 
-class Spotter(nn.Module):
-    """Keywords in a spectrogram; the state comes and goes."""
+class Labels(nn.Module):
+    """A long short-term memory of two layers over features, a label for each."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.body, self.head = nn.GRU(10, 37), nn.Linear(37, 12)
+        self.lstm, self.fc = nn.LSTM(128, 256, 2, batch_first=True), nn.Linear(256, 32)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.lstm(features)[0])
+
+
+class Spotter(nn.Module):
+    """Keywords in a spectrogram of 49 frames; the state comes and goes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.GRU(10, 154, batch_first=True), nn.Linear(154, 12)
 
     def forward(self, frames: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         output, state = self.body(frames, state)
-        return self.head(output[-1]), state
+        return self.head(output[:, -1]), state
+
+
+class Cells(nn.Module):
+    """A cell of each kind, one behind the other; one step of a stream."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm, self.gru, self.rnn = nn.LSTMCell(16, 24), nn.GRUCell(24, 20), nn.RNNCell(20, 9)
+
+    def forward(self, x: torch.Tensor, *states: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        h, c = self.lstm(x, states[:2])
+        gru = self.gru(h, states[2])
+        return h, c, gru, self.rnn(gru, states[3])
 
 
 def _words(*shape: int) -> torch.Tensor:
@@ -63,7 +87,9 @@ def _words(*shape: int) -> torch.Tensor:
 NETWORKS: dict[str, tuple[type[nn.Module], Any]] = {
     "bags": (Bags, lambda: [_words(3, 20)]),
     "tagger": (Tagger, lambda: [_words(2, 11)]),
-    "spotter": (Spotter, lambda: [torch.randn(25, 1, 10), torch.randn(1, 1, 37)]),
+    "labels": (Labels, lambda: [torch.randn(1, 50, 128)]),
+    "spotter": (Spotter, lambda: [torch.randn(1, 49, 10), torch.randn(1, 1, 154)]),
+    "cells": (Cells, lambda: [torch.randn(2, n) for n in (16, 24, 24, 20, 9)]),
 }
 
 

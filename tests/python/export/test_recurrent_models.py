@@ -120,13 +120,16 @@ def test_a_device_can_stream(kind: type[nn.Module]) -> None:
     model.body.semantics = "step"
     sequence, state = torch.randn(7, 2, 6), [torch.zeros(1, 2, 8)] * states
     expected = flat(model(sequence, *state))
-    session = qsdk.Session(to_bytes(model, (sequence[:1], *state))[1])
-    outputs, carried = [], [s.numpy() for s in state]
-    for t in range(7):
-        output, *carried = session.run(sequence[t : t + 1], *carried)
-        outputs.append(torch.from_numpy(output))
-    assert torch.equal(torch.cat(outputs), expected[0])
-    assert all(torch.equal(torch.from_numpy(a), b) for a, b in zip(carried, expected[1:], strict=True))
+    whole, step = (to_bytes(model, (part, *state))[1] for part in (sequence, sequence[:1]))
+    for isa in qsdk.runtime.available_isas():
+        outputs, carried = [], [s.numpy() for s in state]
+        session = qsdk.Session(step, isa=isa)
+        for t in range(7):
+            output, *carried = session.run(sequence[t : t + 1], *carried)
+            outputs.append(torch.from_numpy(output))
+        at_once = [torch.from_numpy(part) for part in qsdk.Session(whole, isa=isa).run(sequence, *state)]
+        streamed = [torch.cat(outputs), *map(torch.from_numpy, carried)]
+        assert all(torch.equal(a, b) for results in (streamed, at_once) for a, b in zip(results, expected, strict=True))
 
 
 def test_text_classifier() -> None:

@@ -31,39 +31,76 @@ INLINE void store(float *c, size_t n, floats x) {
   }
 }
 
-/* Lanes of a where those of the mask are -1, of b where they are 0. */
-INLINE floats choose(ints mask, floats a, floats b) {
-  return (floats)((mask & (ints)a) | (~mask & (ints)b));
-}
-
 INLINE floats all(float x) {
   return x - (floats){0};
+}
+
+/* Comparisons, and what hangs on them, are where the compiler's vectors need twice the instructions. */
+#if defined(__AVX512F__)
+#include <immintrin.h>
+typedef __mmask16 truths;
+
+INLINE truths less(floats a, floats b) {
+  return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ);
+}
+
+/* Lanes of a where the truth is 1, of b where it is 0. */
+INLINE floats choose(truths truth, floats a, floats b) {
+  return (floats)_mm512_mask_blend_ps(truth, (__m512)b, (__m512)a);
+}
+
+INLINE floats canonical(floats x) {
+  const truths number = _mm512_cmp_ps_mask((__m512)x, (__m512)x, _CMP_ORD_Q);
+  return choose(number, x, (floats)(QRT_FLOAT_NAN - (ints){0}));
+}
+
+INLINE floats clamp(floats x, float least, float most) {
+  return (floats)_mm512_min_ps((__m512)all(most), _mm512_max_ps((__m512)all(least), (__m512)x));
+}
+
+/* x * 2^n, rounded once; n are whole numbers. */
+INLINE floats scaled(floats x, floats n) {
+  return (floats)_mm512_scalef_ps((__m512)x, (__m512)n);
+}
+#else
+typedef ints truths;
+
+INLINE truths less(floats a, floats b) {
+  return a < b;
+}
+
+INLINE floats choose(truths truth, floats a, floats b) {
+  return (floats)((truth & (ints)a) | (~truth & (ints)b));
 }
 
 INLINE floats canonical(floats x) {
   return choose(x == x, x, (floats)(QRT_FLOAT_NAN - (ints){0}));
 }
 
-INLINE floats power_of_two(ints n) {
-  return (floats)((n + 127) << 23);
+INLINE floats clamp(floats x, float least, float most) {
+  x = choose(x < least, all(least), x);
+  return choose(x > most, all(most), x);
 }
+
+INLINE floats scaled(floats x, floats n) {
+  const ints exponent = (ints)(n + QRT_ROUNDER) - (int32_t)QRT_ROUNDER_BITS, half = exponent >> 1;
+  return x * (floats)((half + 127) << 23) * (floats)((exponent - half + 127) << 23);
+}
+#endif
 
 /* NaN gives some NaN. */
 INLINE floats exponential(floats x) {
-  x = choose(x < QRT_EXP_LEAST, all(QRT_EXP_LEAST), x);
-  x = choose(x > QRT_EXP_MOST, all(QRT_EXP_MOST), x);
-  const floats shifted = x * QRT_LOG2E + QRT_ROUNDER, n = shifted - QRT_ROUNDER;
-  const ints exponent = (ints)shifted - (int32_t)QRT_ROUNDER_BITS, half = exponent >> 1;
+  x = clamp(x, QRT_EXP_LEAST, QRT_EXP_MOST);
+  const floats n = (x * QRT_LOG2E + QRT_ROUNDER) - QRT_ROUNDER;
   const floats high = x - n * QRT_LN2_HIGH, low = n * QRT_LN2_LOW, r = high - low;
-  const floats p = ((QRT_POLY(r, QRT_EXP_COEFFICIENTS) * (r * r) - low) + high) + 1.0f;
-  return p * power_of_two(half) * power_of_two(exponent - half);
+  return scaled(((QRT_POLY(r, QRT_EXP_COEFFICIENTS) * (r * r) - low) + high) + 1.0f, n);
 }
 
 INLINE floats sigmoid(floats x) {
-  const ints positive = x >= 0.0f;
+  const truths negative = less(x, all(0));
   const floats t = exponential((floats)((ints)x | INT32_MIN));
-  const floats q = choose(positive, all(1.0f), t) / (t + 1.0f);
-  return canonical(choose(positive, q, t - t * q));
+  const floats q = choose(negative, t, all(1.0f)) / (t + 1.0f);
+  return canonical(choose(negative, t - t * q, q));
 }
 
 INLINE floats hyperbolic_tangent(floats x) {
@@ -71,7 +108,7 @@ INLINE floats hyperbolic_tangent(floats x) {
   const floats a = (floats)((ints)x ^ sign), z = a * a;
   const floats small = QRT_POLY(z, QRT_TANH_COEFFICIENTS) * z * a + a;
   const floats large = 1.0f - 2.0f / (exponential(a + a) + 1.0f);
-  return canonical((floats)((ints)choose(a < QRT_TANH_SMALL, small, large) | sign));
+  return canonical((floats)((ints)choose(less(a, all(QRT_TANH_SMALL)), small, large) | sign));
 }
 
 void QRT_FUNCTION(sigmoid)(size_t n, const float *a, float *c) {
@@ -85,7 +122,7 @@ void QRT_FUNCTION(tanh)(size_t n, const float *a, float *c) {
 void QRT_FUNCTION(rnn)(size_t n, const float *x, const float *h, int relu, float *c) {
   for (size_t i = 0; i < n; i += QRT_LANES) {
     const floats g = load(x + i, n - i) + load(h + i, n - i);
-    store(c + i, n - i, relu ? (floats)((ints)g & (g > 0.0f)) : hyperbolic_tangent(g));
+    store(c + i, n - i, relu ? choose(less(all(0), g), g, all(0)) : hyperbolic_tangent(g));
   }
 }
 
@@ -94,20 +131,25 @@ INLINE floats gate(size_t n, const float *x, const float *h, size_t number, size
   return load(x + number * n + i, n - i) + load(h + number * n + i, n - i);
 }
 
+/* In two passes: steps of one pass that do not wait for each other overlap, where the second tanh would wait for all of
+ * the gates. What the second needs of the first lies in the output until then. */
 void QRT_FUNCTION(lstm)(size_t n, const float *x, const float *h, float *cell, float *c) {
   for (size_t i = 0; i < n; i += QRT_LANES) {
     const floats in = sigmoid(gate(n, x, h, 0, i)), forget = sigmoid(gate(n, x, h, 1, i));
-    const floats g = hyperbolic_tangent(gate(n, x, h, 2, i)), out = sigmoid(gate(n, x, h, 3, i));
-    const floats sum = forget * load(cell + i, n - i) + in * g;
-    store(cell + i, n - i, canonical(sum));
-    store(c + i, n - i, canonical(out * hyperbolic_tangent(sum)));
+    const floats g = hyperbolic_tangent(gate(n, x, h, 2, i));
+    store(c + i, n - i, sigmoid(gate(n, x, h, 3, i)));
+    store(cell + i, n - i, canonical(forget * load(cell + i, n - i) + in * g));
+  }
+  for (size_t i = 0; i < n; i += QRT_LANES) {
+    store(c + i, n - i, canonical(load(c + i, n - i) * hyperbolic_tangent(load(cell + i, n - i))));
   }
 }
 
 void QRT_FUNCTION(gru)(size_t n, const float *x, const float *h, const float *before, float *c) {
+  for (size_t i = 0; i < n; i += QRT_LANES) store(c + i, n - i, sigmoid(gate(n, x, h, 0, i)));
   for (size_t i = 0; i < n; i += QRT_LANES) {
-    const floats r = sigmoid(gate(n, x, h, 0, i)), z = sigmoid(gate(n, x, h, 1, i));
-    const floats m = hyperbolic_tangent(load(x + 2 * n + i, n - i) + load(h + 2 * n + i, n - i) * r);
+    const floats z = sigmoid(gate(n, x, h, 1, i)), reset = load(h + 2 * n + i, n - i) * load(c + i, n - i);
+    const floats m = hyperbolic_tangent(load(x + 2 * n + i, n - i) + reset);
     store(c + i, n - i, canonical((load(before + i, n - i) - m) * z + m));
   }
 }
