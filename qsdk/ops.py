@@ -508,6 +508,7 @@ _ROWS = (
         reference=_qsdk.conv2d_dynamic.default,
         function=qF.conv_dynamic,
         qparams="float",
+        channels_last=("input", "weight"),
     ),
     OperatorRow(
         name="conv3d_dynamic",
@@ -515,6 +516,7 @@ _ROWS = (
         reference=_qsdk.conv3d_dynamic.default,
         function=qF.conv_dynamic,
         qparams="float",
+        channels_last=("input", "weight"),
     ),
     OperatorRow(
         name="conv_transpose2d_dynamic",
@@ -522,6 +524,7 @@ _ROWS = (
         reference=_qsdk.conv_transpose2d_dynamic.default,
         function=qF.conv_transpose_dynamic,
         qparams="float",
+        channels_last=("input", "weight"),
     ),
     OperatorRow(
         name="conv_transpose3d_dynamic",
@@ -529,6 +532,7 @@ _ROWS = (
         reference=_qsdk.conv_transpose3d_dynamic.default,
         function=qF.conv_transpose_dynamic,
         qparams="float",
+        channels_last=("input", "weight"),
     ),
     OperatorRow(
         name="rnn_dynamic",

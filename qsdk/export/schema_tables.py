@@ -76,6 +76,10 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "lstm_dynamic",
         "gru_dynamic",
         "rnn_dynamic",
+        "conv2d_dynamic",
+        "conv3d_dynamic",
+        "conv_transpose2d_dynamic",
+        "conv_transpose3d_dynamic",
     ),
 }
 
@@ -181,6 +185,12 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 4, "int", "", -128, False),
         Field("output_max", 5, "int", "", 127, False),
     ),
+    "conv2d_dynamic": (
+        Field("stride", 0, "vector", "int", None, False),
+        Field("padding", 1, "vector", "int", None, False),
+        Field("dilation", 2, "vector", "int", None, False),
+        Field("groups", 3, "int", "", 1, False),
+    ),
     "conv3d": (
         Field("stride", 0, "vector", "int", None, False),
         Field("padding", 1, "vector", "int", None, False),
@@ -188,6 +198,12 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("groups", 3, "int", "", 1, False),
         Field("output_min", 4, "int", "", -128, False),
         Field("output_max", 5, "int", "", 127, False),
+    ),
+    "conv3d_dynamic": (
+        Field("stride", 0, "vector", "int", None, False),
+        Field("padding", 1, "vector", "int", None, False),
+        Field("dilation", 2, "vector", "int", None, False),
+        Field("groups", 3, "int", "", 1, False),
     ),
     "conv_transpose2d": (
         Field("stride", 0, "vector", "int", None, False),
@@ -198,6 +214,13 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 5, "int", "", -128, False),
         Field("output_max", 6, "int", "", 127, False),
     ),
+    "conv_transpose2d_dynamic": (
+        Field("stride", 0, "vector", "int", None, False),
+        Field("padding", 1, "vector", "int", None, False),
+        Field("output_padding", 2, "vector", "int", None, False),
+        Field("dilation", 3, "vector", "int", None, False),
+        Field("groups", 4, "int", "", 1, False),
+    ),
     "conv_transpose3d": (
         Field("stride", 0, "vector", "int", None, False),
         Field("padding", 1, "vector", "int", None, False),
@@ -206,6 +229,13 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("groups", 4, "int", "", 1, False),
         Field("output_min", 5, "int", "", -128, False),
         Field("output_max", 6, "int", "", 127, False),
+    ),
+    "conv_transpose3d_dynamic": (
+        Field("stride", 0, "vector", "int", None, False),
+        Field("padding", 1, "vector", "int", None, False),
+        Field("output_padding", 2, "vector", "int", None, False),
+        Field("dilation", 3, "vector", "int", None, False),
+        Field("groups", 4, "int", "", 1, False),
     ),
     "custom": (Field("name", 0, "string", "", None, False), Field("options", 1, "vector", "ubyte", None, False)),
     "dequantize": (),

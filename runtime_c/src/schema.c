@@ -120,6 +120,13 @@ const qrt_fb_field qrt_fb_conv2d_fields[] = {
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 5, 0, 127, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_conv2d_dynamic_fields[] = {
+  {QRT_FB_NAME("stride"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("dilation"), QRT_FB_VECTOR, QRT_FB_INT, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("groups"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 1, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_conv3d_fields[] = {
   {QRT_FB_NAME("stride"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
@@ -127,6 +134,13 @@ const qrt_fb_field qrt_fb_conv3d_fields[] = {
   {QRT_FB_NAME("groups"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 1, 0.0f},
   {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, -128, 0.0f},
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 5, 0, 127, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_conv3d_dynamic_fields[] = {
+  {QRT_FB_NAME("stride"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("dilation"), QRT_FB_VECTOR, QRT_FB_INT, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("groups"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 1, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_conv_transpose2d_fields[] = {
@@ -139,6 +153,14 @@ const qrt_fb_field qrt_fb_conv_transpose2d_fields[] = {
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 6, 0, 127, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_conv_transpose2d_dynamic_fields[] = {
+  {QRT_FB_NAME("stride"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("dilation"), QRT_FB_VECTOR, QRT_FB_INT, 0, 3, 0, 0, 0.0f},
+  {QRT_FB_NAME("groups"), QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, 1, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_conv_transpose3d_fields[] = {
   {QRT_FB_NAME("stride"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
@@ -147,6 +169,14 @@ const qrt_fb_field qrt_fb_conv_transpose3d_fields[] = {
   {QRT_FB_NAME("groups"), QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, 1, 0.0f},
   {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 5, 0, -128, 0.0f},
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 6, 0, 127, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_conv_transpose3d_dynamic_fields[] = {
+  {QRT_FB_NAME("stride"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("dilation"), QRT_FB_VECTOR, QRT_FB_INT, 0, 3, 0, 0, 0.0f},
+  {QRT_FB_NAME("groups"), QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, 1, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_custom_fields[] = {
@@ -304,9 +334,13 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_cat_fields, 1},
   {qrt_fb_clamp_fields, 2},
   {qrt_fb_conv2d_fields, 6},
+  {qrt_fb_conv2d_dynamic_fields, 4},
   {qrt_fb_conv3d_fields, 6},
+  {qrt_fb_conv3d_dynamic_fields, 4},
   {qrt_fb_conv_transpose2d_fields, 7},
+  {qrt_fb_conv_transpose2d_dynamic_fields, 5},
   {qrt_fb_conv_transpose3d_fields, 7},
+  {qrt_fb_conv_transpose3d_dynamic_fields, 5},
   {qrt_fb_custom_fields, 2},
   {0, 0},
   {qrt_fb_embedding_fields, 2},
@@ -352,7 +386,8 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_relu, QRT_FB_TABLE_add_float, QRT_FB_TABLE_slice, QRT_FB_TABLE_sub, QRT_FB_TABLE_pad,
   QRT_FB_TABLE_upsample_nearest2d, QRT_FB_TABLE_upsample_bilinear2d, QRT_FB_TABLE_embedding, QRT_FB_TABLE_embedding_bag,
   QRT_FB_TABLE_sigmoid, QRT_FB_TABLE_tanh, QRT_FB_TABLE_lstm_dynamic, QRT_FB_TABLE_gru_dynamic,
-  QRT_FB_TABLE_rnn_dynamic,
+  QRT_FB_TABLE_rnn_dynamic, QRT_FB_TABLE_conv2d_dynamic, QRT_FB_TABLE_conv3d_dynamic,
+  QRT_FB_TABLE_conv_transpose2d_dynamic, QRT_FB_TABLE_conv_transpose3d_dynamic,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
@@ -360,9 +395,10 @@ static const char *const qrt_fb_Operation_names[] = {
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
   "batch_norm", "group_norm", "prelu", "conv_transpose2d", "conv3d", "conv_transpose3d", "linear_dynamic", "relu",
   "add_float", "slice", "sub", "pad", "upsample_nearest2d", "upsample_bilinear2d", "embedding", "embedding_bag",
-  "sigmoid", "tanh", "lstm_dynamic", "gru_dynamic", "rnn_dynamic",
+  "sigmoid", "tanh", "lstm_dynamic", "gru_dynamic", "rnn_dynamic", "conv2d_dynamic", "conv3d_dynamic",
+  "conv_transpose2d_dynamic", "conv_transpose3d_dynamic",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 40},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 44},
 };

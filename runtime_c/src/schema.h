@@ -75,7 +75,11 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_lstm_dynamic = 38,
   QRT_FB_Operation_gru_dynamic = 39,
   QRT_FB_Operation_rnn_dynamic = 40,
-  QRT_FB_Operation_END = 41
+  QRT_FB_Operation_conv2d_dynamic = 41,
+  QRT_FB_Operation_conv3d_dynamic = 42,
+  QRT_FB_Operation_conv_transpose2d_dynamic = 43,
+  QRT_FB_Operation_conv_transpose3d_dynamic = 44,
+  QRT_FB_Operation_END = 45
 };
 
 enum { /* struct Buffer: offsets */
@@ -230,6 +234,15 @@ enum { /* fields of conv2d */
 };
 extern const qrt_fb_field qrt_fb_conv2d_fields[];
 
+enum { /* fields of conv2d_dynamic */
+  QRT_FB_conv2d_dynamic_stride,
+  QRT_FB_conv2d_dynamic_padding,
+  QRT_FB_conv2d_dynamic_dilation,
+  QRT_FB_conv2d_dynamic_groups,
+  QRT_FB_conv2d_dynamic_FIELDS
+};
+extern const qrt_fb_field qrt_fb_conv2d_dynamic_fields[];
+
 enum { /* fields of conv3d */
   QRT_FB_conv3d_stride,
   QRT_FB_conv3d_padding,
@@ -240,6 +253,15 @@ enum { /* fields of conv3d */
   QRT_FB_conv3d_FIELDS
 };
 extern const qrt_fb_field qrt_fb_conv3d_fields[];
+
+enum { /* fields of conv3d_dynamic */
+  QRT_FB_conv3d_dynamic_stride,
+  QRT_FB_conv3d_dynamic_padding,
+  QRT_FB_conv3d_dynamic_dilation,
+  QRT_FB_conv3d_dynamic_groups,
+  QRT_FB_conv3d_dynamic_FIELDS
+};
+extern const qrt_fb_field qrt_fb_conv3d_dynamic_fields[];
 
 enum { /* fields of conv_transpose2d */
   QRT_FB_conv_transpose2d_stride,
@@ -253,6 +275,16 @@ enum { /* fields of conv_transpose2d */
 };
 extern const qrt_fb_field qrt_fb_conv_transpose2d_fields[];
 
+enum { /* fields of conv_transpose2d_dynamic */
+  QRT_FB_conv_transpose2d_dynamic_stride,
+  QRT_FB_conv_transpose2d_dynamic_padding,
+  QRT_FB_conv_transpose2d_dynamic_output_padding,
+  QRT_FB_conv_transpose2d_dynamic_dilation,
+  QRT_FB_conv_transpose2d_dynamic_groups,
+  QRT_FB_conv_transpose2d_dynamic_FIELDS
+};
+extern const qrt_fb_field qrt_fb_conv_transpose2d_dynamic_fields[];
+
 enum { /* fields of conv_transpose3d */
   QRT_FB_conv_transpose3d_stride,
   QRT_FB_conv_transpose3d_padding,
@@ -264,6 +296,16 @@ enum { /* fields of conv_transpose3d */
   QRT_FB_conv_transpose3d_FIELDS
 };
 extern const qrt_fb_field qrt_fb_conv_transpose3d_fields[];
+
+enum { /* fields of conv_transpose3d_dynamic */
+  QRT_FB_conv_transpose3d_dynamic_stride,
+  QRT_FB_conv_transpose3d_dynamic_padding,
+  QRT_FB_conv_transpose3d_dynamic_output_padding,
+  QRT_FB_conv_transpose3d_dynamic_dilation,
+  QRT_FB_conv_transpose3d_dynamic_groups,
+  QRT_FB_conv_transpose3d_dynamic_FIELDS
+};
+extern const qrt_fb_field qrt_fb_conv_transpose3d_dynamic_fields[];
 
 enum { /* fields of custom */
   QRT_FB_custom_name,
@@ -466,9 +508,13 @@ enum {
   QRT_FB_TABLE_cat,
   QRT_FB_TABLE_clamp,
   QRT_FB_TABLE_conv2d,
+  QRT_FB_TABLE_conv2d_dynamic,
   QRT_FB_TABLE_conv3d,
+  QRT_FB_TABLE_conv3d_dynamic,
   QRT_FB_TABLE_conv_transpose2d,
+  QRT_FB_TABLE_conv_transpose2d_dynamic,
   QRT_FB_TABLE_conv_transpose3d,
+  QRT_FB_TABLE_conv_transpose3d_dynamic,
   QRT_FB_TABLE_custom,
   QRT_FB_TABLE_dequantize,
   QRT_FB_TABLE_embedding,

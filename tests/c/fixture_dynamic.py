@@ -13,9 +13,9 @@ from qsdk.export.vectors import crc, seeded_inputs
 from qsdk.reference.interpreter import run
 
 
-def projection(d: Draft, n: int, k: int) -> list[int]:
-    """weight, weight_scale and bias."""
-    weight = d.random.integers(-128, 128, (n, k)).astype(np.int8)
+def projection(d: Draft, n: int, *k: int) -> list[int]:
+    """weight [n, *k], weight_scale and bias."""
+    weight = d.random.integers(-128, 128, (n, *k)).astype(np.int8)
     scale, bias = d.random.uniform(0.001, 0.003, n), d.random.normal(0, 1, n)
     return [d.constant(a) for a in (weight, scale.astype(np.float32), bias.astype(np.float32))]
 
@@ -27,9 +27,30 @@ def every_dynamic_operator() -> Program:
     b = d.op("relu", [a], d.tensor((3, 12), dtype="float32"))
     c = d.op("linear_dynamic", [b, *projection(d, 12, 12)], d.tensor((3, 12), dtype="float32"), relu=True)
     y = d.op("add_float", [c, b], d.tensor((3, 12), dtype="float32"))
-    e = d.op("reshape", [x], d.tensor((8, 3), dtype="float32"))
+    e = d.op("reshape", [x], d.tensor((2, 3, 4), dtype="float32"))
+    outputs = [y, a, b, c, e]
+    for axes in (2, 3):
+        f = d.op("reshape", [y], d.tensor((1, 3, 3, 2, 2)[: axes + 2] if axes == 3 else (1, 3, 3, 4), dtype="float32"))
+        channels, kernel, one = 8 - 2 * axes, (3, 2, 2)[:axes], (1,) * axes
+        window = {"stride": (2, 1, 1)[:axes], "padding": (1, 0, 0)[:axes] + (0, 1, 0)[:axes], "dilation": one}
+        g = d.op(
+            f"conv{axes}d_dynamic",
+            [f, *projection(d, 6, *kernel, channels // 2)],
+            d.tensor((1, 1, 3, 1)[: axes + 1] + (6,), dtype="float32"),
+            groups=2,
+            **window,
+        )
+        window |= {"padding": (1, 0, 0)[:axes], "output_padding": (1, 0, 0)[:axes]}
+        h = d.op(
+            f"conv_transpose{axes}d_dynamic",
+            [f, *projection(d, 4, *kernel, channels // 2)],
+            d.tensor((1, 6, 4, 3)[: axes + 1] + (4,), dtype="float32"),
+            groups=2,
+            **window,
+        )
+        outputs += [f, g, h]
     # Nothing dies early, so that nothing is in place and every shape may change without an overlap.
-    program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), (y, a, b, c, e), name="dynamic"))
+    program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), tuple(outputs), name="dynamic"))
     return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),))
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.build import Quantized, constant, single
+from parity.conv_cases import CONVOLUTIONS, geometry
 from parity.float_cases import FLOAT_TABLE
 from parity.norm_cases import NORM_TABLE
 from parity.regimes import REGIMES
@@ -115,67 +116,6 @@ def _weights(generator: np.random.Generator, regime: str, shape: tuple[int, ...]
 
 # ---- rows ----------------------------------------------------------------------------------------------------------
 
-# (n, h, w, c, o, kh, kw, stride, padding top left bottom right, dilation, groups)
-CONV2D = [
-    (1, 5, 5, 3, 8, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),
-    (1, 8, 8, 1, 16, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),
-    (2, 6, 7, 16, 16, 1, 1, (1, 1), (0, 0, 0, 0), (1, 1), 1),
-    (1, 7, 5, 17, 33, 1, 1, (1, 1), (0, 0, 0, 0), (1, 1), 1),
-    (1, 7, 7, 8, 13, 1, 1, (2, 2), (0, 0, 0, 0), (1, 1), 1),
-    (1, 9, 7, 5, 7, 3, 2, (2, 1), (1, 0, 0, 1), (1, 1), 1),
-    (1, 11, 11, 4, 9, 3, 3, (1, 1), (2, 2, 2, 2), (2, 2), 1),
-    (1, 11, 9, 4, 9, 5, 3, (3, 2), (2, 1, 2, 1), (1, 2), 1),
-    (1, 6, 6, 8, 12, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 4),
-    (1, 6, 6, 6, 18, 3, 3, (2, 2), (1, 1, 1, 1), (1, 1), 6),
-    (1, 1, 1, 300, 5, 1, 1, (1, 1), (0, 0, 0, 0), (1, 1), 1),
-    (1, 3, 3, 2, 3, 3, 3, (1, 1), (0, 0, 0, 0), (1, 1), 1),
-    (1, 4, 3, 3, 5, 7, 7, (1, 1), (3, 3, 3, 3), (1, 1), 1),
-    (1, 20, 10, 1, 31, 10, 4, (2, 2), (4, 1, 4, 1), (1, 1), 1),
-    (1, 3, 2, 4, 3, 1, 1, (9, 9), (6, 6, 0, 0), (1, 1), 1),  # a window that meets nothing but padding
-    (1, 60, 40, 64, 2, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),  # more than one strip, with padding and without
-    (2, 121, 40, 32, 2, 2, 1, (2, 1), (0, 0, 0, 0), (1, 1), 1),
-    # depthwise
-    (1, 8, 8, 16, 16, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 16),
-    (1, 9, 7, 17, 17, 3, 3, (2, 2), (1, 1, 1, 1), (1, 1), 17),
-    (2, 6, 6, 3, 3, 5, 5, (1, 1), (2, 2, 2, 2), (1, 1), 3),
-    (1, 9, 9, 31, 31, 3, 3, (1, 1), (2, 2, 2, 2), (2, 2), 31),
-    (1, 2, 2, 64, 64, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 64),
-    (1, 5, 4, 40, 40, 2, 3, (1, 3), (0, 2, 1, 0), (1, 1), 40),
-    (1, 4, 5, 1, 1, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),
-]  # fmt: skip
-# (n, h, w, c, o, kh, kw, stride, padding, output_padding, dilation, groups)
-CONV_TRANSPOSE2D = [
-    (1, 3, 4, 4, 6, 3, 3, (2, 2), (1, 1), (1, 1), (1, 1), 1),
-    (1, 5, 9, 8, 4, 2, 2, (2, 2), (0, 0), (0, 0), (1, 1), 1),
-    (2, 4, 3, 6, 9, 3, 2, (1, 1), (1, 0), (0, 0), (1, 1), 3),
-    (1, 4, 5, 3, 5, 3, 3, (3, 2), (0, 1), (2, 0), (1, 2), 1),
-    (1, 3, 3, 2, 3, 2, 2, (4, 3), (0, 0), (1, 1), (1, 1), 1),
-    (2, 4, 4, 17, 33, 4, 4, (2, 2), (1, 1), (0, 0), (1, 1), 1),
-    (1, 1, 7, 5, 5, 1, 5, (1, 2), (0, 2), (0, 1), (1, 1), 5),
-    (1, 3, 3, 4, 4, 3, 3, (2, 2), (0, 0), (2, 3), (3, 4), 2),
-    (1, 5, 4, 8, 7, 3, 3, (1, 1), (1, 2), (0, 0), (1, 1), 1),
-    (1, 1, 1, 300, 5, 3, 3, (2, 2), (0, 0), (0, 0), (1, 1), 1),
-    (1, 2, 3, 1, 1, 1, 1, (3, 2), (0, 0), (2, 0), (1, 1), 1),
-    (1, 3, 3, 3, 2, 3, 3, (2, 1), (3, 2), (0, 0), (1, 1), 1),
-    (1, 1, 6, 4, 3, 1, 32, (1, 16), (0, 8), (0, 0), (1, 1), 1),
-]
-# (n, d, h, w, c, o, kd, kh, kw, stride, padding front top left back bottom right, dilation, groups)
-CONV3D = [
-    (1, 3, 4, 5, 3, 8, 3, 3, 3, (1, 1, 1), (1, 1, 1, 1, 1, 1), (1, 1, 1), 1),
-    (2, 2, 3, 4, 16, 17, 1, 1, 1, (1, 1, 1), (0, 0, 0, 0, 0, 0), (1, 1, 1), 1),
-    (1, 5, 5, 6, 4, 6, 2, 3, 1, (2, 1, 3), (1, 0, 0, 0, 1, 2), (1, 1, 1), 2),
-    (1, 7, 5, 6, 2, 3, 3, 2, 2, (1, 2, 1), (2, 1, 0, 2, 0, 1), (2, 1, 3), 1),
-    (1, 2, 3, 3, 5, 5, 2, 2, 2, (1, 1, 1), (1, 1, 1, 0, 0, 0), (1, 1, 1), 5),
-    (1, 4, 4, 4, 1, 33, 4, 4, 4, (4, 4, 4), (0, 0, 0, 0, 0, 0), (1, 1, 1), 1),
-    (1, 3, 3, 5, 8, 9, 1, 1, 1, (2, 2, 2), (0, 0, 0, 0, 0, 0), (1, 1, 1), 1),
-]
-# (n, d, h, w, c, o, kd, kh, kw, stride, padding, output_padding, dilation, groups)
-CONV_TRANSPOSE3D = [
-    (1, 2, 3, 2, 4, 6, 2, 2, 2, (2, 2, 2), (0, 0, 0), (0, 0, 0), (1, 1, 1), 1),
-    (2, 2, 2, 3, 6, 4, 3, 2, 3, (2, 1, 3), (1, 0, 1), (1, 0, 2), (1, 2, 1), 2),
-    (1, 3, 2, 2, 5, 17, 1, 3, 2, (1, 3, 2), (0, 1, 0), (0, 0, 1), (1, 1, 2), 1),
-    (1, 1, 1, 1, 33, 3, 1, 1, 1, (2, 2, 3), (0, 0, 0), (1, 0, 2), (1, 1, 1), 1),
-]
 LINEAR = [(1, 1, 1), (1, 64, 10), (3, 17, 33), (5, 128, 16), (4, 15, 15), (1, 1000, 3), (7, 2, 64)]
 # (input, other, their zero points or None: the regime's); the last sums leave int32
 MATMUL = [
@@ -238,23 +178,14 @@ SIZES = [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 257]
 
 def _convolution(kind: str, axes: int) -> Callable[..., Program]:
     def make(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
-        shape, outputs, kernel, options = (
-            row[: axes + 2],
-            row[axes + 2],
-            row[axes + 3 : 2 * axes + 3],
-            row[2 * axes + 3 :],
-        )
-        names = ("stride", "padding", "output_padding", "dilation", "groups")
-        if "transpose" not in kind:
-            names = ("stride", "padding", "dilation", "groups")
-        weight = (outputs, *kernel, shape[-1] // options[-1])
+        shape, weight, options = geometry(kind, axes, row)
         zero_point = _zero_point(generator, regime)
         operands = _weights(generator, regime, weight, int(np.prod(weight[1:])))
         return single(
             kind,
             [Quantized(shape, 0.05, _zero_point(generator, regime)), *operands],
             (0.1, zero_point),
-            dict(zip(names, options, strict=True)) | _range(generator, regime, zero_point),
+            options | _range(generator, regime, zero_point),
         )
 
     return make
@@ -414,10 +345,7 @@ def _upsample(kind: str, **more: object) -> Callable[..., Program]:
 
 
 TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
-    ("conv2d", _convolution("conv2d", 2), CONV2D, REGIMES),
-    ("conv_transpose2d", _convolution("conv_transpose2d", 2), CONV_TRANSPOSE2D, REGIMES),
-    ("conv3d", _convolution("conv3d", 3), CONV3D, REGIMES),
-    ("conv_transpose3d", _convolution("conv_transpose3d", 3), CONV_TRANSPOSE3D, REGIMES),
+    *((kind, _convolution(kind, axes), rows, REGIMES) for kind, (axes, rows) in CONVOLUTIONS.items()),
     ("linear", _linear, LINEAR, REGIMES),
     ("matmul", _matmul, MATMUL, REGIMES),
     ("add", _binary("add"), BROADCASTS, REGIMES),

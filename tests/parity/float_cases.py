@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from parity.build import constant, single
+from parity.conv_cases import CONVOLUTIONS, geometry
 from qsdk.export.program import Program, TensorInfo
 
 # input shape, outputs
@@ -34,17 +35,17 @@ def activation(shape: tuple[int, ...], dtype: str = "float32") -> TensorInfo:
     return TensorInfo("x", dtype, shape)
 
 
-def projection(generator: np.random.Generator, regime: str, n: int, k: int) -> list[TensorInfo]:
-    """weight, weight_scale and bias."""
-    weight = generator.integers(-128, 128, (n, k))
+def projection(generator: np.random.Generator, regime: str, n: int, *k: int) -> list[TensorInfo]:
+    """weight [n, *k], weight_scale and bias."""
+    weight = generator.integers(-128, 128, (n, *k))
     scale = generator.uniform(0.5, 2, n) / 128
     bias = generator.normal(0, 1, n)
     if regime == "extreme":
-        weight = generator.choice([-128, 127], (n, k))
+        weight = generator.choice([-128, 127], (n, *k))
         scale = generator.choice([2.0**-60, 2.0**60, 2.0**-24, 1.0], n)
         bias = np.resize([0.0, -0.0, 1e-45, -1e-40, 3e38, np.inf, -np.inf, np.nan], n)
     elif regime == "cancel":
-        weight = np.ones((n, k))
+        weight = np.ones((n, *k))
         scale = np.full(n, 2.0**-60)
         bias = generator.choice([-1, 1, -127, 255, 2.0**-70], n) * 2.0**-60
     arrays = (weight.astype(np.int8), scale.astype(np.float32), bias.astype(np.float32))
@@ -56,6 +57,14 @@ def _linear_dynamic(generator: np.random.Generator, regime: str, row: tuple) -> 
     options = {"per_token": bool(generator.integers(2)), "relu": bool(generator.integers(2))}
     operands = projection(generator, regime, n, shape[-1])
     return single("linear_dynamic", [activation(shape), *operands], None, options)
+
+
+def _convolution_dynamic(kind: str, axes: int) -> Callable[..., Program]:
+    def make(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+        shape, weight, options = geometry(kind, axes, row)
+        return single(f"{kind}_dynamic", [activation(shape), *projection(generator, regime, *weight)], None, options)
+
+    return make
 
 
 def _function(kind: str) -> Callable[..., Program]:
@@ -129,6 +138,10 @@ def _recurrent(kind: str, states: int, gates: int) -> Callable[..., Program]:
 
 FLOAT_TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     ("linear_dynamic", _linear_dynamic, LINEAR_DYNAMIC, ("random", "extreme", "cancel", "again")),
+    *(
+        (f"{kind}_dynamic", _convolution_dynamic(kind, axes), rows, ("random", "extreme"))
+        for kind, (axes, rows) in CONVOLUTIONS.items()
+    ),
     ("relu", _function("relu"), SIZES, ("random",)),
     ("sigmoid", _function("sigmoid"), SIZES, ("random",)),
     ("tanh", _function("tanh"), SIZES, ("random",)),

@@ -4,9 +4,13 @@
  * A transposed convolution adds input[i] * weight[t] to output[i * stride - padding + t * dilation]. Seen from the
  * output, pixels that are `stride` apart meet the same taps, those for which the division has no rest, and neighbours
  * among them meet neighbours of the input. So each of the stride * stride (* stride) phases is a convolution of stride
- * 1 with some of the taps, and nothing is multiplied with zeros that lie between pixels. */
+ * 1 with some of the taps, and nothing is multiplied with zeros that lie between pixels.
+ *
+ * A float input becomes int8 in scratch, by the range that it turns out to have, and the sums of products floats where
+ * they lie; design rule 10. */
 #include "convolution.h"
 
+#include "dynamic.h"
 #include "pack.h"
 
 /* ---- geometry ---- */
@@ -128,16 +132,31 @@ static qrt_status check_transposed(qrt_verify *v, const qrt_node *node, const ax
   return QRT_OK;
 }
 
+/* Weights with what belongs to each output channel, and the input. */
+static qrt_status check_operands(qrt_verify *v, const qrt_node *node, const qrt_convolution_fields *fields,
+                                 qrt_tensor *input, qrt_tensor *weight) {
+  qrt_tensor vector;
+  if (fields->least) {
+    QRT_TRY(qrt_expect_quantized(v, node, 0, input));
+  } else {
+    QRT_TRY(qrt_expect_input(v, node, 0, QRT_FB_DType_float32, input));
+  }
+  QRT_TRY(qrt_expect_rank(v, node, 0, input, fields->axes + 2));
+  QRT_TRY(qrt_expect_weight(v, node, 1, weight));
+  QRT_TRY(qrt_expect_rank(v, node, 1, weight, fields->axes + 2));
+  if (fields->least) {
+    return qrt_expect_bias_and_multiplier(v, node, weight->shape[0]);
+  }
+  QRT_TRY(qrt_expect_multipliers(v, node, 2, weight->shape[0], &vector));
+  return qrt_expect_vector(v, node, 3, QRT_FB_DType_float32, weight->shape[0], &vector);
+}
+
 qrt_status qrt_check_convolution(qrt_verify *v, const qrt_node *node, const qrt_convolution_fields *fields) {
   qrt_tensor input, weight, output;
   int32_t values[2 * AXES], shape[AXES + 2];
   uint32_t axes = fields->axes;
   axis x[AXES];
-  QRT_TRY(qrt_expect_quantized(v, node, 0, &input));
-  QRT_TRY(qrt_expect_rank(v, node, 0, &input, axes + 2));
-  QRT_TRY(qrt_expect_weight(v, node, 1, &weight));
-  QRT_TRY(qrt_expect_rank(v, node, 1, &weight, axes + 2));
-  QRT_TRY(qrt_expect_bias_and_multiplier(v, node, weight.shape[0]));
+  QRT_TRY(check_operands(v, node, fields, &input, &weight));
   QRT_TRY(qrt_expect_ints(v, node, fields->stride, axes, 1, QRT_LIMIT_OPTION, values));
   uint32_t paddings = fields->output_padding ? axes : 2 * axes;
   QRT_TRY(qrt_expect_ints(v, node, fields->padding, paddings, 0, QRT_LIMIT_OPTION, values));
@@ -156,6 +175,9 @@ qrt_status qrt_check_convolution(qrt_verify *v, const qrt_node *node, const qrt_
     shape[1 + i] = output_extent(&x[AXES - axes + i]);
   }
   shape[axes + 1] = weight.shape[0];
+  if (!fields->least) {
+    return qrt_expect_output(v, node, QRT_FB_DType_float32, axes + 2, shape, &output);
+  }
   QRT_TRY(qrt_expect_output(v, node, QRT_FB_DType_int8, axes + 2, shape, &output));
   return qrt_expect_range(v, node, fields->least, fields->most);
 }
@@ -168,6 +190,7 @@ typedef struct phase {
   int direct; /* patches are single pixels, all inside the input */
   const uint8_t *packed;
   size_t packed_stride; /* from one group to the next */
+  const int32_t *sum;   /* of each output channel's weights, for float */
 } phase;
 
 typedef struct arguments {
@@ -177,9 +200,14 @@ typedef struct arguments {
   size_t phases;
   const phase *phase;
   const int8_t *input;
-  int8_t *output;
+  uint8_t *output;
+  size_t element;     /* bytes of one of the output's */
   int32_t zero_point; /* of the input: what padding holds */
   qrt_output_range range;
+  const qrt_convert_kernel *convert; /* NULL: int8 in and out; else what follows has a meaning */
+  const float *float_input, *weight_scale, *bias;
+  float scale;
+  size_t input_size, patches_at; /* in scratch, behind the quantized input */
 } arguments;
 
 /* The taps along the width, the first of them at pixel x of a line of the input. */
@@ -218,13 +246,15 @@ static void gather(const arguments *a, const span *s, const int8_t *image, const
 
 /* One line of the phase's pixels; the patch of the first has its first tap at pixel `at` of the image. */
 static void run_line(const arguments *a, const phase *p, const int8_t *image, const int64_t *at, int8_t *patches,
-                     int8_t *output) {
+                     uint8_t *output) {
   const span *s = &p->span[2];
-  size_t n = a->out_channels / a->groups, pixel = (size_t)s->step * a->out_channels, width = (size_t)s->count;
+  size_t n = a->out_channels / a->groups, pixel = (size_t)s->step * a->out_channels * a->element;
+  size_t width = (size_t)s->count;
+  const qrt_output_range *range = a->convert ? NULL : &a->range;
   if (p->direct) {
     size_t first = (size_t)((at[0] * a->in[1] + at[1]) * a->in[2] + at[2]) * a->in_channels;
     qrt_gemm_rows rows = qrt_gemm_matrix(image + first, p->k, (size_t)s->stride * a->in_channels);
-    a->kernel->run(width, n, &rows, p->packed, &a->range, output, pixel);
+    a->kernel->run(width, n, &rows, p->packed, range, (int8_t *)output, pixel);
     return;
   }
   qrt_gemm_rows rows = qrt_gemm_matrix(patches, p->k, p->k);
@@ -235,8 +265,18 @@ static void run_line(const arguments *a, const phase *p, const int8_t *image, co
         int64_t patch_at[AXES] = {at[0], at[1], at[2] + (int64_t)(i + j) * s->stride};
         gather(a, p->span, image + g * (a->in_channels / a->groups), patch_at, patches + j * p->k);
       }
-      a->kernel->run(m, n, &rows, p->packed + g * p->packed_stride, &a->range, output + i * pixel + g * n, pixel);
+      a->kernel->run(m, n, &rows, p->packed + g * p->packed_stride, range,
+                     (int8_t *)output + i * pixel + g * n * a->element, pixel);
     }
+  }
+}
+
+/* Sums of a line's pixels to floats, in place. */
+static void scale_line(const arguments *a, const phase *p, uint8_t *output) {
+  const span *s = &p->span[2];
+  const qrt_sums_scale params = {p->sum, a->weight_scale, a->bias, a->scale, a->zero_point, 0};
+  for (int64_t i = 0; i < s->count; ++i, output += (size_t)s->step * a->out_channels * a->element) {
+    a->convert->scale_sums(a->out_channels, (const int32_t *)(const void *)output, &params, (float *)(void *)output);
   }
 }
 
@@ -248,8 +288,11 @@ static void run_phase(const arguments *a, const phase *p, size_t batch, int8_t *
       int64_t at[AXES] = {s[0].begin + z * s[0].stride, s[1].begin + y * s[1].stride, s[2].begin};
       size_t line = batch * (size_t)a->out[0] + (size_t)(s[0].first + z * s[0].step);
       line = line * (size_t)a->out[1] + (size_t)(s[1].first + y * s[1].step);
-      size_t output = (line * (size_t)a->out[2] + (size_t)s[2].first) * a->out_channels;
-      run_line(a, p, a->input + batch * in, at, patches, a->output + output);
+      uint8_t *output = a->output + (line * (size_t)a->out[2] + (size_t)s[2].first) * a->out_channels * a->element;
+      run_line(a, p, a->input + batch * in, at, patches, output);
+      if (a->convert) {
+        scale_line(a, p, output);
+      }
     }
   }
 }
@@ -261,6 +304,16 @@ static void run(const void *pointer, void *scratch) {
       run_phase(a, &a->phase[i], batch, scratch);
     }
   }
+}
+
+static void run_dynamic(const void *pointer, void *scratch) {
+  arguments a = *(const arguments *)pointer;
+  const qrt_quantization q = qrt_choose_quantization(a.convert, a.input_size, a.float_input);
+  qrt_quantize_values(a.convert, &q, a.input_size, a.float_input, scratch);
+  a.input = scratch;
+  a.scale = q.scale;
+  a.zero_point = q.zero_point;
+  run(&a, (uint8_t *)scratch + a.patches_at);
 }
 
 /* ---- prepare ---- */
@@ -298,11 +351,12 @@ static void bind_phase(qrt_binder *binder, const qrt_node *node, const axis *x, 
   qrt_node_input(node, 1, &weight);
   p->k = (size_t)(s[0].taps * s[1].taps * s[2].taps) * (a->in_channels / a->groups);
   p->direct = a->groups == 1 && inside(&s[0], x[0].in) && inside(&s[1], x[1].in) && inside(&s[2], x[2].in);
-  p->packed = qrt_pack_gemm_weights(binder, node, a->kernel, select_taps(binder, &weight, x, p), a->groups,
-                                    a->out_channels / a->groups, 1, p->k, &p->packed_stride);
-  if (!p->direct) {
-    qrt_bind_scratch(binder, (uint64_t)a->kernel->mr * p->k);
-  }
+  const int8_t *w = select_taps(binder, &weight, x, p);
+  size_t n = a->out_channels / a->groups;
+  p->packed = a->convert
+                  ? qrt_pack_sums(binder, a->kernel, w, a->weight_scale, a->groups, n, p->k, &p->packed_stride, &p->sum)
+                  : qrt_pack_gemm_weights(binder, node, a->kernel, w, a->groups, n, 1, p->k, &p->packed_stride);
+  qrt_bind_scratch(binder, a->patches_at + (p->direct ? 0 : (uint64_t)a->kernel->mr * p->k));
 }
 
 static const phase *bind_phases(qrt_binder *binder, const qrt_node *node, const axis *x, arguments *a) {
@@ -326,6 +380,19 @@ static const phase *bind_phases(qrt_binder *binder, const qrt_node *node, const 
   return phases;
 }
 
+/* The operands of a convolution of floats. */
+static void bind_floats(qrt_binder *binder, const qrt_node *node, const qrt_tensor *input, arguments *a) {
+  qrt_tensor weight_scale, bias;
+  qrt_node_input(node, 2, &weight_scale);
+  qrt_node_input(node, 3, &bias);
+  a->convert = qrt_convert_select(binder->isa);
+  a->float_input = qrt_bind_tensor(binder, input);
+  a->weight_scale = qrt_bind_tensor(binder, &weight_scale);
+  a->bias = qrt_bind_tensor(binder, &bias);
+  a->input_size = (size_t)input->count;
+  a->patches_at = (a->input_size + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
+}
+
 void qrt_prepare_convolution(qrt_binder *binder, const qrt_node *node, const qrt_convolution_fields *fields,
                              qrt_step *step) {
   qrt_tensor input, weight, output;
@@ -345,14 +412,19 @@ void qrt_prepare_convolution(qrt_binder *binder, const qrt_node *node, const qrt
   a.in_channels = (size_t)input.shape[input.rank - 1];
   a.out_channels = (size_t)output.shape[output.rank - 1];
   a.groups = (size_t)qrt_flat_int(node->model->file, node->options, fields->groups);
-  a.input = qrt_bind_tensor(binder, &input);
   a.output = qrt_bind_output(binder, &output);
-  a.zero_point = input.zero_point;
-  a.range.zero_point = output.zero_point;
-  a.range.min = qrt_flat_int(node->model->file, node->options, fields->least);
-  a.range.max = qrt_flat_int(node->model->file, node->options, fields->most);
+  a.element = qrt_dtype_size(output.dtype);
+  if (fields->least) {
+    a.input = qrt_bind_tensor(binder, &input);
+    a.zero_point = input.zero_point;
+    a.range.zero_point = output.zero_point;
+    a.range.min = qrt_flat_int(node->model->file, node->options, fields->least);
+    a.range.max = qrt_flat_int(node->model->file, node->options, fields->most);
+  } else {
+    bind_floats(binder, node, &input, &a);
+  }
   a.phase = bind_phases(binder, node, x, &a);
-  step->run = run;
+  step->run = fields->least ? run : run_dynamic;
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

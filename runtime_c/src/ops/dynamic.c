@@ -21,30 +21,35 @@ uint64_t qrt_projection_scratch(const qrt_projection *p, size_t rows) {
   return (bytes + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
 }
 
-/* Weights as a gemm kernel wants them, without bias and zero point, which are this file's business. */
-static void pack(qrt_binder *binder, const int8_t *w, qrt_projection *p) {
-  if (!qrt_pack_fits(binder, p->n, 1, p->k)) {
-    return;
+const void *qrt_pack_sums(qrt_binder *binder, const qrt_gemm_kernel *kernel, const int8_t *w, const float *weight_scale,
+                          size_t groups, size_t n, size_t k, size_t *stride, const int32_t **sum) {
+  *stride = 0;
+  *sum = NULL;
+  if (!qrt_pack_fits(binder, n, 1, k)) {
+    return NULL;
   }
-  void *packed = qrt_bind_memory(binder, p->gemm->packed_size(p->n, 1, p->k));
-  int32_t *sum = qrt_bind_memory(binder, (uint64_t)p->n * sizeof *sum);
-  int32_t *bias = qrt_bind_memory(binder, (uint64_t)p->n * sizeof *bias);
-  p->packed = packed;
-  p->sum = sum;
+  *stride = (kernel->packed_size(n, 1, k) + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
+  uint8_t *packed = qrt_bind_memory(binder, (uint64_t)*stride * groups);
+  int32_t *sums = qrt_bind_memory(binder, (uint64_t)groups * n * sizeof *sums);
+  int32_t *bias = qrt_bind_memory(binder, (uint64_t)n * sizeof *bias);
+  *sum = sums;
   if (!packed) {
-    return;
+    return NULL;
   }
-  for (size_t j = 0; j < p->n; ++j) {
+  memset(bias, 0, n * sizeof *bias);
+  for (size_t j = 0; j < groups * n; ++j) {
     uint32_t total = 0;
-    for (size_t i = 0; i < p->k; ++i) {
-      total += (uint32_t)w[j * p->k + i];
+    for (size_t i = 0; i < k; ++i) {
+      total += (uint32_t)w[j * k + i];
     }
-    sum[j] = (int32_t)total;
-    bias[j] = 0;
+    sums[j] = (int32_t)total;
   }
-  const qrt_gemm_weights weights = {
-      .n = p->n, .runs = 1, .run = p->k, .w = w, .bias = bias, .multiplier = p->weight_scale};
-  p->gemm->pack(&weights, packed);
+  for (size_t g = 0; g < groups; ++g) {
+    const qrt_gemm_weights weights = {
+        .n = n, .runs = 1, .run = k, .w = w + g * n * k, .bias = bias, .multiplier = weight_scale + g * n};
+    kernel->pack(&weights, packed + g * *stride);
+  }
+  return packed;
 }
 
 void qrt_bind_projection(qrt_binder *binder, const qrt_node *node, uint32_t first, size_t rows, qrt_projection *p) {
@@ -59,13 +64,15 @@ void qrt_bind_projection(qrt_binder *binder, const qrt_node *node, uint32_t firs
   p->k = (size_t)weight.shape[1];
   p->weight_scale = qrt_bind_tensor(binder, &weight_scale);
   p->bias = qrt_bind_tensor(binder, &bias);
-  pack(binder, qrt_bind_tensor(binder, &weight), p);
+  size_t stride;
+  p->packed = qrt_pack_sums(binder, p->gemm, qrt_bind_tensor(binder, &weight), p->weight_scale, 1, p->n, p->k, &stride,
+                            &p->sum);
   qrt_bind_scratch(binder, qrt_projection_scratch(p, rows));
 }
 
-qrt_quantization qrt_choose_quantization(const qrt_projection *p, size_t count, const float *input) {
+qrt_quantization qrt_choose_quantization(const qrt_convert_kernel *convert, size_t count, const float *input) {
   float low, high;
-  p->convert->range(count, input, &low, &high);
+  convert->range(count, input, &low, &high);
   low = low < -0x1p60f ? -0x1p60f : low;
   high = high > 0x1p60f ? 0x1p60f : high;
   float scale = (high - low) / 255.0f;
@@ -77,10 +84,10 @@ qrt_quantization qrt_choose_quantization(const qrt_projection *p, size_t count, 
   return (qrt_quantization){scale, inverse_scale, zero_point > 127 ? 127 : zero_point};
 }
 
-static void quantize(const qrt_projection *p, const qrt_quantization *q, size_t count, const float *input,
-                     int8_t *output) {
+void qrt_quantize_values(const qrt_convert_kernel *convert, const qrt_quantization *q, size_t count, const float *input,
+                         int8_t *output) {
   const qrt_output_range range = {q->zero_point, -128, 127};
-  p->convert->quantize(count, input, q->inverse_scale, &range, output);
+  convert->quantize(count, input, q->inverse_scale, &range, output);
 }
 
 /* The sums of products lie where the floats that they become will: both take four bytes. */
@@ -105,11 +112,11 @@ void qrt_project(const qrt_projection *p, const qrt_quantization *q, size_t m, c
     const size_t count = m - i < QRT_PROJECTION_ROWS ? m - i : QRT_PROJECTION_ROWS;
     const float *strip = input + i * p->k;
     if (q) {
-      quantize(p, q, count * p->k, strip, rows);
+      qrt_quantize_values(p->convert, q, count * p->k, strip, rows);
     }
     for (size_t r = 0; !q && r < count; ++r) {
-      own[r] = qrt_choose_quantization(p, p->k, strip + r * p->k);
-      quantize(p, &own[r], p->k, strip + r * p->k, rows + r * p->k);
+      own[r] = qrt_choose_quantization(p->convert, p->k, strip + r * p->k);
+      qrt_quantize_values(p->convert, &own[r], p->k, strip + r * p->k, rows + r * p->k);
     }
     multiply(p, count, rows, output + i * p->n);
     scale(p, q ? q : own, q ? 0 : 1, count, relu, output + i * p->n);

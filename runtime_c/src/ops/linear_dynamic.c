@@ -27,7 +27,7 @@ static void run(const void *pointer, void *scratch) {
   const arguments *a = pointer;
   qrt_quantization whole;
   if (!a->per_token) {
-    whole = qrt_choose_quantization(&a->projection, a->m * a->projection.k, a->input);
+    whole = qrt_choose_quantization(a->projection.convert, a->m * a->projection.k, a->input);
   }
   qrt_project(&a->projection, a->per_token ? NULL : &whole, a->m, a->input, a->relu, scratch, a->output);
 }

@@ -41,7 +41,7 @@ qrt_status qrt_check_recurrent(qrt_verify *v, const qrt_node *node, uint32_t sta
 /* One step: gates of the input, hidden state before and after. */
 static void step(const qrt_recurrent *r, const float *gx, const float *before, uint8_t *scratch, float *hidden) {
   float *gh = (float *)(void *)(scratch + r->gh_at);
-  const qrt_quantization q = qrt_choose_quantization(&r->of_hidden, r->batch * r->hidden, before);
+  const qrt_quantization q = qrt_choose_quantization(r->of_hidden.convert, r->batch * r->hidden, before);
   qrt_project(&r->of_hidden, &q, r->batch, before, 0, scratch, gh);
   for (size_t i = 0; i < r->batch; ++i) {
     float *cell = r->last[1] ? r->last[1] + i * r->hidden : NULL;
@@ -54,7 +54,7 @@ static void run(const void *pointer, void *scratch) {
   const size_t state = r->batch * r->hidden, features = r->batch * r->of_input.k;
   float *gx = (float *)(void *)((uint8_t *)scratch + r->gx_at);
   const float *before = r->first[0];
-  qrt_quantization q = qrt_choose_quantization(&r->of_input, r->steps * features, r->input);
+  qrt_quantization q = qrt_choose_quantization(r->of_input.convert, r->steps * features, r->input);
   if (r->last[1]) {
     memcpy(r->last[1], r->first[1], state * sizeof(float));
   }
@@ -63,7 +63,7 @@ static void run(const void *pointer, void *scratch) {
     const size_t begin = r->reverse ? r->steps - done - count : done;
     const float *input = r->input + begin * features;
     if (r->per_step) {
-      q = qrt_choose_quantization(&r->of_input, features, input);
+      q = qrt_choose_quantization(r->of_input.convert, features, input);
     }
     qrt_project(&r->of_input, &q, count * r->batch, input, 0, scratch, gx);
     for (size_t i = 0; i < count; ++i) {

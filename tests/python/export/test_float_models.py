@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import qsdk
+import qsdk.nn.quantized.dynamic as nnqd
 import qsdk.quantization as tq
 from qsdk.export import to_bytes
 from qsdk.reference.interpreter import run
@@ -55,6 +56,35 @@ def test_perceptron(per_token: bool, shape: tuple[int, ...]) -> None:
         layer.per_token = per_token
     kinds = check(model, torch.randn(shape))
     assert kinds == ["linear_dynamic", "linear_dynamic", "add_float", "linear_dynamic"]
+
+
+CONVOLUTIONS = {
+    "conv1d": (lambda: nn.Conv1d(4, 6, 3, stride=2, padding=1, dilation=2), (2, 4, 17)),
+    "conv1d same": (lambda: nn.Conv1d(4, 4, 4, padding="same", groups=2, bias=False), (2, 4, 9)),
+    "conv2d": (lambda: nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0)), (2, 4, 7, 5)),
+    "conv3d": (lambda: nn.Conv3d(4, 5, (2, 3, 1), stride=(1, 2, 1), padding=1), (2, 4, 4, 5, 3)),
+    "conv_transpose1d": (
+        lambda: nn.ConvTranspose1d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2), (2, 4, 7),
+    ),
+    "conv_transpose2d": (lambda: nn.ConvTranspose2d(4, 6, 3, stride=2, dilation=(2, 1)), (2, 4, 3, 4)),
+    "conv_transpose3d": (lambda: nn.ConvTranspose3d(4, 2, 2, stride=2, groups=2), (2, 4, 2, 3, 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_convolutions(name: str) -> None:
+    """Two of them, with what permutes they need only at the ends."""
+
+    torch.manual_seed(0)
+    make, shape = CONVOLUTIONS[name]
+    layer = make()
+    one = type(layer)(layer.out_channels, 3, 1)
+    kind = getattr(nnqd, type(layer).__name__)
+    model = tq.quantize_dynamic(nn.Sequential(layer, nn.ReLU(), one).eval(), {type(layer)}, mapping={type(layer): kind})
+    kinds = check(model, torch.randn(shape))
+    operator = f"{name.split()[0].replace('1d', '2d')}_dynamic"
+    assert [k for k in kinds if k not in ("permute", "reshape")] == [operator, "relu", operator]
+    assert kinds.count("permute") <= 2
 
 
 class Functions(nn.Module):

@@ -1,0 +1,12 @@
+/* conv3d_dynamic.c - convolution over depth, height and width, float in and out; design rule 10. */
+#include "convolution.h"
+
+static const qrt_convolution_fields fields = QRT_CONVOLUTION_DYNAMIC_FIELDS(conv3d_dynamic, 3, NULL);
+
+qrt_status qrt_check_conv3d_dynamic(qrt_verify *v, const qrt_node *node) {
+  return qrt_check_convolution(v, node, &fields);
+}
+
+void qrt_prepare_conv3d_dynamic(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
+  qrt_prepare_convolution(binder, node, &fields, step);
+}
