@@ -12,7 +12,7 @@ from torch import nn
 
 from qsdk.errors import QsdkError
 from qsdk.export import capture, lower, passes, plan, serialize
-from qsdk.export.program import Program, TestVector
+from qsdk.export.program import PackedWeights, Program, TestVector
 from qsdk.export.vectors import crc, seeded_inputs, seeded_ranges
 from qsdk.ops import to_channels_last
 from qsdk.reference.interpreter import run
@@ -65,6 +65,7 @@ def export(
     test_vectors: str | None = "seeded",
     strip_names: bool = False,
     name: str = "",
+    pack_for: Sequence[str] = (),
 ) -> ExportReport:
     """Write a converted model as one .qsdk file. The file appears whole or not at all.
 
@@ -77,6 +78,9 @@ def export(
         layout: 'nchw', or 'nhwc' for 4-D inputs as a camera delivers them.
         test_vectors: 'seeded' (a few bytes), 'examples' (the example inputs and their outputs), or None.
         strip_names: leave layer and tensor names out.
+        pack_for: instruction sets of this host, as qsdk.runtime.available_isas() lists them, to pack weights for. The
+            file holds them beside the weights themselves, and is larger by as much again for each. A session of such a
+            set then uses them where they lie instead of packing when it opens; any other runs the file all the same.
 
     Raises:
         QsdkError: names the layer that cannot be exported and what to do about it; nothing is written.
@@ -89,6 +93,7 @@ def export(
         test_vectors=test_vectors,
         strip_names=strip_names,
         name=name or Path(path).stem,
+        pack_for=pack_for,
     )
     from qsdk import runtime  # the runtime reads what export wrote before anyone else does
 
@@ -118,6 +123,7 @@ def to_bytes(
     test_vectors: str | None = "seeded",
     strip_names: bool = False,
     name: str = "",
+    pack_for: Sequence[str] = (),
 ) -> tuple[Program, bytes]:
     """As export, but returns the planned Program and the file's bytes."""
     if layout not in ("nchw", "nhwc"):
@@ -130,7 +136,32 @@ def to_bytes(
     program = lower.lower(capture.capture(model, examples), examples, layout)
     program = replace(finish(program, quantized_io), name=name)
     program = replace(program, test_vectors=_make_vectors(program, test_vectors, examples, layout))
-    return program, serialize.serialize(program, strip_names, producer=f"qsdk {__version__}")
+    data = serialize.serialize(program, strip_names, producer=f"qsdk {__version__}")
+    if pack_for:
+        program = pack(program, data, pack_for)
+        data = serialize.serialize(program, strip_names, producer=f"qsdk {__version__}")
+    return program, data
+
+
+def pack(program: Program, data: bytes, isas: Sequence[str]) -> Program:
+    """The program with weights packed for instruction sets. `data` is its file, which a session of each one opens.
+
+    Raises:
+        QsdkError: a set is unknown, or not this host's; only a host that has it can pack for it.
+    """
+    from qsdk import runtime
+
+    packed: dict[tuple[int, str], list[PackedWeights]] = {}
+    for isa in dict.fromkeys(isas):
+        if isa not in runtime.available_isas():
+            raise QsdkError(f"pack_for: '{isa}' is not among this host's {', '.join(runtime.available_isas())}")
+        own: dict[tuple[int, str], list[PackedWeights]] = {}
+        for p in runtime.Session(data, isa=isa).packed():
+            weights = PackedWeights(p.operator, p.tensor, p.pack_id, p.layout_version, p.data)
+            own.setdefault((p.operator, p.pack_id), []).append(weights)
+        packed = own | packed
+    sections = (p for group in packed.values() for p in group)
+    return replace(program, packed=tuple(sorted(sections, key=lambda p: p.operator)))
 
 
 def finish(program: Program, quantized_io: bool = False) -> Program:

@@ -94,6 +94,21 @@ class TestVector:
 
 
 @dataclass(frozen=True)
+class PackedWeights:
+    """One tensor's weights as a kernel of the C runtime wants them for one operator; `data` is uint8.
+
+    pack_id names the kernel and layout_version its packed form; a runtime that has another packs for itself. A
+    Program's ascend by operator; those of one operator and pack_id lie in the order in which the runtime asks for them.
+    """
+
+    operator: int
+    tensor: int
+    pack_id: str
+    layout_version: int
+    data: np.ndarray = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Program:
     """Operators in an order in which every operand is ready, over one list of tensors."""
 
@@ -105,6 +120,7 @@ class Program:
     arena_size: int = 0
     peak_live: int = 0
     test_vectors: tuple[TestVector, ...] = ()
+    packed: tuple[PackedWeights, ...] = ()
 
     def __str__(self) -> str:
         lines = []

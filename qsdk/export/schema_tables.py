@@ -117,6 +117,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("pack_id", 1, "string", "", None, False),
         Field("layout_version", 2, "int", "", 0, False),
         Field("buffer", 3, "int", "", 0, False),
+        Field("operator", 4, "int", "", -1, False),
     ),
     "Region": (
         Field("name", 0, "string", "", None, False),

@@ -20,7 +20,7 @@ import numpy as np
 
 from qsdk.errors import FileFormatError
 from qsdk.export import verify
-from qsdk.export.program import DTYPES, Operation, Program, SeededInput, TensorInfo, TestVector
+from qsdk.export.program import DTYPES, Operation, PackedWeights, Program, SeededInput, TensorInfo, TestVector
 from qsdk.export.schema_tables import ENUMS, IDENTIFIER, ROOT, STRUCTS, TABLES, UNIONS
 
 FORMAT_VERSION = 1
@@ -106,6 +106,16 @@ def serialize(program: Program, strip_names: bool = False, producer: str = "qsdk
             for v in program.test_vectors
         ],
     }
+    model["packed"] = [
+        {
+            "tensor": p.tensor,
+            "pack_id": p.pack_id,
+            "layout_version": p.layout_version,
+            "buffer": segment.add(p.data),
+            "operator": p.operator,
+        }
+        for p in program.packed
+    ]
     model["buffers"] = segment.buffers
     model["data_size"] = segment.size
     # data_offset is stored whatever it is, so its value does not change the flatbuffer's size.
@@ -284,6 +294,10 @@ def deserialize(data: bytes) -> Program:
     if len(model["regions"]) != 1:
         raise FileFormatError(f"model.regions: {len(model['regions'])} regions; this qsdk supports one")
     _check_order(operators, inputs, outputs, tensors)
+    packed = tuple(
+        _packed(p, f"model.packed[{i}]", len(operators), len(tensors), buffers) for i, p in enumerate(model["packed"])
+    )
+    _check_packed(packed)
     return Program(
         tensors=tensors,
         operators=operators,
@@ -297,7 +311,24 @@ def deserialize(data: bytes) -> Program:
                          buffers)
             for i, v in enumerate(model["test_vectors"])
         ),
+        packed=packed,
     )  # fmt: skip
+
+
+def _packed(
+    fields: dict[str, Any], path: str, operators: int, tensors: int, buffers: list[memoryview]
+) -> PackedWeights:
+    for name, count in (("operator", operators), ("tensor", tensors), ("buffer", len(buffers))):
+        if not 0 <= fields[name] < count:
+            raise FileFormatError(f"{path}.{name}: index {fields[name]} of {count}")
+    data = np.frombuffer(buffers[fields["buffer"]], np.uint8)
+    return PackedWeights(fields["operator"], fields["tensor"], fields["pack_id"], fields["layout_version"], data)
+
+
+def _check_packed(packed: Sequence[PackedWeights]) -> None:
+    for i in range(1, len(packed)):
+        if packed[i].operator < packed[i - 1].operator:
+            raise FileFormatError(f"model.packed[{i}].operator: {packed[i].operator} after {packed[i - 1].operator}")
 
 
 def _index(value: int, items: Sequence[Any], path: str) -> int:

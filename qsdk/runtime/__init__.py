@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,7 +79,8 @@ class Session:
     """A verified file, bound to kernels and memory. One thread at a time.
 
     Args:
-        source: a path, or the file's bytes.
+        source: a path, or the file's bytes. A file is mapped, not read, and used where it lies: while the session lives
+            it must not be written to. Replacing it, as export does, is harmless.
         threads: 1 in this version.
         isa: use nothing above this instruction set; None: the QRT_ISA environment variable, else the best there is.
         taps: when given, every run appends the output of every operator, in order, as bytes (uint8 arrays).
@@ -94,12 +96,10 @@ class Session:
         isa: str | None = None,
         taps: list[np.ndarray] | None = None,
     ) -> None:
-        data = _read(source)
-        self._file = _aligned(len(data))
-        self._file[: len(data)] = np.frombuffer(data, np.uint8)
+        self._file = _file(source)
         self._model = ffi.new("qrt_model *")
         self._error = ffi.new("qrt_error *")
-        self._call(lib.qrt_model_open, self._model, ffi.from_buffer(self._file), len(data))
+        self._call(lib.qrt_model_open, self._model, ffi.from_buffer(self._file), len(self._file))
         isa_name = ffi.NULL if isa is None else ffi.new("char[]", isa.encode())
         self._on_operator = ffi.NULL if taps is None else _tap(taps)
         config = ffi.new(
@@ -194,6 +194,24 @@ class Session:
         count = lib.qrt_model_operator_count(self._model)
         return [_text(lib.qrt_session_kernel(self._session, i)) for i in range(count)]
 
+    def packed(self) -> list[PackedWeights]:
+        """Weights as this session's kernels want them, in the order of the operators; data are copies."""
+        found: list[PackedWeights] = []
+        packed = ffi.new("qrt_packed *")
+        while lib.qrt_session_packed(self._session, len(found), packed, ffi.NULL) == lib.QRT_OK:
+            data = np.frombuffer(ffi.buffer(packed.data, packed.size), np.uint8).copy()
+            found.append(
+                PackedWeights(
+                    packed.operator_index,
+                    packed.tensor,
+                    _text(packed.pack_id),
+                    packed.layout_version,
+                    bool(packed.in_file),
+                    data,
+                )
+            )
+        return found
+
     def checksum(self) -> None:
         """Compare the file with the CRC-32 it carries.
 
@@ -211,6 +229,17 @@ class Session:
         count = ffi.new("uint32_t *")
         self._call(lib.qrt_session_self_test, self._session, count)
         return int(count[0])
+
+
+class PackedWeights(NamedTuple):
+    """One tensor's weights as a kernel wants them: qrt.h's qrt_packed. `data` is uint8."""
+
+    operator: int
+    tensor: int
+    pack_id: str
+    layout_version: int
+    in_file: bool
+    data: np.ndarray
 
 
 class TensorSpec:
@@ -231,11 +260,17 @@ class TensorSpec:
         return f"TensorSpec({self.name!r}, {self.dtype}, {list(self.shape)}, {qparams})"
 
 
-def _read(source: str | os.PathLike[str] | bytes) -> bytes:
+def _file(source: str | os.PathLike[str] | bytes) -> np.ndarray:
+    """A file's bytes at an address that the runtime takes: a copy of given bytes, or a path's file, mapped."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return bytes(source)
+        copy = _aligned(len(source))[: len(source)]
+        copy[:] = np.frombuffer(source, np.uint8)
+        return copy
     try:
         with open(source, "rb") as stream:
-            return stream.read()
-    except OSError as error:
-        raise FileFormatError(f"cannot read {source}: {error.strerror}") from error
+            if os.fstat(stream.fileno()).st_size == 0:  # which cannot be mapped
+                return _aligned(1)[:0]
+            return np.frombuffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FileFormatError(f"cannot read {source}: {reason}") from error

@@ -120,6 +120,7 @@ typedef struct qrt_config {
   uint32_t threads; /* 0 and 1: none besides the caller's. More: QRT_ERROR_UNSUPPORTED in this version */
   void (*on_operator)(void *user, const qrt_event *event); /* called after each operator, on the running thread */
   void *user;
+  int ignore_packed;     /* packs weights itself, whatever the file holds */
   const void *operators; /* registered custom operators; NULL in this version */
 } qrt_config;
 
@@ -150,6 +151,24 @@ qrt_status qrt_session_run(qrt_session *session, qrt_error *error);
 
 /* Name of the kernel that operator `index` runs, as in qrt_event; "" for an index out of range. */
 const char *qrt_session_kernel(const qrt_session *session, uint32_t index);
+
+/* Weights as a kernel of a session wants them: what a file may hold, so that its readers need not pack. */
+typedef struct qrt_packed {
+  uint32_t operator_index, tensor; /* positions in the file */
+  const char *pack_id;             /* the kernel's name */
+  uint32_t layout_version;
+  const void *data; /* aligned to QRT_ALIGNMENT */
+  size_t size;
+  int in_file; /* else packed when the session was opened */
+} qrt_packed;
+
+/* The `index`-th packed weights of a session; QRT_ERROR_ARGUMENT past the last. Kernels that use weights as they lie in
+ * the file, as the scalar ones do, have none. */
+qrt_status qrt_session_packed(const qrt_session *session, uint32_t index, qrt_packed *packed, qrt_error *error);
+
+/* Compares what two sessions of one model and configuration use, one of them opened with `ignore_packed`.
+ * _MISMATCH, naming the operator, where the file holds something else than its weights packed. */
+qrt_status qrt_session_check_packed(const qrt_session *session, const qrt_session *repacked, qrt_error *error);
 
 /* ---- instruction sets ------------------------------------------------------------------------------------------- */
 

@@ -23,6 +23,82 @@ const void *qrt_bind_copy(qrt_binder *binder, const void *data, size_t size) {
   return copy;
 }
 
+/* ---- packed weights ---- */
+
+/* The position of a section, if it is one of the operator that is bound; else 0. Sections ascend by operator, so those
+ * of operators before it are not needed any more. */
+static uint32_t next_section(qrt_binder *binder) {
+  const qrt_model *model = binder->model;
+  uint32_t count, sections = qrt_flat_vector(model->file, model->root, QRT_FIELD(Model, packed), &count);
+  for (; binder->section < binder->section_count; ++binder->section) {
+    uint32_t section = qrt_flat_element(model->file, sections, binder->section);
+    uint32_t operator_index = (uint32_t)qrt_flat_int(model->file, section, QRT_FIELD(PackedSection, operator));
+    if (operator_index >= binder->operator_index) {
+      return operator_index == binder->operator_index ? section : 0;
+    }
+  }
+  return 0;
+}
+
+static int same(const char *a, const char *b) {
+  while (*a && *a == *b) {
+    ++a, ++b;
+  }
+  return *a == *b;
+}
+
+static const void *find_packed(qrt_binder *binder, const qrt_packed *wanted) {
+  const qrt_model *model = binder->model;
+  for (uint32_t section; (section = next_section(binder)) != 0; ++binder->section) {
+    if (!same(wanted->pack_id, qrt_flat_string(model->file, section, QRT_FIELD(PackedSection, pack_id)))) {
+      continue;
+    }
+    uint64_t offset, size;
+    int32_t buffer = qrt_flat_int(model->file, section, QRT_FIELD(PackedSection, buffer));
+    qrt_buffer_read(model, (uint32_t)buffer, &offset, &size);
+    ++binder->section;
+    int fits = size == wanted->size &&
+               qrt_flat_int(model->file, section, QRT_FIELD(PackedSection, layout_version)) ==
+                   (int32_t)wanted->layout_version &&
+               qrt_flat_int(model->file, section, QRT_FIELD(PackedSection, tensor)) == (int32_t)wanted->tensor;
+    return fits ? model->data + offset : NULL;
+  }
+  return NULL;
+}
+
+/* So that a session can be asked what it has packed. */
+static void remember(qrt_binder *binder, const qrt_packed *packed) {
+  qrt_pack *pack = qrt_bind_memory(binder, sizeof *pack);
+  if (pack) {
+    *pack = (qrt_pack){NULL, *packed};
+    *binder->last = pack;
+    binder->last = &pack->next;
+  }
+}
+
+const void *qrt_bind_packed(qrt_binder *binder, const qrt_tensor *weight, const char *pack_id, uint32_t layout,
+                            uint64_t size, void **to) {
+  *to = NULL;
+  if (size > QRT_MAX_BYTES) {
+    return qrt_bind_memory(binder, size);
+  }
+  qrt_packed packed = {binder->operator_index, weight->index, pack_id, layout, NULL, (size_t)size, 0};
+  packed.data = layout ? find_packed(binder, &packed) : NULL;
+  packed.in_file = packed.data != NULL;
+  if (!packed.data) {
+    packed.data = *to = qrt_bind_memory(binder, size);
+    if (*to) {
+      memset(*to, 0, (size_t)size);
+    }
+  }
+  if (layout) {
+    remember(binder, &packed);
+  }
+  return packed.data;
+}
+
+/* ---- */
+
 void qrt_bind_scratch(qrt_binder *binder, uint64_t size) {
   if (size > binder->scratch) {
     binder->scratch = size;

@@ -19,13 +19,23 @@ typedef struct qrt_step {
   size_t output_size;
 } qrt_step;
 
+/* Packed weights of a session, in the order in which operators asked for them. */
+typedef struct qrt_pack {
+  const struct qrt_pack *next;
+  qrt_packed packed;
+} qrt_pack;
+
 typedef struct qrt_binder {
   const qrt_model *model;
-  uint8_t *arena;       /* NULL while counting */
-  uint8_t *activations; /* NULL while counting */
-  uint64_t used;        /* bytes of the arena; stays beyond any limit once it has got there */
-  uint64_t scratch;     /* most that any operator needs */
-  uint32_t isa;         /* mask of instruction sets */
+  uint32_t section, section_count; /* of Model.packed: the next that may be used, and how many there are */
+  uint32_t operator_index;
+  const qrt_pack *packs; /* the first; NULL while counting */
+  const qrt_pack **last; /* where the next one's address goes */
+  uint8_t *arena;        /* NULL while counting */
+  uint8_t *activations;  /* NULL while counting */
+  uint64_t used;         /* bytes of the arena; stays beyond any limit once it has got there */
+  uint64_t scratch;      /* most that any operator needs */
+  uint32_t isa;          /* mask of instruction sets */
 } qrt_binder;
 
 /* Bytes of the arena, aligned to QRT_ALIGNMENT. NULL while counting. */
@@ -33,6 +43,12 @@ void *qrt_bind_memory(qrt_binder *binder, uint64_t size);
 
 /* A copy of `size` bytes that lives as long as the session. NULL while counting. */
 const void *qrt_bind_copy(qrt_binder *binder, const void *data, size_t size);
+
+/* Weights packed for a kernel: those of the file, if its next section for this operator is of this tensor, id, layout
+ * and size; else memory, zeros, for the caller to pack to: *to, which is NULL where there is nothing to do. layout 0
+ * is never in a file. The address may be NULL while counting. */
+const void *qrt_bind_packed(qrt_binder *binder, const qrt_tensor *weight, const char *pack_id, uint32_t layout,
+                            uint64_t size, void **to);
 
 /* Memory that run() gets; its content does not survive the operator. */
 void qrt_bind_scratch(qrt_binder *binder, uint64_t size);

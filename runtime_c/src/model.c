@@ -109,11 +109,18 @@ static qrt_status verify_buffers(const qrt_model *model, qrt_error *error) {
   return QRT_OK;
 }
 
-/* Packed sections are ignored by this version; what they refer to must exist all the same. */
+/* What sections refer to; whether they fit is found out when a session is bound. */
 static qrt_status verify_packed(const qrt_model *model, qrt_error *error) {
   uint32_t count, packed = qrt_flat_vector(model->file, model->root, QRT_FIELD(Model, packed), &count);
+  int32_t least = 0;
   for (uint32_t i = 0; i < count; ++i) {
     uint32_t section = qrt_flat_element(model->file, packed, i);
+    int32_t operator_index = qrt_flat_int(model->file, section, QRT_FIELD(PackedSection, operator));
+    if (operator_index < least || (uint32_t)operator_index >= model->operator_count) {
+      return QRT_FAIL(error, QRT_ERROR_FIELD, "packed[%u].operator: index %d, not in %d..%u", i, operator_index, least,
+                      model->operator_count - 1);
+    }
+    least = operator_index;
     int32_t tensor = qrt_flat_int(model->file, section, QRT_FIELD(PackedSection, tensor));
     int32_t buffer = qrt_flat_int(model->file, section, QRT_FIELD(PackedSection, buffer));
     if (tensor < 0 || (uint32_t)tensor >= model->tensor_count) {

@@ -25,6 +25,13 @@ static inline qrt_range_avx512 qrt_range_make_avx512(const qrt_output_range *out
   return range;
 }
 
+/* Are all multipliers of these vectors below 1? */
+static inline int32_t qrt_below_one_avx512(size_t vectors, const __m512 *multiplier) {
+  __mmask16 all = 0xffff;
+  for (size_t v = 0; v < vectors; v++) all &= _mm512_cmp_ps_mask(multiplier[v], _mm512_set1_ps(1), _CMP_LT_OQ);
+  return all == 0xffff;
+}
+
 /* acc * multiplier, of 16 * vectors accumulators, `vectors` being a constant. */
 static inline __attribute__((always_inline)) void qrt_scale_avx512(size_t vectors, const __m512i *acc,
                                                                    const __m512 *multiplier, __m512 *x) {

@@ -33,6 +33,7 @@ const qrt_fb_field qrt_fb_PackedSection_fields[] = {
   {QRT_FB_NAME("pack_id"), QRT_FB_STRING, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
   {QRT_FB_NAME("layout_version"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, 0, 0.0f},
   {QRT_FB_NAME("buffer"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 0, 0.0f},
+  {QRT_FB_NAME("operator"), QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, -1, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_Region_fields[] = {
@@ -321,7 +322,7 @@ const qrt_fb_field qrt_fb_upsample_nearest2d_fields[] = {
 const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_Model_fields, 15},
   {qrt_fb_Operator_fields, 5},
-  {qrt_fb_PackedSection_fields, 4},
+  {qrt_fb_PackedSection_fields, 5},
   {qrt_fb_Region_fields, 3},
   {qrt_fb_SeededInput_fields, 5},
   {qrt_fb_Tensor_fields, 11},

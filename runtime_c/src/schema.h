@@ -123,6 +123,7 @@ enum { /* fields of PackedSection */
   QRT_FB_PackedSection_pack_id,
   QRT_FB_PackedSection_layout_version,
   QRT_FB_PackedSection_buffer,
+  QRT_FB_PackedSection_operator,
   QRT_FB_PackedSection_FIELDS
 };
 extern const qrt_fb_field qrt_fb_PackedSection_fields[];

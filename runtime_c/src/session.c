@@ -8,6 +8,7 @@
 
 typedef struct settings {
   uint32_t isa;
+  int ignore_packed;
   void (*on_operator)(void *user, const qrt_event *event);
   void *user;
 } settings;
@@ -28,6 +29,7 @@ static qrt_status read_config(const qrt_config *config, settings *s, qrt_error *
   const char *isa = config->isa;
   s->on_operator = config->on_operator;
   s->user = config->user;
+  s->ignore_packed = config->ignore_packed;
 #if QRT_HOSTED
   isa = isa ? isa : qrt_hosted_isa();
   s->on_operator = s->on_operator ? s->on_operator : qrt_hosted_trace();
@@ -43,6 +45,11 @@ static qrt_status read_config(const qrt_config *config, settings *s, qrt_error *
 /* The layout; see bind.h for why it is walked twice. The session it describes is written only when placing. */
 static qrt_session *bind(qrt_binder *binder, const settings *s) {
   const qrt_model *model = binder->model;
+  binder->isa = s->isa;
+  binder->last = &binder->packs;
+  if (!s->ignore_packed) {
+    qrt_flat_vector(model->file, model->root, QRT_FIELD(Model, packed), &binder->section_count);
+  }
   qrt_session *session = qrt_bind_memory(binder, sizeof *session);
   binder->activations = qrt_bind_memory(binder, model->activation_size);
   qrt_step *steps = qrt_bind_memory(binder, (uint64_t)model->operator_count * sizeof *steps);
@@ -56,6 +63,7 @@ static qrt_session *bind(qrt_binder *binder, const settings *s) {
     step.kernel = "";
     step.output = qrt_bind_output(binder, &output);
     step.output_size = (size_t)output.size;
+    binder->operator_index = i;
     qrt_op_find(node.code)->prepare(binder, &node, &step);
     if (steps) {
       steps[i] = step;
@@ -68,6 +76,7 @@ static qrt_session *bind(qrt_binder *binder, const settings *s) {
     session->activations = binder->activations;
     session->steps = steps;
     session->scratch = scratch;
+    session->packs = binder->packs;
     session->on_operator = s->on_operator;
     session->user = s->user;
   }
@@ -84,7 +93,6 @@ static qrt_status count(const qrt_model *model, const qrt_config *config, settin
   QRT_TRY(read_config(config, s, error));
   memset(binder, 0, sizeof *binder);
   binder->model = model;
-  binder->isa = s->isa;
   bind(binder, s);
   if (binder->used > QRT_MAX_BYTES) {
     return QRT_FAIL(error, QRT_ERROR_LIMIT, "the arena would need more than %llu bytes",
@@ -134,7 +142,6 @@ qrt_status qrt_session_open(qrt_session **session, const qrt_model *model, const
   }
   memset(&binder, 0, sizeof binder);
   binder.model = model;
-  binder.isa = s.isa;
   binder.arena = arena;
   *session = bind(&binder, &s);
   return QRT_OK;
@@ -224,6 +231,35 @@ qrt_status qrt_session_run(qrt_session *session, qrt_error *error) {
   qrt_status status = run(session, error);
   qrt_fpenv_leave(mode);
   return status;
+}
+
+qrt_status qrt_session_packed(const qrt_session *session, uint32_t index, qrt_packed *packed, qrt_error *error) {
+  qrt_error_clear(error);
+  const qrt_pack *pack = session ? session->packs : NULL;
+  for (uint32_t i = 0; pack && i < index; ++i) {
+    pack = pack->next;
+  }
+  if (!pack || !packed) {
+    return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_session_packed: no such packed weights, or a NULL pointer");
+  }
+  *packed = pack->packed;
+  return QRT_OK;
+}
+
+qrt_status qrt_session_check_packed(const qrt_session *session, const qrt_session *repacked, qrt_error *error) {
+  qrt_error_clear(error);
+  if (!session || !repacked || session->model != repacked->model) {
+    return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_session_check_packed: not two sessions of one model");
+  }
+  const qrt_pack *other = repacked->packs;
+  for (const qrt_pack *pack = session->packs; pack && other; pack = pack->next, other = other->next) {
+    const qrt_packed *a = &pack->packed, *b = &other->packed;
+    if (a->pack_id != b->pack_id || a->size != b->size || memcmp(a->data, b->data, a->size) != 0) {
+      return QRT_FAIL(error, QRT_ERROR_MISMATCH, "operators[%u]: what the file holds for %s is not tensors[%u] packed",
+                      a->operator_index, a->pack_id, a->tensor);
+    }
+  }
+  return QRT_OK;
 }
 
 const char *qrt_session_kernel(const qrt_session *session, uint32_t index) {

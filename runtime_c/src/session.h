@@ -12,6 +12,7 @@ struct qrt_session {
   uint8_t *activations;
   const qrt_step *steps; /* one per operator */
   void *scratch;
+  const qrt_pack *packs;
   void (*on_operator)(void *user, const qrt_event *event);
   void *user;
 };

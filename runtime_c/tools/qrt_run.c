@@ -329,6 +329,33 @@ static int print_info(const program *p, const options *o) {
   return 0;
 }
 
+/* Packed weights in the file, of each instruction set that this CPU has, against the weights. */
+static int verify_packed(program *p, const char *path, const char *isa, qrt_error *error) {
+  qrt_config config = {.size = sizeof config, .isa = isa};
+  qrt_session *sessions[2] = {NULL, NULL};
+  void *arenas[2] = {NULL, NULL};
+  qrt_status status = QRT_OK;
+  for (int i = 0; status == QRT_OK && i < 2; ++i) {
+    size_t size;
+    config.ignore_packed = i;
+    status = qrt_arena_size(&p->model, &config, &size, error);
+    arenas[i] = status == QRT_OK ? allocate(size) : NULL;
+    status = status == QRT_OK ? qrt_session_open(&sessions[i], &p->model, &config, arenas[i], size, error) : status;
+  }
+  status = status == QRT_OK ? qrt_session_check_packed(sessions[0], sessions[1], error) : status;
+  uint32_t used = 0;
+  qrt_packed packed;
+  for (uint32_t i = 0; status == QRT_OK && qrt_session_packed(sessions[0], i, &packed, NULL) == QRT_OK; ++i) {
+    used += packed.in_file != 0;
+  }
+  if (used) {
+    printf("%s: packed for %s, %" PRIu32 " tensors\n", path, isa, used);
+  }
+  free(arenas[0]);
+  free(arenas[1]);
+  return status == QRT_OK ? 0 : complain_status(path, status, error);
+}
+
 static int verify(program *p, const char *path) {
   qrt_error error;
   uint32_t count = 0;
@@ -338,6 +365,11 @@ static int verify(program *p, const char *path) {
   }
   if (status != QRT_OK) {
     return complain_status(path, status, &error);
+  }
+  for (uint32_t i = 0; qrt_isa_name(i); ++i) {
+    if (verify_packed(p, path, qrt_isa_name(i), &error)) {
+      return 1;
+    }
   }
   printf("%s: verified, %" PRIu32 " test vectors\n", path, count);
   return 0;

@@ -4,7 +4,7 @@
 
 every_operator.qsdk: a small program with all operators on int8, and every field stored, defaults too, so that a test
 can damage any of them in place. dynamic.qsdk: the same for operators on float; embedding.qsdk: for embedding tables;
-recurrent.qsdk: for recurrent layers.
+recurrent.qsdk: for recurrent layers. packed.qsdk: as every_operator.qsdk, with weights packed for this host.
 shared.qsdk: a small file whose tables refer to the same long vectors over and over.
 """
 
@@ -19,13 +19,14 @@ from unittest import mock
 import flatbuffers
 import numpy as np
 
-from qsdk.export import serialize
+from qsdk.export import pack, serialize
 from qsdk.export.plan import plan
 from qsdk.export.program import Operation, Program, SeededInput, TensorInfo, TestVector
 from qsdk.export.schema_tables import IDENTIFIER, ROOT, TABLES, UNIONS
 from qsdk.export.vectors import crc, seeded_inputs
 from qsdk.reference.constants import softmax_table
 from qsdk.reference.interpreter import run
+from qsdk.runtime import available_isas
 
 RANGE = {"output_min": -128, "output_max": 127}
 
@@ -203,7 +204,9 @@ def main(folder: Path) -> None:
     program = with_vectors(every_operator())
     (folder / "compact.qsdk").write_bytes(serialize.serialize(program))
     with mock.patch.object(serialize, "_build", build_with_defaults):
-        (folder / "every_operator.qsdk").write_bytes(serialize.serialize(program))
+        every = serialize.serialize(program)
+        (folder / "every_operator.qsdk").write_bytes(every)
+        (folder / "packed.qsdk").write_bytes(serialize.serialize(pack(program, every, available_isas())))
         (folder / "dynamic.qsdk").write_bytes(serialize.serialize(every_dynamic_operator()))
         (folder / "embedding.qsdk").write_bytes(serialize.serialize(every_table()))
         (folder / "recurrent.qsdk").write_bytes(serialize.serialize(every_recurrent_operator()))

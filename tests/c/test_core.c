@@ -200,6 +200,35 @@ static void test_session_arguments(const qrt_model *model) {
   free(arena);
 }
 
+/* Weights packed in the file: used there, and equal to what a session packs itself. */
+static void test_packed(const blob *file) {
+  qrt_model model;
+  STATUS(qrt_model_open(&model, file->bytes, file->size, &error), OK, NULL);
+  for (uint32_t i = 0; qrt_isa_name(i); ++i) {
+    const qrt_config in_place = {.size = sizeof in_place, .isa = qrt_isa_name(i)};
+    const qrt_config fresh = {.size = sizeof fresh, .isa = qrt_isa_name(i), .ignore_packed = 1};
+    qrt_session *sessions[2];
+    void *arenas[2] = {open_session(&model, &in_place, &sessions[0]), open_session(&model, &fresh, &sessions[1])};
+    for (uint32_t s = 0; s < 2; ++s) {
+      qrt_packed packed;
+      uint32_t count = 0;
+      for (; qrt_session_packed(sessions[s], count, &packed, NULL) == QRT_OK; ++count) {
+        const uint8_t *data = packed.data;
+        CHECK((uintptr_t)data % QRT_ALIGNMENT == 0);
+        CHECK(!packed.in_file || (data > file->bytes && data + packed.size <= file->bytes + file->size));
+        CHECK(!(packed.in_file && s == 1));
+      }
+      STATUS(qrt_session_packed(sessions[s], count, &packed, &error), ERROR_ARGUMENT, "no such");
+      STATUS(qrt_session_self_test(sessions[s], NULL, &error), OK, NULL);
+    }
+    STATUS(qrt_session_check_packed(sessions[0], sessions[1], &error), OK, NULL);
+    free(arenas[0]);
+    free(arenas[1]);
+  }
+  STATUS(qrt_session_check_packed(NULL, NULL, &error), ERROR_ARGUMENT, NULL);
+  STATUS(qrt_session_packed(NULL, 0, NULL, &error), ERROR_ARGUMENT, NULL);
+}
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 /* A run does not care for the application's floating-point mode, and leaves it alone. */
@@ -227,7 +256,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: test_core FOLDER\n");
     return 2;
   }
-  blob file = load(argv[1], "every_operator.qsdk");
+  blob file = load(argv[1], "every_operator.qsdk"), packed = load(argv[1], "packed.qsdk");
   qrt_model model;
   test_crc();
   test_status();
@@ -235,6 +264,7 @@ int main(int argc, char **argv) {
   test_isa_names();
   test_model_arguments(&file);
   test_truncations(&file);
+  test_packed(&packed);
   STATUS(qrt_model_open(&model, file.bytes, file.size, &error), OK, NULL);
   if (error.status == QRT_OK) {
     test_config(&model);
@@ -244,5 +274,6 @@ int main(int argc, char **argv) {
     test_float_mode(&model);
   }
   free(file.bytes);
+  free(packed.bytes);
   return finish();
 }

@@ -37,9 +37,11 @@ static const void *pack(qrt_binder *binder, const qrt_node *node, const argument
   if (!qrt_pack_fits(binder, row->channels, row->kh, row->kw)) {
     return NULL;
   }
-  void *packed = qrt_bind_memory(binder, a->kernel->packed_size(row->channels, row->kh, row->kw));
-  if (packed) {
-    qrt_node_input(node, 1, &weight);
+  void *to;
+  qrt_node_input(node, 1, &weight);
+  const void *packed = qrt_bind_packed(binder, &weight, a->kernel->name, a->kernel->layout,
+                                       a->kernel->packed_size(row->channels, row->kh, row->kw), &to);
+  if (to) {
     qrt_node_input(node, 2, &bias);
     qrt_node_input(node, 3, &multiplier);
     qrt_dwconv_weights weights = {
@@ -51,7 +53,7 @@ static const void *pack(qrt_binder *binder, const qrt_node *node, const argument
         .multiplier = qrt_tensor_data(binder->model, &multiplier),
         .a_zero_point = row->a_zero_point,
     };
-    a->kernel->pack(&weights, packed);
+    a->kernel->pack(&weights, to);
   }
   return packed;
 }

@@ -353,9 +353,9 @@ static void bind_phase(qrt_binder *binder, const qrt_node *node, const axis *x, 
   p->direct = a->groups == 1 && inside(&s[0], x[0].in) && inside(&s[1], x[1].in) && inside(&s[2], x[2].in);
   const int8_t *w = select_taps(binder, &weight, x, p);
   size_t n = a->out_channels / a->groups;
-  p->packed = a->convert
-                  ? qrt_pack_sums(binder, a->kernel, w, a->weight_scale, a->groups, n, p->k, &p->packed_stride, &p->sum)
-                  : qrt_pack_gemm_weights(binder, node, a->kernel, w, a->groups, n, 1, p->k, &p->packed_stride);
+  p->packed = a->convert ? qrt_pack_sums(binder, &weight, a->kernel, w, a->weight_scale, a->groups, n, p->k,
+                                         &p->packed_stride, &p->sum)
+                         : qrt_pack_gemm_weights(binder, node, a->kernel, w, a->groups, n, 1, p->k, &p->packed_stride);
   qrt_bind_scratch(binder, a->patches_at + (p->direct ? 0 : (uint64_t)a->kernel->mr * p->k));
 }
 

@@ -21,22 +21,25 @@ uint64_t qrt_projection_scratch(const qrt_projection *p, size_t rows) {
   return (bytes + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
 }
 
-const void *qrt_pack_sums(qrt_binder *binder, const qrt_gemm_kernel *kernel, const int8_t *w, const float *weight_scale,
-                          size_t groups, size_t n, size_t k, size_t *stride, const int32_t **sum) {
+const void *qrt_pack_sums(qrt_binder *binder, const qrt_tensor *weight, const qrt_gemm_kernel *kernel, const int8_t *w,
+                          const float *weight_scale, size_t groups, size_t n, size_t k, size_t *stride,
+                          const int32_t **sum) {
   *stride = 0;
   *sum = NULL;
   if (!qrt_pack_fits(binder, n, 1, k)) {
     return NULL;
   }
   *stride = (kernel->packed_size(n, 1, k) + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
-  uint8_t *packed = qrt_bind_memory(binder, (uint64_t)*stride * groups);
-  int32_t *sums = qrt_bind_memory(binder, (uint64_t)groups * n * sizeof *sums);
+  const uint64_t size = (uint64_t)*stride * groups;
+  void *to;
+  const uint8_t *packed =
+      qrt_bind_packed(binder, weight, kernel->name, kernel->layout, size + (uint64_t)groups * n * sizeof(int32_t), &to);
+  *sum = packed ? (const int32_t *)(const void *)(packed + size) : NULL;
   int32_t *bias = qrt_bind_memory(binder, (uint64_t)n * sizeof *bias);
-  *sum = sums;
-  if (!packed) {
-    return NULL;
+  if (!to) {
+    return packed;
   }
-  memset(bias, 0, n * sizeof *bias);
+  int32_t *sums = (int32_t *)(void *)((uint8_t *)to + size);
   for (size_t j = 0; j < groups * n; ++j) {
     uint32_t total = 0;
     for (size_t i = 0; i < k; ++i) {
@@ -47,7 +50,7 @@ const void *qrt_pack_sums(qrt_binder *binder, const qrt_gemm_kernel *kernel, con
   for (size_t g = 0; g < groups; ++g) {
     const qrt_gemm_weights weights = {
         .n = n, .runs = 1, .run = k, .w = w + g * n * k, .bias = bias, .multiplier = weight_scale + g * n};
-    kernel->pack(&weights, packed + g * *stride);
+    kernel->pack(&weights, (uint8_t *)to + g * *stride);
   }
   return packed;
 }
@@ -65,8 +68,8 @@ void qrt_bind_projection(qrt_binder *binder, const qrt_node *node, uint32_t firs
   p->weight_scale = qrt_bind_tensor(binder, &weight_scale);
   p->bias = qrt_bind_tensor(binder, &bias);
   size_t stride;
-  p->packed = qrt_pack_sums(binder, p->gemm, qrt_bind_tensor(binder, &weight), p->weight_scale, 1, p->n, p->k, &stride,
-                            &p->sum);
+  p->packed = qrt_pack_sums(binder, &weight, p->gemm, qrt_bind_tensor(binder, &weight), p->weight_scale, 1, p->n, p->k,
+                            &stride, &p->sum);
   qrt_bind_scratch(binder, qrt_projection_scratch(p, rows));
 }
 

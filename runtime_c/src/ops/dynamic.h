@@ -41,9 +41,10 @@ void qrt_quantize_values(const qrt_convert_kernel *convert, const qrt_quantizati
                          int8_t *output);
 
 /* Weights as a gemm kernel wants them, for sums without bias and zero point: `groups` matrices w [n,k] one after the
- * other, *stride bytes apart; *sum gets the sum of each row. NULL while counting. */
-const void *qrt_pack_sums(qrt_binder *binder, const qrt_gemm_kernel *kernel, const int8_t *w, const float *weight_scale,
-                          size_t groups, size_t n, size_t k, size_t *stride, const int32_t **sum);
+ * other, *stride bytes apart, of the tensor `weight`; *sum gets the sum of each row. NULL while counting. */
+const void *qrt_pack_sums(qrt_binder *binder, const qrt_tensor *weight, const qrt_gemm_kernel *kernel, const int8_t *w,
+                          const float *weight_scale, size_t groups, size_t n, size_t k, size_t *stride,
+                          const int32_t **sum);
 
 /* input [m,k] to output [m,n]; quantized with q or, where that is NULL, each row by its own range. */
 void qrt_project(const qrt_projection *p, const qrt_quantization *q, size_t m, const float *input, int relu,

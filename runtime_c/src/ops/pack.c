@@ -21,15 +21,17 @@ const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_ge
 
 const void *qrt_pack_gemm_weights(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel,
                                   const int8_t *w, size_t groups, size_t n, size_t runs, size_t run, size_t *stride) {
-  qrt_tensor input, bias, multiplier;
+  qrt_tensor input, weight, bias, multiplier;
   *stride = 0;
   if (!qrt_pack_fits(binder, n, runs, run)) {
     return NULL;
   }
   *stride = (kernel->packed_size(n, runs, run) + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
-  uint8_t *packed = qrt_bind_memory(binder, (uint64_t)*stride * groups);
-  if (!packed) {
-    return NULL;
+  void *to;
+  qrt_node_input(node, 1, &weight);
+  const void *packed = qrt_bind_packed(binder, &weight, kernel->name, kernel->layout, (uint64_t)*stride * groups, &to);
+  if (!to) {
+    return packed;
   }
   qrt_node_input(node, 0, &input);
   qrt_node_input(node, 2, &bias);
@@ -44,7 +46,7 @@ const void *qrt_pack_gemm_weights(qrt_binder *binder, const qrt_node *node, cons
         .multiplier = (const float *)qrt_tensor_data(binder->model, &multiplier) + g * n,
         .a_zero_point = input.zero_point,
     };
-    kernel->pack(&weights, packed + g * *stride);
+    kernel->pack(&weights, (uint8_t *)to + g * *stride);
   }
   return packed;
 }

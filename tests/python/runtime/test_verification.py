@@ -61,6 +61,11 @@ def _output_is_input(m: Model) -> None:
     convolution["outputs"] = convolution["inputs"][:1]
 
 
+def _packed(m: Model, **fields: int) -> None:
+    section = {"tensor": 0, "pack_id": "k", "layout_version": 1, "buffer": 0, "operator": 0} | fields
+    m["packed"] = [*m["packed"], section]
+
+
 def _overlap(m: Model) -> None:
     """The residual's first operand moves onto the tensor that is computed while it waits."""
     add = operator(m, "add")
@@ -75,6 +80,11 @@ CASES: list[tuple[int, str, Callable[[Model], Any], str]] = [
     (2, "buffer index", lambda m: operand(m, "conv2d", 1).update(buffer=999), r"tensors\[\d+\]\.buffer"),
     (2, "input index", lambda m: m["inputs"].__setitem__(0, 5000), "inputs"),
     (2, "output index", lambda m: m["outputs"].__setitem__(0, 5000), "outputs"),
+    (2, "packed operator", lambda m: _packed(m, operator=9999), r"packed\[0\]\.operator"),
+    (2, "packed for nobody", lambda m: _packed(m, operator=-1), r"packed\[0\]\.operator"),
+    (2, "packed tensor", lambda m: _packed(m, tensor=-1), r"packed\[0\]\.tensor"),
+    (2, "packed buffer", lambda m: _packed(m, buffer=9999), r"packed\[0\]\.buffer"),
+    (13, "packed order", lambda m: _packed(m, operator=3) or _packed(m, operator=2), r"packed\[1\]\.operator"),
     (3, "buffer size", lambda m: m["buffers"][0].update(size=m["buffers"][0]["size"] - 1), r"tensors\[\d+\]"),
     (3, "buffer past the end", lambda m: m["buffers"][0].update(offset=1 << 30), r"buffers\[0\]"),
     (3, "segment size", lambda m: m.update(data_size=m["data_size"] + 64), "data"),

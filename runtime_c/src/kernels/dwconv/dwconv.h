@@ -32,10 +32,14 @@ typedef struct qrt_dwconv_shape {
   int32_t a_zero_point;
 } qrt_dwconv_shape;
 
+/* Rises whenever a pack function of this family writes something else than before. */
+enum { QRT_DWCONV_LAYOUT = 1 };
+
 typedef struct qrt_dwconv_kernel {
   const char *name; /* "qs8__avx2_c16" */
   uint32_t isa;
-  uint32_t cr; /* channels per step; for tests, which choose sizes around it */
+  uint32_t layout; /* version of the packed form, as a file may hold it; 0: it holds pointers and stays in memory */
+  uint32_t cr;     /* channels per step; for tests, which choose sizes around it */
   size_t (*packed_size)(size_t channels, size_t kh, size_t kw);
   void (*pack)(const qrt_dwconv_weights *weights, void *packed); /* as in gemm.h */
   void (*run)(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,

@@ -6,8 +6,7 @@
  * vector holds several pixels, else up to 64 channels of one pixel; either way it is 64 bytes of a row, and what of it
  * lies left or right of the row is the zero point.
  *
- * vpdpbusd multiplies unsigned bytes by signed ones, so inputs go in with 128 added. Packed, a header of 64 bytes with
- * int32 safe (all multipliers are below 1: see requantize_avx512.h), then for every 64 channels
+ * vpdpbusd multiplies unsigned bytes by signed ones, so inputs go in with 128 added. Packed, for every 64 channels
  *
  *   int32 bias[64]          bias[j] - (a_zero_point + 128) * sum w[j]   modulo 2^32: padding counts as zero points
  *   float multiplier[64]
@@ -20,7 +19,7 @@
 #include "../../requantize_avx512.h"
 #include "dwconv.h"
 
-enum { CR = 64, QUAD = 4, READY = 2, HEADER = 64 };
+enum { CR = 64, QUAD = 4, READY = 2 };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -31,18 +30,16 @@ static size_t block_size(size_t kh, size_t kw) {
 }
 
 size_t qrt_dwconv_qs8__avx512vnni_c64_packed_size(size_t channels, size_t kh, size_t kw) {
-  return HEADER + (channels + CR - 1) / CR * block_size(kh, kw);
+  return (channels + CR - 1) / CR * block_size(kh, kw);
 }
 
 void qrt_dwconv_qs8__avx512vnni_c64_pack(const qrt_dwconv_weights *weights, void *packed) {
   const size_t channels = weights->channels, kh = weights->kh, kw = weights->kw;
   memset(packed, 0, qrt_dwconv_qs8__avx512vnni_c64_packed_size(channels, kh, kw));
-  int32_t *safe = packed;
-  *safe = 1;
   for (size_t i = 0; i < (channels + CR - 1) / CR * CR; i++) {
     const size_t j = CR % channels == 0 ? i % channels : i;
     if (j >= channels) break;
-    char *block = (char *)packed + HEADER + i / CR * block_size(kh, kw);
+    char *block = (char *)packed + i / CR * block_size(kh, kw);
     const size_t byte = i % CR, slot = byte / 4 % 4 * 16 + byte / 16 * 4 + byte % 4;
     int32_t *bias = (int32_t *)block;
     float *multiplier = (float *)(bias + CR);
@@ -57,7 +54,6 @@ void qrt_dwconv_qs8__avx512vnni_c64_pack(const qrt_dwconv_weights *weights, void
     }
     bias[slot] = (int32_t)((uint32_t)weights->bias[j] - ((uint32_t)weights->a_zero_point + 128) * sum);
     multiplier[slot] = weights->multiplier[j];
-    *safe = *safe && multiplier[slot] < 1;
   }
 }
 
@@ -236,11 +232,12 @@ void qrt_dwconv_qs8__avx512vnni_c64(const qrt_dwconv_shape *shape, const int8_t 
              .advance = (ptrdiff_t)(pixels * step * channels),
              .vectors = (shape->out_w + pixels - 1) / pixels,
              .c_step = pixels * channels,
-             .range = qrt_range_make_avx512(output, *(const int32_t *)packed)};
+             .range = qrt_range_make_avx512(output, 0)};
   for (size_t j = 0; j < channels; j += CR) {
-    b.bias = (const __m512i *)((const char *)packed + HEADER + j / CR * block_size(shape->kh, shape->kw));
+    b.bias = (const __m512i *)((const char *)packed + j / CR * block_size(shape->kh, shape->kw));
     b.multiplier = (const __m512 *)(b.bias + 4);
     b.w = b.bias + 8;
+    b.range.safe = qrt_below_one_avx512(4, b.multiplier);
     b.first = (ptrdiff_t)j - (ptrdiff_t)(shape->pad_left * channels);
     const size_t bytes = pixels > 1 || channels - j > CR ? CR : channels - j;
     const size_t last_bytes = pixels > 1 ? (shape->out_w - (b.vectors - 1) * pixels) * channels : bytes;

@@ -5,6 +5,7 @@ const qrt_gemm_kernel qrt_gemm_kernels[] = {
 #define QRT_GEMM_KERNEL(dtype, isa, mr, nr, kr)           \
   {#dtype "__" #isa "_" #mr "x" #nr,                      \
    QRT_ISA_##isa,                                         \
+   QRT_ISA_##isa == QRT_ISA_scalar ? 0 : QRT_GEMM_LAYOUT, \
    mr,                                                    \
    nr,                                                    \
    kr,                                                    \

@@ -64,10 +64,14 @@ typedef struct qrt_gemm_weights {
   int32_t a_zero_point;
 } qrt_gemm_weights;
 
+/* Rises whenever a pack function of this family writes something else than before. */
+enum { QRT_GEMM_LAYOUT = 1 };
+
 typedef struct qrt_gemm_kernel {
   const char *name; /* "qs8__avx2_6x16" */
   uint32_t isa;
-  uint32_t mr, nr, kr;                                         /* the tile, which shapes need not fit */
+  uint32_t layout;     /* version of the packed form, as a file may hold it; 0: it holds pointers and stays in memory */
+  uint32_t mr, nr, kr; /* the tile, which shapes need not fit */
   size_t (*packed_size)(size_t n, size_t runs, size_t run);    /* bytes; the block is 64-byte aligned */
   void (*pack)(const qrt_gemm_weights *weights, void *packed); /* the weights stay valid for as long as packed is used,
                                                                   so a kernel may keep pointers to them */

@@ -5,7 +5,6 @@
  * a become unsigned by adding 128 (an exclusive or, with the broadcast as its operand, so at no cost); what that adds
  * to the sums is folded into the bias:
  *
- *   header, 64 bytes:     int32 safe          all multipliers are below 1: see requantize_avx512.h
  *   panel of nr columns:  int32 bias[nr]      bias[j] - (a_zero_point + 128) * sum w[j]     modulo 2^32
  *                         float multiplier[nr]
  *                         int8 w[runs][ceil(run / 4)][nr][4]
@@ -18,7 +17,7 @@
 #include "../../requantize_avx512.h"
 #include "gemm.h"
 
-enum { NR = 64, KR = 4, LANES = 16, HEADER = 64 };
+enum { NR = 64, KR = 4, LANES = 16 };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -46,7 +45,7 @@ static size_t slot(size_t width, size_t j) {
 
 size_t qrt_gemm_qs8__avx512vnni_6x64_packed_size(size_t n, size_t runs, size_t run) {
   const size_t left = n % NR;
-  size_t size = HEADER + n / NR * panel_size(NR, groups_of(runs, run));
+  size_t size = n / NR * panel_size(NR, groups_of(runs, run));
   for (size_t j = 0; j < left; j += panel_width(left - j)) {
     size += panel_size(panel_width(left - j), groups_of(runs, run));
   }
@@ -73,9 +72,7 @@ static uint32_t pack_column(const qrt_gemm_weights *weights, const int8_t *w, in
 void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *packed) {
   const size_t n = weights->n, groups = groups_of(weights->runs, weights->run);
   const uint32_t zero_point = (uint32_t)weights->a_zero_point + 128;
-  int32_t *safe = packed;
-  char *panel = (char *)packed + HEADER;
-  *safe = 1;
+  char *panel = packed;
   for (size_t first = 0, width; first < n; first += width, panel += panel_size(width, groups)) {
     width = panel_width(n - first);
     if (n - first < width) memset(panel, 0, panel_size(width, groups));
@@ -88,7 +85,6 @@ void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *p
       const uint32_t sum = pack_column(weights, w, to + at * KR, width * KR);
       bias[at] = (int32_t)((uint32_t)weights->bias[j] - zero_point * sum);
       multiplier[at] = weights->multiplier[j];
-      *safe = *safe && multiplier[at] < 1;
     }
   }
 }
@@ -288,15 +284,16 @@ void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows
                                    const qrt_output_range *output, int8_t *c, size_t c_stride) {
   static const qrt_output_range none;
   const size_t groups = groups_of(rows->runs, rows->run), element = output ? 1 : sizeof(int32_t);
-  panel p = {.packed = (const char *)packed + HEADER,
+  panel p = {.packed = packed,
              .rows = rows,
              .last_group = rows->run < KR ? 0 : rows->run - KR,
              .c_stride = c_stride,
              .sums = !output,
-             .range = qrt_range_make_avx512(output ? output : &none, *(const int32_t *)packed)};
+             .range = qrt_range_make_avx512(output ? output : &none, 0)};
   for (size_t j = 0, width; j < n; j += width) {
     width = panel_width(n - j);
     p.columns = n - j < width ? n - j : width;
+    p.range.safe = qrt_below_one_avx512(width / LANES, (const __m512 *)((const int32_t *)p.packed + width));
     if (rows->run < KR) {
       run_panel_short(m, width, p, c + j * element);
     } else {
