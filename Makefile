@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 SCONS := .venv/bin/scons -Q -j2
 TARGETS := host aarch64 armv7hf
 
-.PHONY: help setup build demo test test-quick check fuzz bench lint gen gen-check size clean
+.PHONY: help setup build demo test test-quick check fuzz bench bench-arm lint gen gen-check size clean
 
 help:            ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -35,6 +35,9 @@ fuzz: build      ## damaged files under ASan and UBSan: every truncation, 20,000
 
 bench: build     ## time per kernel
 	@build/host/check --bench
+
+bench-arm: build ## instructions per inference on ARM, counted under QEMU; writes docs/arm.md
+	@$(PYTHON) benchmarks/arm.py
 
 size: build      ## object sizes, symbols the core needs, arena ratios
 	@$(PYTHON) scripts/size.py

@@ -11,7 +11,7 @@ from qsdk.errors import QsdkError
 # The CPU models that a target's programs are run on under QEMU, for hosts of another architecture.
 EMULATORS: dict[str, dict[str, list[str]]] = {
     "host": {"host": []},
-    "aarch64": {c: ["qemu-aarch64", "-cpu", c] for c in ("cortex-a53", "max")},
+    "aarch64": {c: ["qemu-aarch64", "-cpu", c] for c in ("cortex-a53", "cortex-a76", "max")},
     "armv7hf": {c: ["qemu-arm", "-cpu", c] for c in ("cortex-a7", "max")},
 }
 
