@@ -10,7 +10,11 @@ def generate(env):
         RANLIB="aarch64-linux-gnu-ranlib",
         ISAS={"scalar": [], "neon": []},
         REQUIRED=["neon"],
-        TEST_RUNNER={"cortex-a53": "qemu-aarch64 -cpu cortex-a53", "max": "qemu-aarch64 -cpu max"},
+        TEST_RUNNER={
+            "cortex-a53": "qemu-aarch64 -cpu cortex-a53",
+            "cortex-a76": "qemu-aarch64 -cpu cortex-a76",
+            "max": "qemu-aarch64 -cpu max",
+        },
         HOSTED=1,
     )
     env.Append(CCFLAGS=["-march=armv8-a"], LINKFLAGS=["-static"])
