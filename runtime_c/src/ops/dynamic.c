@@ -39,6 +39,7 @@ const void *qrt_pack_sums(qrt_binder *binder, const qrt_tensor *weight, const qr
   if (!to) {
     return packed;
   }
+  memset(bias, 0, n * sizeof *bias);
   int32_t *sums = (int32_t *)(void *)((uint8_t *)to + size);
   for (size_t j = 0; j < groups * n; ++j) {
     uint32_t total = 0;
