@@ -17,7 +17,7 @@ try:
 except ImportError as error:  # pragma: no cover
     raise ImportError("qsdk's C runtime is not built; run 'pip install .' in the source tree") from error
 
-__all__ = ["Session", "available_isas", "runner_path"]
+__all__ = ["Session", "available_isas", "cycles_per_nanosecond", "peak_macs_per_cycle", "runner_path"]
 
 _ALIGNMENT: int = lib.QRT_ALIGNMENT
 _DTYPES: dict[int, np.dtype[Any]] = {
@@ -58,6 +58,27 @@ def available_isas() -> list[str]:
     return names
 
 
+def cycles_per_nanosecond() -> float:
+    """The CPU's frequency in GHz now, by a chain of additions. Takes milliseconds."""
+    return float(lib.qsdk_cycles_per_nanosecond())
+
+
+def peak_macs_per_cycle(isa: str) -> float | None:
+    """Products of 8-bit numbers that an instruction set's fastest instructions make in a cycle of this CPU, measured.
+
+    No kernel can be faster. None where no measurement is known.
+
+    Raises:
+        QsdkError: this build or this CPU does not have the instruction set.
+    """
+    if isa not in available_isas():
+        raise QsdkError(f"instruction set '{isa}': this build and CPU have {', '.join(available_isas())}")
+    # The clock is measured right before and after: the frequency may change between them.
+    before = cycles_per_nanosecond()
+    products = float(lib.qsdk_peak(isa.encode()))
+    return products / max(before, cycles_per_nanosecond()) or None
+
+
 def _tap(taps: list[np.ndarray]) -> Any:
     """A C callback that copies each operator's output to `taps`; it has to live as long as the session."""
 
@@ -84,8 +105,10 @@ class Session:
         threads: 1 in this version.
         isa: use nothing above this instruction set; None: the QRT_ISA environment variable, else the best there is.
         taps: when given, every run appends the output of every operator, in order, as bytes (uint8 arrays).
+        times: when given, every run appends the nanoseconds that each operator took (an int64 array).
 
     Raises:
+        QsdkError: both taps and times; taps would be part of the times.
         FileFormatError: the file is damaged or of another version; the message names the field.
     """
 
@@ -95,13 +118,21 @@ class Session:
         threads: int = 1,
         isa: str | None = None,
         taps: list[np.ndarray] | None = None,
+        times: list[np.ndarray] | None = None,
     ) -> None:
+        if taps is not None and times is not None:
+            raise QsdkError("a session has taps or times, not both: copying outputs would be part of the times")
         self._file = _file(source)
         self._model = ffi.new("qrt_model *")
         self._error = ffi.new("qrt_error *")
         self._call(lib.qrt_model_open, self._model, ffi.from_buffer(self._file), len(self._file))
         isa_name = ffi.NULL if isa is None else ffi.new("char[]", isa.encode())
         self._on_operator = ffi.NULL if taps is None else _tap(taps)
+        self._times, self._watch = times, ffi.NULL
+        if times is not None:
+            self._spent = np.zeros(lib.qrt_model_operator_count(self._model), np.int64)
+            self._watch = ffi.new("qsdk_stopwatch *", {"spent": ffi.from_buffer("int64_t[]", self._spent)})
+            self._on_operator = ffi.addressof(lib, "qsdk_stopwatch_event")
         config = ffi.new(
             "qrt_config *",
             {
@@ -109,6 +140,7 @@ class Session:
                 "isa": isa_name,
                 "threads": threads,
                 "on_operator": self._on_operator,
+                "user": self._watch,
             },
         )
         size = ffi.new("size_t *")
@@ -167,7 +199,12 @@ class Session:
         Raises:
             IndexRangeError: an index in an input selects what is not there; the outputs mean nothing then.
         """
-        self._call(lib.qrt_session_run, self._session)
+        if self._times is None:
+            self._call(lib.qrt_session_run, self._session)
+        else:
+            lib.qsdk_stopwatch_start(self._watch)
+            self._call(lib.qrt_session_run, self._session)
+            self._times.append(self._spent.copy())
 
     def output(self, index: int) -> np.ndarray:
         """A read-only view of an output, valid until the next invoke."""

@@ -1,7 +1,7 @@
 """Builds qsdk.runtime._qrt, the cffi extension over libqrt.a; setup.py runs it after SCons has made the library.
 
 The declarations are qrt.h's own: the header is read, its preprocessor lines are resolved by hand, and constants are
-left to the compiler.
+left to the compiler. measure.c is compiled into it as well.
 """
 
 import re
@@ -11,6 +11,15 @@ from cffi import FFI
 
 ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "runtime_c" / "include"
+MEASURE = Path(__file__).parent / "measure.c"
+
+_MEASURE_DECLARATIONS = """
+typedef struct qsdk_stopwatch { int64_t mark; int64_t cost; int64_t *spent; } qsdk_stopwatch;
+void qsdk_stopwatch_start(qsdk_stopwatch *watch);
+void qsdk_stopwatch_event(void *user, const qrt_event *event);
+double qsdk_cycles_per_nanosecond(void);
+double qsdk_peak(const char *isa);
+"""
 
 
 def declarations() -> str:
@@ -34,10 +43,10 @@ def declarations() -> str:
 
 def builder(library: Path) -> FFI:
     ffi = FFI()
-    ffi.cdef(declarations())
+    ffi.cdef(declarations() + _MEASURE_DECLARATIONS)
     ffi.set_source(
         "qsdk.runtime._qrt",
-        '#include "qrt.h"',
+        f'#include <string.h>\n#include "qrt.h"\n#line 1 "{MEASURE}"\n{MEASURE.read_text()}',
         include_dirs=[str(INCLUDE)],
         extra_objects=[str(library)],
         py_limited_api=True,

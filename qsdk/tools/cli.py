@@ -1,4 +1,4 @@
-"""The `qsdk` command: inspect, run, report, verify.
+"""The `qsdk` command: inspect, run, bench, report, verify.
 
 Exit codes: 0 success; 1 the file is bad, an input does not fit, or an answer differs; 2 the command was misspelt.
 """
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 import qsdk
-from qsdk.debug import operators
+from qsdk.debug import operators, profile
 from qsdk.export.program import Program, last_uses
 from qsdk.export.serialize import checksum_ok, deserialize, load
 from qsdk.runtime import Session, available_isas
@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-console = Console(width=None if sys.stdout.isatty() else 140)
+console = Console(width=None if sys.stdout.isatty() else 180)
 errors = Console(stderr=True)
 
 File = Annotated[Path, typer.Argument(help="a .qsdk file")]
@@ -127,6 +127,27 @@ def run(
     for path, array in zip(output, session.run(*_arrays(input)), strict=True):
         np.save(path, array)
         console.print(f"{path}: {array.dtype}{list(array.shape)}")
+
+
+@app.command()
+def bench(
+    file: File,
+    input: Annotated[list[Path] | None, typer.Option(help="a .npy file per input, in order; none: random")] = None,
+    per_op: Annotated[bool, typer.Option("--per-op", help="a row for each operator")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="write all of it as .json or .html")] = None,
+    isa: Annotated[str | None, typer.Option(help="use nothing above this instruction set")] = None,
+    threads: Annotated[int, typer.Option(help="threads of the session")] = 1,
+    runs: Annotated[int, typer.Option(help="how often")] = 200,
+) -> None:
+    """Time of a run and of each operator, and its products per cycle of this CPU's clock."""
+    found = profile(file, *_arrays(input or []), isa=isa, threads=threads, runs=runs)
+    if per_op:
+        console.print(found)
+    else:
+        console.print(found.summary, highlight=False)
+    if output is not None:
+        found.write(output)
+        console.print(f"written to {output}", soft_wrap=True)
 
 
 @app.command()

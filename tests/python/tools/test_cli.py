@@ -153,3 +153,15 @@ def test_traces_of_all_targets_are_equal(file: Path, tmp_path: Path) -> None:
             traces.add(tuple((words[0], words[1], words[-1]) for words in lines))
     assert len(traces) == 1
     assert len(traces.pop()) == 17
+
+
+def test_bench(file: Path, tmp_path: Path) -> None:
+    result = qsdk_command("bench", file, "--per-op", "--runs", 2, "-o", tmp_path / "profile.json")
+    assert result.returncode == 0, result.stderr
+    for word in ("time per operator", "conv2d", "MAC/cycle", "stem"):
+        assert word in result.stdout
+    assert '"operator": "conv2d"' in (tmp_path / "profile.json").read_text()
+    brief = qsdk_command("bench", file, "--runs", 2)
+    assert brief.returncode == 0 and "median" in brief.stdout and "conv2d" not in brief.stdout
+    refused = qsdk_command("bench", file, "--runs", 2, "--isa", "mmx")
+    assert refused.returncode == 1 and "mmx" in refused.stderr and "Traceback" not in refused.stderr
