@@ -1,7 +1,7 @@
 # One command each. `make demo` and `make test` set up whatever is missing.
 PYTHON := .venv/bin/python
 SCONS := .venv/bin/scons -Q -j2
-TARGETS := host aarch64 armv7hf
+TARGETS := host aarch64 armv7hf cortex-m3 cortex-m4 cortex-m7 cortex-m33 cortex-m55
 
 .PHONY: help setup build demo test test-quick check fuzz bench bench-arm lint gen gen-check size clean
 

@@ -72,7 +72,7 @@ def emulated(target: str, cpu: str, file: Path, images: np.ndarray) -> np.ndarra
     with tempfile.TemporaryDirectory() as folder:
         source, result = Path(folder) / "images.bin", Path(folder) / "scores.bin"
         source.write_bytes(images.tobytes())
-        words = [*command(target, cpu), str(file), "--input", str(source), "--output", str(result)]
+        words = command(target, cpu, [str(file), "--input", str(source), "--output", str(result)])
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
             raise qsdk.QsdkError(f"qrt_run on {target} ({cpu}) failed: {done.stderr.strip()}")

@@ -1,43 +1,67 @@
-"""Where the compiled runners are: qrt_run for the host comes with the package, others from a source tree's build/."""
+"""Where the compiled programs are, and the words that start them: on this host, or for ARM under QEMU.
+
+qrt_run for the host comes with the package; everything else is in a source tree's build/<target>/.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from qsdk.errors import QsdkError
 
-# The CPU models that a target's programs are run on under QEMU, for hosts of another architecture.
+_MACHINE = "qemu-system-arm -display none -monitor none -serial none -semihosting-config enable=on,target=native"
+
+# What a target's programs are run on, for hosts of another architecture: CPU models under QEMU's user mode, whole
+# machines for targets without an operating system. The names and words are those of the toolchain's TEST_RUNNER.
 EMULATORS: dict[str, dict[str, list[str]]] = {
     "host": {"host": []},
     "aarch64": {c: ["qemu-aarch64", "-cpu", c] for c in ("cortex-a53", "cortex-a76", "max")},
     "armv7hf": {c: ["qemu-arm", "-cpu", c] for c in ("cortex-a7", "max")},
+} | {
+    target: {machine: [*_MACHINE.split(), "-machine", machine]}
+    for target, machine in {
+        "cortex-m3": "mps2-an385",
+        "cortex-m4": "mps2-an386",
+        "cortex-m7": "mps2-an500",
+        "cortex-m33": "mps2-an505",
+        "cortex-m55": "mps3-an547",
+    }.items()
 }
 
+# Exit status of qrt_run when the machine has too little memory for the file or its arena.
+DOES_NOT_FIT = 3
 
-def runner_path(target: str = "host") -> Path:
-    """The qrt_run binary for a target.
+
+def is_bare_metal(target: str) -> bool:
+    """Whether the target's programs run without an operating system: no environment, files through the emulator."""
+    return target.startswith("cortex-m")
+
+
+def runner_path(target: str = "host", program: str = "qrt_run") -> Path:
+    """A compiled program for a target.
 
     Raises:
         QsdkError: it has not been built; says how to.
     """
-    packaged = Path(__file__).parent / "bin" / "qrt_run"
-    places = [Path(os.environ.get("QSDK_BUILD", "build")) / target / "qrt_run"]
-    places.append(Path(__file__).resolve().parents[2] / "build" / target / "qrt_run")
+    packaged = Path(__file__).parent / "bin" / program
+    places = [Path(os.environ.get("QSDK_BUILD", "build")) / target / program]
+    places.append(Path(__file__).resolve().parents[2] / "build" / target / program)
     if target == "host":
         places.insert(0, packaged)
     for place in places:
         if place.is_file():
             return place
-    raise QsdkError(f"no qrt_run for target '{target}'; build it with 'scons target={target}' in the source tree")
+    raise QsdkError(f"no {program} for target '{target}'; build it with 'scons target={target}' in the source tree")
 
 
-def command(target: str, cpu: str) -> list[str]:
-    """The words that start qrt_run for a target on a CPU model.
+def command(target: str, cpu: str, arguments: Sequence[str] = (), program: str = "qrt_run") -> list[str]:
+    """The words that start a target's program on a CPU model or machine.
 
     Raises:
-        QsdkError: the target or the CPU is unknown, or the emulator is not installed.
+        QsdkError: the target or the CPU is unknown, the emulator is not installed, or an argument cannot be passed on.
     """
     if target not in EMULATORS:
         raise QsdkError(f"unknown target '{target}'; known: {', '.join(EMULATORS)}")
@@ -45,5 +69,20 @@ def command(target: str, cpu: str) -> list[str]:
         raise QsdkError(f"unknown CPU '{cpu}' for target '{target}'; known: {', '.join(EMULATORS[target])}")
     emulator = EMULATORS[target][cpu]
     if emulator and shutil.which(emulator[0]) is None:
-        raise QsdkError(f"{emulator[0]} is not installed; on Debian: apt-get install qemu-user")
-    return [*emulator, str(runner_path(target))]
+        package = "qemu-system-arm" if is_bare_metal(target) else "qemu-user"
+        raise QsdkError(f"{emulator[0]} is not installed; on Debian: apt-get install {package}")
+    return emulate(emulator, runner_path(target, program), arguments, is_bare_metal(target))
+
+
+def emulate(emulator: Sequence[str], program: Path, arguments: Sequence[str], machine: bool) -> list[str]:
+    """The words that run a program with arguments under an emulator: of a process, or of a whole machine.
+
+    Raises:
+        QsdkError: an argument for a machine has a blank, at which the command line is cut there.
+    """
+    if not machine:
+        return [*emulator, str(program), *arguments]
+    for argument in arguments:
+        if not argument or " " in argument:
+            raise QsdkError(f"'{argument}' cannot be passed to a program without an operating system: it has a blank")
+    return [*emulator, "-kernel", str(program), "-append", " ".join(arguments)]

@@ -6,35 +6,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "files.h"
 #include "npy.h"
+#include "timing.h"
 
 #define MAX_IO 64
 
 static const char usage[] =
     "qrt_run FILE [--input F]... [--output F]...   runs FILE once; tensors are .npy files, or raw bytes\n"
     "  --repeat N     runs N times and prints how long a run took\n"
+    "  --profile      with --repeat: also prints each operator's mean time, share and kernel\n"
     "  --isa NAME     uses nothing above this instruction set\n"
     "  --verify       checksum of the file, then its test vectors, bit for bit\n"
+    "  --self-test    the test vectors alone\n"
     "  --trace        prints a line per operator: index, operation, kernel, CRC-32 of the output\n"
     "  --info         prints inputs, outputs, operators and memory; runs nothing\n"
     "qrt_run --batch LIST [--isa NAME]   one run per line: FILE INPUT[,INPUT]... OUTPUT[,OUTPUT]...\n"
     "An input file may hold several samples; they are run one by one, and the outputs joined.\n"
-    "Exit status: 0 success, 1 failure, 2 wrong usage.\n";
+    "Exit status: 0 success, 1 failure, 2 wrong usage, 3 not enough memory for the file or its arena.\n";
 
 typedef struct options {
   const char *file, *isa, *batch;
   const char *inputs[MAX_IO], *outputs[MAX_IO];
   uint32_t input_count, output_count;
   unsigned long repeat;
-  int verify, trace, info;
+  int verify, self_test, trace, info, profile;
 } options;
-
-typedef struct blob {
-  uint8_t *bytes; /* aligned to QRT_ALIGNMENT */
-  size_t size;
-} blob;
 
 typedef struct program {
   blob file;
@@ -42,52 +40,13 @@ typedef struct program {
   qrt_session *session;
   void *arena;
   size_t arena_size;
+  timing timing;
 } program;
-
-static int complain(const char *what, const char *why) {
-  fprintf(stderr, "qrt_run: %s: %s\n", what, why);
-  return 1;
-}
-
-static int complain_status(const char *what, qrt_status status, const qrt_error *error) {
-  fprintf(stderr, "qrt_run: %s: %s: %s\n", what, qrt_status_name(status),
-          error->message[0] ? error->message : qrt_status_text(status));
-  return 1;
-}
-
-static void *allocate(size_t size) {
-  return size > SIZE_MAX - QRT_ALIGNMENT
-             ? NULL
-             : aligned_alloc(QRT_ALIGNMENT, (size + QRT_ALIGNMENT) / QRT_ALIGNMENT * QRT_ALIGNMENT);
-}
-
-static int read_file(const char *path, blob *b) {
-  FILE *stream = fopen(path, "rb");
-  b->bytes = NULL;
-  if (!stream) {
-    return complain(path, "cannot be opened");
-  }
-  long size = fseek(stream, 0, SEEK_END) == 0 ? ftell(stream) : -1;
-  if (size < 0 || fseek(stream, 0, SEEK_SET) != 0) {
-    fclose(stream);
-    return complain(path, "is not a file");
-  }
-  b->size = (size_t)size;
-  b->bytes = allocate(b->size);
-  size_t got = b->bytes ? fread(b->bytes, 1, b->size, stream) : 0;
-  fclose(stream);
-  if (!b->bytes || got != b->size) {
-    free(b->bytes);
-    b->bytes = NULL;
-    return complain(path, "cannot be read");
-  }
-  return 0;
-}
 
 /* ---- a program: file, model, session ---- */
 
 static void print_trace(void *user, const qrt_event *event) {
-  (void)user;
+  timing_operator(user, event);
   printf("%" PRIu32 " %s %s %08" PRIx32 "\n", event->index, event->operation, *event->kernel ? event->kernel : "-",
          qrt_crc32(0, event->output, event->output_size));
 }
@@ -104,9 +63,11 @@ static int program_open(program *p, const char *path, const options *o) {
   memset(&config, 0, sizeof config);
   config.size = sizeof config;
   config.isa = o->isa;
-  config.on_operator = o->trace ? print_trace : NULL;
-  if (read_file(path, &p->file)) {
-    return 1;
+  config.on_operator = o->trace ? print_trace : o->profile ? timing_operator : NULL;
+  config.user = &p->timing;
+  int failed = read_file(path, &p->file);
+  if (failed) {
+    return failed;
   }
   qrt_status status = qrt_model_open(&p->model, p->file.bytes, p->file.size, &error);
   if (status == QRT_OK) {
@@ -117,7 +78,7 @@ static int program_open(program *p, const char *path, const options *o) {
   }
   p->arena = allocate(p->arena_size);
   if (!p->arena) {
-    return complain(path, "not enough memory for its arena");
+    return complain_memory(path, "its arena");
   }
   status = qrt_session_open(&p->session, &p->model, &config, p->arena, p->arena_size, &error);
   return status == QRT_OK ? 0 : complain_status(path, status, &error);
@@ -149,7 +110,8 @@ static int input_data(const char *path, const blob *b, const qrt_tensor_info *in
     }
   }
   if (!size || size % info->size) {
-    fprintf(stderr, "qrt_run: %s: %zu bytes, not a multiple of the input's %zu\n", path, size, info->size);
+    fprintf(stderr, "qrt_run: %s: %lu bytes, not a multiple of the input's %lu\n", path, (unsigned long)size,
+            (unsigned long)info->size);
     return 1;
   }
   *samples = size / info->size;
@@ -241,33 +203,22 @@ static void write_outputs(const program *p, tensors *t, uint32_t count) {
 
 /* ---- what the options ask for ---- */
 
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
-}
-
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* Inputs are set anew before each run, outside of the time taken. */
-static int repeat(program *p, const tensors *t, uint32_t inputs, unsigned long count, const char *path) {
-  double *times = count > SIZE_MAX / sizeof *times ? NULL : malloc(count * sizeof *times);
-  int failed = times ? 0 : complain(path, "--repeat: not enough memory");
-  for (unsigned long i = 0; !failed && i < count; ++i) {
+static int repeat(program *p, const options *o, const tensors *t, uint32_t inputs, const char *path) {
+  uint32_t operators = o->profile ? qrt_model_operator_count(&p->model) : 0;
+  int failed = timing_open(&p->timing, o->repeat, operators) ? 0 : complain_memory(path, "the times of so many runs");
+  while (!failed && p->timing.count < p->timing.most) {
     failed = set_inputs(p, t, inputs, 0);
-    double begin = now();
-    failed = failed || program_run(p, path);
-    times[i] = now() - begin;
+    double begin = timing_begin(&p->timing);
+    failed = failed ? failed : program_run(p, path);
+    timing_end(&p->timing, begin);
   }
   if (!failed) {
-    qsort(times, count, sizeof *times, compare_doubles);
-    printf("runs %lu  min %.1f us  median %.1f us  p90 %.1f us  p99 %.1f us  max %.1f us\n", count, times[0],
-           times[count / 2], times[count * 9 / 10], times[count * 99 / 100], times[count - 1]);
+    timing_print(&p->timing);
+    timing_print_operators(&p->timing, operators);
   }
-  free(times);
+  timing_close(&p->timing);
+  p->timing.operators = NULL; /* later runs are not measured */
   return failed;
 }
 
@@ -275,11 +226,11 @@ static int run_samples(program *p, const options *o, const char *path, const cha
                        const char *const *outputs, uint32_t output_count) {
   tensors *t = calloc(1, sizeof *t);
   if (!t) {
-    return complain(path, "not enough memory");
+    return complain_memory(path, "its tensors");
   }
   int failed = open_inputs(t, p, inputs, input_count) || open_outputs(t, p, outputs, output_count);
   if (!failed && o->repeat) {
-    failed = repeat(p, t, input_count, o->repeat, path);
+    failed = repeat(p, o, t, input_count, path);
   }
   for (size_t sample = 0; !failed && sample < t->samples; ++sample) {
     failed = set_inputs(p, t, input_count, sample) || program_run(p, path);
@@ -298,7 +249,7 @@ static void print_tensor(const char *what, uint32_t i, const qrt_tensor_info *in
   for (uint32_t j = 0; j < info->rank; ++j) {
     printf("%s%" PRId32, j ? ", " : "", info->shape[j]);
   }
-  printf("], %zu bytes", info->size);
+  printf("], %lu bytes", (unsigned long)info->size);
   if (info->scale > 0) {
     printf(", scale %.9g, zero point %" PRId32, (double)info->scale, info->zero_point);
   }
@@ -316,8 +267,9 @@ static int print_info(const program *p, const options *o) {
     print_tensor("output", i, &info);
   }
   qrt_scratch_size(&p->model, &config, &scratch, NULL);
-  printf("operators %" PRIu32 ", file %zu bytes, arena %zu bytes, of which scratch %zu\n",
-         qrt_model_operator_count(&p->model), p->file.size, p->arena_size, scratch);
+  printf("operators %" PRIu32 ", file %lu bytes, arena %lu bytes, of which scratch %lu\n",
+         qrt_model_operator_count(&p->model), (unsigned long)p->file.size, (unsigned long)p->arena_size,
+         (unsigned long)scratch);
   for (uint32_t i = 0; i < qrt_model_operator_count(&p->model); ++i) {
     const char *kernel = qrt_session_kernel(p->session, i);
     printf("operator %" PRIu32 ": %s\n", i, *kernel ? kernel : "-");
@@ -356,10 +308,10 @@ static int verify_packed(program *p, const char *path, const char *isa, qrt_erro
   return status == QRT_OK ? 0 : complain_status(path, status, error);
 }
 
-static int verify(program *p, const char *path) {
+static int verify(program *p, const options *o, const char *path) {
   qrt_error error;
   uint32_t count = 0;
-  qrt_status status = qrt_model_checksum(&p->model, &error);
+  qrt_status status = o->verify ? qrt_model_checksum(&p->model, &error) : QRT_OK;
   if (status == QRT_OK) {
     status = qrt_session_self_test(p->session, &count, &error);
   }
@@ -381,10 +333,11 @@ static int run_one(const options *o) {
   if (!failed && o->info) {
     failed = print_info(&p, o);
   } else if (!failed) {
-    if (o->verify) {
-      failed = verify(&p, o->file);
+    int checks = o->verify || o->self_test;
+    if (checks) {
+      failed = verify(&p, o, o->file);
     }
-    if (!failed && (!o->verify || o->input_count || o->output_count || o->repeat)) {
+    if (!failed && (!checks || o->input_count || o->output_count || o->repeat)) {
       failed = run_samples(&p, o, o->file, o->inputs, o->input_count, o->outputs, o->output_count);
     }
   }
@@ -448,7 +401,7 @@ static int run_batch(const options *o) {
 
 static int wrong_usage(const char *argument, const char *why) {
   fprintf(stderr, "qrt_run: %s: %s\n%s", argument, why, usage);
-  return 2;
+  return WRONG_USAGE;
 }
 
 /* 1 when `argument` is the option `name`; then *value is its value, or NULL when that is missing. */
@@ -482,6 +435,10 @@ static int parse(int argc, char **argv, options *o) {
       o->batch = value;
     } else if (strcmp(argument, "--verify") == 0) {
       o->verify = 1;
+    } else if (strcmp(argument, "--self-test") == 0) {
+      o->self_test = 1;
+    } else if (strcmp(argument, "--profile") == 0) {
+      o->profile = 1;
     } else if (strcmp(argument, "--trace") == 0) {
       o->trace = 1;
     } else if (strcmp(argument, "--info") == 0) {
@@ -501,6 +458,9 @@ static int parse(int argc, char **argv, options *o) {
         return wrong_usage(argument, "needs a number from 1 to 100000000");
       }
     }
+  }
+  if (o->profile && !o->repeat) {
+    return wrong_usage("--profile", "needs --repeat");
   }
   if (!o->file == !o->batch) {
     return wrong_usage(o->file ? o->file : "FILE", o->file ? "either FILE or --batch" : "missing");

@@ -3,13 +3,20 @@
 #include "check.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#if QRT_HOSTED
+#include <signal.h>
+#else /* no signals: a fault ends the program, and says so */
+#define sigjmp_buf                jmp_buf
+#define sigsetjmp(buffer, mask)   setjmp(buffer)
+#define siglongjmp(buffer, value) longjmp(buffer, value)
+#endif
 
 static const char usage[] =
     "usage: check [--seed=N] [--only=TEXT] [--require=ISA,...] [--list] [--bench]\n"
@@ -37,13 +44,30 @@ static const struct {
 
 static char current_kernel[80];
 static char current_case[400];
-static size_t cases;
+static unsigned cases;
 static sigjmp_buf leave_kernel;
+
+#if QRT_HOSTED
+#define as_understood(format) (format)
+#else
+/* newlib's printf may lack %zu, where size_t is as wide as unsigned, and %a. */
+static const char *as_understood(const char *format) {
+  static char changed[200];
+  size_t length = 0;
+  for (; *format && length < sizeof changed - 1; format++) {
+    const int directive = length > 0 && changed[length - 1] == '%';
+    if (directive && *format == 'z') continue;
+    changed[length++] = directive && *format == 'a' ? 'g' : *format;
+  }
+  changed[length] = '\0';
+  return changed;
+}
+#endif
 
 void check_case(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(current_case, sizeof current_case, format, arguments);
+  vsnprintf(current_case, sizeof current_case, as_understood(format), arguments);
   va_end(arguments);
   cases++;
 }
@@ -52,17 +76,30 @@ void check_fail(const char *format, ...) {
   va_list arguments;
   printf("%-32s FAILED ", current_kernel);
   va_start(arguments, format);
-  vprintf(format, arguments);
+  vprintf(as_understood(format), arguments);
   va_end(arguments);
-  printf("\n  case %zu: %s\n", cases, current_case);
+  printf("\n  case %u: %s\n", cases, current_case);
   siglongjmp(leave_kernel, 1);
 }
 
+#if QRT_HOSTED
 static void on_signal(int signal_number) {
   check_fail("%s", signal_number == SIGSEGV  ? "SIGSEGV: reads or writes where it must not"
                    : signal_number == SIGBUS ? "SIGBUS: reads or writes where it must not"
                                              : "SIGILL: an instruction that this CPU does not have");
 }
+
+static void watch_signals(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = on_signal;
+  sigaction(SIGSEGV, &action, NULL);
+  sigaction(SIGBUS, &action, NULL);
+  sigaction(SIGILL, &action, NULL);
+}
+#else
+static void watch_signals(void) {}
+#endif
 
 /* True when every case agreed. */
 static int compare(const check_family *family, size_t index, uint64_t seed) {
@@ -72,7 +109,7 @@ static int compare(const check_family *family, size_t index, uint64_t seed) {
   check_seed(seed);
   if (sigsetjmp(leave_kernel, 1)) return 0;
   family->compare(index);
-  printf("%-32s ok  (%zu cases)\n", current_kernel, cases);
+  printf("%-32s ok  (%u cases)\n", current_kernel, cases);
   return 1;
 }
 
@@ -119,12 +156,7 @@ int main(int count, char **arguments) {
     }
   }
 
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = on_signal;
-  sigaction(SIGSEGV, &action, NULL);
-  sigaction(SIGBUS, &action, NULL);
-  sigaction(SIGILL, &action, NULL);
+  watch_signals();
   setvbuf(stdout, NULL, _IOLBF, 0);
 
   if (!list && !bench) printf("seed %llu\n", (unsigned long long)seed);

@@ -11,10 +11,12 @@ import numpy as np
 
 from qsdk.export.program import DTYPES, Program
 from qsdk.runtime import Session, available_isas
-from qsdk.runtime.artifacts import EMULATORS, command
+from qsdk.runtime.artifacts import EMULATORS, command, is_bare_metal
 
-EMULATED = [(target, cpu) for target in ("aarch64", "armv7hf") for cpu in EMULATORS[target]]
-BACKENDS = [f"host-{isa}" for isa in available_isas()] + [f"{target}-{cpu}" for target, cpu in EMULATED]
+# Of the Cortex-M targets those that differ in float unit and instruction sets.
+TARGETS = ("aarch64", "armv7hf", "cortex-m3", "cortex-m4", "cortex-m55")
+EMULATED = [(target, cpu) for target in TARGETS for cpu in EMULATORS[target]]
+BACKENDS = [f"host:{isa}" for isa in available_isas()] + [f"{target}:{cpu}" for target, cpu in EMULATED]
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,16 @@ class Job:
     samples: Sequence[Sequence[np.ndarray]]
 
 
+def fits(backend: str, job: Job) -> bool:
+    """Whether a backend has the memory for a file, its arena and its samples."""
+    machine = is_bare_metal(backend.partition(":")[0])
+    samples = sum(array.nbytes for sample in job.samples for array in sample)
+    return not machine or len(job.data) + job.program.arena_size + samples < 3 << 20
+
+
 def run_jobs(backend: str, jobs: Sequence[Job], folder: Path) -> dict[str, list[list[bytes]]]:
     """For each job and sample, the bytes of every output."""
-    kind, _, rest = backend.partition("-")
+    kind, _, rest = backend.partition(":")
     if kind == "host":
         results = {}
         for job in jobs:
@@ -53,7 +62,7 @@ def _run_emulated(target: str, cpu: str, jobs: Sequence[Job], folder: Path) -> d
     listing = folder / "jobs.txt"
     listing.write_text("\n".join(lines) + "\n")
     result = subprocess.run(
-        [*command(target, cpu), "--batch", str(listing)], capture_output=True, text=True, check=False
+        command(target, cpu, ["--batch", str(listing)]), capture_output=True, text=True, check=False
     )
     if result.returncode:
         raise AssertionError(f"{target} {cpu}: qrt_run failed: {result.stderr or result.stdout}")

@@ -12,7 +12,7 @@ from torch import nn
 
 import qsdk
 import qsdk.quantization as tq
-from parity.backends import BACKENDS, Job, run_jobs
+from parity.backends import BACKENDS, Job, fits, run_jobs
 from qsdk.export import to_bytes
 from qsdk.reference.interpreter import run
 
@@ -57,5 +57,7 @@ def jobs() -> list[tuple[Job, list[list[bytes]]]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_networks(backend: str, jobs: list[tuple[Job, list[list[bytes]]]], tmp_path: Path) -> None:
-    results = run_jobs(backend, [job for job, _ in jobs], tmp_path)
-    assert {job.name: expected for job, expected in jobs} == results
+    possible = [(job, expected) for job, expected in jobs if fits(backend, job)]
+    assert len(possible) > 3
+    results = run_jobs(backend, [job for job, _ in possible], tmp_path)
+    assert {job.name: expected for job, expected in possible} == results

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.backends import BACKENDS, Job, run_jobs
+from parity.backends import BACKENDS, TARGETS, Job, fits, run_jobs
 from parity.build import to_file
 from parity.cases import TABLE, cases
 from qsdk.export.schema_tables import UNIONS
@@ -41,7 +41,7 @@ def test_nothing_is_missing() -> None:
     flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
     if {"avx512_vnni", "avx512bw", "avx512vl"} <= set(flags):
         assert "avx512vnni" in isas
-    assert {b.split("-")[0] for b in BACKENDS} == {"host", "aarch64", "armv7hf"}
+    assert {b.split(":")[0] for b in BACKENDS} == {"host", *TARGETS}
 
 
 def test_every_operator_has_cases() -> None:
@@ -52,9 +52,11 @@ def test_every_operator_has_cases() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_operators(backend: str, jobs: list[Job], expected: dict[str, list[list[bytes]]], tmp_path: Path) -> None:
-    results = run_jobs(backend, jobs, tmp_path)
-    wrong = [name for name, outputs in expected.items() if results[name] != outputs]
-    assert not wrong, f"{len(wrong)} of {len(expected)} cases differ on {backend}: {wrong[:20]}"
+    possible = [job for job in jobs if fits(backend, job)]
+    assert len(possible) > 0.98 * len(jobs)
+    results = run_jobs(backend, possible, tmp_path)
+    wrong = [job.name for job in possible if results[job.name] != expected[job.name]]
+    assert not wrong, f"{len(wrong)} of {len(possible)} cases differ on {backend}: {wrong[:20]}"
 
 
 def test_ties_are_exercised(jobs: list[Job]) -> None:

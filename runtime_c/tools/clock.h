@@ -1,0 +1,24 @@
+/* clock.h - the time of day in microseconds, or on a board without an operating system the core's cycles. */
+#ifndef CLOCK_H
+#define CLOCK_H
+
+#if QRT_HOSTED
+#include <time.h>
+
+#define CLOCK_UNIT "us"
+
+static inline double clock_now(void) {
+  struct timespec t;
+  timespec_get(&t, TIME_UTC);
+  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+}
+#else
+#include "board.h"
+
+#define CLOCK_UNIT "cycles"
+
+static inline double clock_now(void) {
+  return (double)qrt_board_cycles();
+}
+#endif
+#endif
