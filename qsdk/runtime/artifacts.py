@@ -14,21 +14,21 @@ from qsdk.errors import QsdkError
 
 _MACHINE = "qemu-system-arm -display none -monitor none -serial none -semihosting-config enable=on,target=native"
 
+_BOARDS = {
+    "cortex-m3": "mps2-an385",
+    "cortex-m4": "mps2-an386",
+    "cortex-m7": "mps2-an500",
+    "cortex-m33": "mps2-an505",
+    "cortex-m55": "mps3-an547",
+}
+
 # What a target's programs are run on, for hosts of another architecture: CPU models under QEMU's user mode, whole
 # machines for targets without an operating system. The names and words are those of the toolchain's TEST_RUNNER.
 EMULATORS: dict[str, dict[str, list[str]]] = {
     "host": {"host": []},
     "aarch64": {c: ["qemu-aarch64", "-cpu", c] for c in ("cortex-a53", "cortex-a76", "max")},
     "armv7hf": {c: ["qemu-arm", "-cpu", c] for c in ("cortex-a7", "max")},
-} | {
-    target: {machine: [*_MACHINE.split(), "-machine", machine]}
-    for target, machine in {
-        "cortex-m3": "mps2-an385",
-        "cortex-m4": "mps2-an386",
-        "cortex-m7": "mps2-an500",
-        "cortex-m33": "mps2-an505",
-        "cortex-m55": "mps3-an547",
-    }.items()
+    **{target: {board: [*_MACHINE.split(), "-machine", board]} for target, board in _BOARDS.items()},
 }
 
 # Exit status of qrt_run when the machine has too little memory for the file or its arena.
