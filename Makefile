@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 SCONS := .venv/bin/scons -Q -j2
 TARGETS := host aarch64 armv7hf cortex-m3 cortex-m4 cortex-m7 cortex-m33 cortex-m55
 
-.PHONY: help setup build demo test test-quick check fuzz bench bench-arm lint gen gen-check size clean
+.PHONY: help setup build demo test test-quick check fuzz valgrind bench bench-peers bench-docs bench-kernels bench-arm lint gen gen-check size clean
 
 help:            ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -33,7 +33,21 @@ fuzz: build      ## damaged files under ASan and UBSan: every truncation, 20,000
 	@$(SCONS) target=host sanitize=address,undefined
 	@$(PYTHON) scripts/fuzz.py
 
-bench: build     ## time per kernel
+# valgrind turns a 64-bit integer into a double before it makes it a float, and so rounds twice: one check cannot pass.
+valgrind: build  ## every AVX2 kernel and a whole file under valgrind
+	@valgrind -q --error-exitcode=9 build/host/check --require=avx2 --except="arithmetic int64"
+	@valgrind -q --error-exitcode=9 build/host/qrt_run tests/golden/digits_v1.qsdk --verify
+
+bench: build     ## time of every network of the zoo, interleaved with each installed peer; FLAGS="--json x.json --plot x.html"
+	@$(PYTHON) benchmarks/bench.py $(FLAGS)
+
+bench-peers: build   ## the peers in virtual environments of their own, and the zoo converted for them
+	@$(PYTHON) benchmarks/engines.py
+
+bench-docs: build    ## the same into docs/benchmarks.md
+	@$(PYTHON) benchmarks/bench.py --write $(FLAGS)
+
+bench-kernels: build ## rate of every kernel
 	@build/host/check --bench
 
 bench-arm: build ## instructions per inference on ARM, counted under QEMU; writes docs/arm.md
@@ -55,5 +69,6 @@ lint: setup gen-check   ## ruff, mypy, clang-format, generated code, imports
 	@.venv/bin/clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	@$(PYTHON) scripts/arrows.py
 
-clean:           ## everything that was built
-	rm -rf build qsdk/runtime/_qrt* qsdk/runtime/bin *.egg-info .sconsign.dblite
+clean:           ## everything that was built; not the peers
+	find build -mindepth 1 -maxdepth 1 ! -name peers -exec rm -rf {} +
+	rm -rf qsdk/runtime/_qrt* qsdk/runtime/bin *.egg-info .sconsign.dblite

@@ -199,11 +199,12 @@ class Session:
         Raises:
             IndexRangeError: an index in an input selects what is not there; the outputs mean nothing then.
         """
-        if self._times is None:
-            self._call(lib.qrt_session_run, self._session)
-        else:
+        if self._times is not None:
             lib.qsdk_stopwatch_start(self._watch)
-            self._call(lib.qrt_session_run, self._session)
+        status = lib.qrt_session_run(self._session, self._error)
+        if status:  # small networks take about as long as a call in Python
+            _check(status, self._error)
+        if self._times is not None:
             self._times.append(self._spent.copy())
 
     def output(self, index: int) -> np.ndarray:

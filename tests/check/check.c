@@ -19,10 +19,11 @@
 #endif
 
 static const char usage[] =
-    "usage: check [--seed=N] [--only=TEXT] [--require=ISA,...] [--list] [--bench]\n"
+    "usage: check [--seed=N] [--only=TEXT] [--except=TEXT] [--require=ISA,...] [--list] [--bench]\n"
     "  Compares every SIMD kernel that this CPU can run with the scalar reference, byte by byte.\n"
     "  --seed=N       repeat a run\n"
     "  --only=TEXT    kernels whose family and name contain TEXT\n"
+    "  --except=TEXT  but not those that contain this TEXT\n"
     "  --require=...  these instruction sets must be there; otherwise their kernels' absence is no failure\n"
     "  --list         list the kernels, run nothing\n"
     "  --bench        measure instead of compare\n";
@@ -134,9 +135,17 @@ static int count_missing(const char *names) {
   return missing;
 }
 
+static void measure(const check_family *family, size_t index, const char *title, double cycles_per_ns) {
+  char what[CHECK_WHAT];
+  double rate;
+  for (size_t shape = 0; (rate = family->bench(index, shape, what)) > 0; shape++) {
+    printf("%-32s %-38s %8.2f per cycle %8.2f %ss/ns\n", title, what, rate / cycles_per_ns, rate, family->unit);
+  }
+}
+
 int main(int count, char **arguments) {
   uint64_t seed = (uint64_t)time(NULL) ^ ((uint64_t)getpid() << 32);
-  const char *only = "", *require = "";
+  const char *only = "", *except = NULL, *require = "";
   int list = 0, bench = 0, passed = 0, failed = 0;
   for (int i = 1; i < count; i++) {
     const char *argument = arguments[i];
@@ -144,6 +153,8 @@ int main(int count, char **arguments) {
       seed = strtoull(argument + 7, NULL, 0);
     } else if (strncmp(argument, "--only=", 7) == 0) {
       only = argument + 7;
+    } else if (strncmp(argument, "--except=", 9) == 0) {
+      except = argument + 9;
     } else if (strncmp(argument, "--require=", 10) == 0) {
       require = argument + 10;
     } else if (strcmp(argument, "--list") == 0) {
@@ -168,16 +179,14 @@ int main(int count, char **arguments) {
     for (size_t i = 0; i < kernels; i++) {
       char title[80];
       snprintf(title, sizeof title, "%s %s", family->name, family->kernel_name(i));
-      if (!strstr(title, only)) continue;
+      if (!strstr(title, only) || (except && strstr(title, except))) continue;
       if (!(family->isa(i) & qrt_isa_available())) {
         printf("%-32s not on this CPU\n", title);
       } else if (list) {
         printf("%-32s %s%s\n", title, i + 1 < kernels ? "compared with " : "reference",
                i + 1 < kernels ? family->kernel_name(kernels - 1) : "");
       } else if (bench) {
-        if (!family->bench) continue;
-        const double rate = family->bench(i);
-        printf("%-32s %8.2f %s/ns %8.2f per cycle\n", title, rate, family->unit, rate / cycles_per_ns);
+        measure(family, i, title, cycles_per_ns);
       } else if (compare(family, i, seed)) {
         passed++;
       } else {

@@ -10,8 +10,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "../../runtime_c/src/kernels/kernels.h"
+
+enum { CHECK_WHAT = 40 };
 
 typedef struct check_family {
   const char *name;
@@ -19,7 +22,8 @@ typedef struct check_family {
   const char *(*kernel_name)(size_t index);
   uint32_t (*isa)(size_t index);
   void (*compare)(size_t index); /* every case calls check_case, then check_output_compare; returns if all agree */
-  double (*bench)(size_t index); /* `unit`s per nanosecond */
+  /* `unit`s per nanosecond of the kernel's `shape`-th workload, named in what[CHECK_WHAT]; 0 when there are no more. */
+  double (*bench)(size_t index, size_t shape, char *what);
   const char *unit;
 } check_family;
 

@@ -41,8 +41,7 @@ static void compare_root(uint32_t bits) {
   if (low * low > square << -exponent || high * high < square << -exponent) check_fail("0x%08x", expected);
 }
 
-static void arithmetic_compare(size_t index) {
-  (void)index;
+static void compare_conversions(void) {
   for (uint32_t bit = 0; bit < 63; bit++) {
     for (uint32_t trial = 0; trial < 3000; trial++) {
       const uint64_t low = (uint64_t)check_random() << 32 | check_random(), top = UINT64_C(1) << bit;
@@ -54,6 +53,9 @@ static void arithmetic_compare(size_t index) {
       if (half > 1) compare_conversion(tie + 1), compare_conversion(tie - 1);
     }
   }
+}
+
+static void compare_roots(void) {
   for (uint32_t exponent = 1; exponent < 255; exponent++) {
     for (uint32_t mantissa = 0; mantissa < 300; mantissa++) {
       compare_root(exponent << 23 | mantissa);
@@ -63,18 +65,50 @@ static void arithmetic_compare(size_t index) {
   }
 }
 
-static size_t one(void) {
-  return 1;
+static const struct {
+  const char *name;
+  void (*compare)(void);
+} parts[] = {{"int64", compare_conversions}, {"sqrt", compare_roots}};
+
+static size_t arithmetic_count(void) {
+  return sizeof parts / sizeof parts[0];
 }
 
-static const char *name(size_t index) {
-  (void)index;
-  return "sqrt, int64";
+static const char *arithmetic_name(size_t index) {
+  return parts[index].name;
 }
 
-static uint32_t isa(size_t index) {
+static uint32_t arithmetic_isa(size_t index) {
   (void)index;
   return QRT_ISA_scalar;
 }
 
-const check_family check_arithmetic = {"arithmetic", one, name, isa, arithmetic_compare, NULL, NULL};
+static void arithmetic_compare(size_t index) {
+  parts[index].compare();
+}
+
+typedef struct arithmetic_run {
+  float x[512], y[512];
+  int64_t integers[512];
+} arithmetic_run;
+
+static void convert_once(void *context) {
+  arithmetic_run *r = context;
+  for (size_t i = 0; i < 512; i++) r->y[i] = (float)r->integers[i];
+}
+
+static void root_once(void *context) {
+  arithmetic_run *r = context;
+  for (size_t i = 0; i < 512; i++) r->y[i] = qrt_sqrt(r->x[i]);
+}
+
+static double arithmetic_bench(size_t index, size_t shape, char *what) {
+  static arithmetic_run r;
+  if (shape > 0) return 0;
+  for (size_t i = 0; i < 512; i++) r.x[i] = (float)(i + 1), r.integers[i] = (int64_t)check_random() << 20;
+  snprintf(what, CHECK_WHAT, "512 elements");
+  return 512 / check_time(index == 0 ? convert_once : root_once, &r);
+}
+
+const check_family check_arithmetic = {"arithmetic",       arithmetic_count, arithmetic_name, arithmetic_isa,
+                                       arithmetic_compare, arithmetic_bench, "element"};

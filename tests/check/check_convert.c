@@ -97,20 +97,46 @@ static void convert_compare(size_t index) {
 
 typedef struct convert_run {
   const qrt_convert_kernel *kernel;
-  float a[4096];
+  float a[4096], b[4096];
+  int32_t sums[4096];
   int8_t c[4096];
 } convert_run;
 
-static void run_once(void *context) {
+static void quantize_once(void *context) {
   convert_run *r = context;
   const qrt_output_range range = {0, -128, 127};
-  r->kernel->quantize(sizeof r->c, r->a, 20.0f, &range, r->c);
+  r->kernel->quantize(4096, r->a, 20.0f, &range, r->c);
 }
 
-static double convert_bench(size_t index) {
+static void dequantize_once(void *context) {
+  convert_run *r = context;
+  r->kernel->dequantize(4096, r->c, 0.05f, 3, r->b);
+}
+
+static void range_once(void *context) {
+  convert_run *r = context;
+  float low = 0, high = 0;
+  r->kernel->range(4096, r->a, &low, &high);
+}
+
+static void scale_sums_once(void *context) {
+  convert_run *r = context;
+  const qrt_sums_scale params = {r->sums, r->a, r->a, 0.05f, 3, 0};
+  r->kernel->scale_sums(4096, r->sums, &params, r->b);
+}
+
+static double convert_bench(size_t index, size_t shape, char *what) {
+  static const struct {
+    const char *what;
+    void (*once)(void *context);
+  } parts[] = {
+      {"quantize", quantize_once}, {"dequantize", dequantize_once}, {"range", range_once}, {"sums", scale_sums_once}};
   static convert_run r;
+  if (shape == sizeof parts / sizeof parts[0]) return 0;
   r.kernel = &qrt_convert_kernels[index];
-  return sizeof r.c / check_time(run_once, &r);
+  for (size_t i = 0; i < 4096; i++) r.a[i] = (float)(i % 64) * 0.1f - 3, r.sums[i] = (int32_t)i - 2048;
+  snprintf(what, CHECK_WHAT, "%s, 4096 elements", parts[shape].what);
+  return 4096 / check_time(parts[shape].once, &r);
 }
 
-CHECK_FAMILY(convert, "quantized element");
+CHECK_FAMILY(convert, "element");

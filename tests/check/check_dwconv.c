@@ -66,7 +66,7 @@ static void dwconv_compare(size_t index) {
 typedef struct dwconv_run {
   const qrt_dwconv_kernel *kernel;
   qrt_dwconv_shape shape;
-  const int8_t *rows[3];
+  const int8_t *rows[MAX_ROWS];
   int8_t *c;
   void *packed;
   qrt_output_range range;
@@ -77,25 +77,34 @@ static void run_once(void *context) {
   r->kernel->run(&r->shape, r->rows, r->packed, &r->range, r->c);
 }
 
-static double dwconv_bench(size_t index) {
-  enum { CHANNELS = 192, WIDTH = 28 };
-  static int8_t w[CHANNELS * 9];
-  static int32_t bias[CHANNELS];
-  static float multiplier[CHANNELS];
+static double dwconv_bench(size_t index, size_t shape, char *what) {
+  /* channels, window, input width, stride */
+  static const struct {
+    size_t channels, k, width, stride;
+  } shapes[] = {{192, 3, 28, 1}, {96, 3, 112, 2}, {32, 3, 112, 1}, {16, 3, 48, 2}, {8, 3, 48, 1},
+                {144, 3, 56, 1}, {64, 3, 5, 1},   {576, 3, 14, 1}, {960, 3, 7, 1}, {96, 5, 28, 1}};
+  enum { MOST_CHANNELS = 960, LARGEST = MOST_CHANNELS * 25 };
+  static int8_t w[LARGEST];
+  static int32_t bias[MOST_CHANNELS];
+  static float multiplier[MOST_CHANNELS];
+  if (shape == sizeof shapes / sizeof shapes[0]) return 0;
+  const size_t channels = shapes[shape].channels, k = shapes[shape].k, width = shapes[shape].width;
+  const size_t stride = shapes[shape].stride, out_width = (width - 1) / stride + 1;
+  snprintf(what, CHECK_WHAT, "%zu channels, %zux%zu, width %zu, stride %zu", channels, k, k, width, stride);
   dwconv_run r = {.kernel = &qrt_dwconv_kernels[index], .range = {0, -128, 127}};
-  r.shape = (qrt_dwconv_shape){CHANNELS, 3, 3, WIDTH, WIDTH, 1, 1, 1, 3};
-  for (size_t i = 0; i < sizeof w; i++) w[i] = (int8_t)(check_random() & 0xff);
-  for (size_t j = 0; j < CHANNELS; j++) multiplier[j] = 0.01f;
-  for (size_t i = 0; i < 3; i++) {
-    int8_t *row = check_memory_at_guard(SLOT_ROWS + i, CHANNELS * WIDTH + 64, 64);
-    check_fill(row, CHANNELS * WIDTH, 3);
+  r.shape = (qrt_dwconv_shape){channels, k, k, width, out_width, stride, 1, k / 2, 3};
+  for (size_t i = 0; i < channels * k * k; i++) w[i] = (int8_t)(check_random() & 0xff);
+  for (size_t j = 0; j < channels; j++) multiplier[j] = 0.01f;
+  for (size_t i = 0; i < k; i++) {
+    int8_t *row = check_memory_at_guard(SLOT_ROWS + i, channels * width + 64, 64);
+    check_fill(row, channels * width, 3);
     r.rows[i] = row;
   }
-  r.c = check_memory_at_guard(CHECK_OUTPUT_SLOT, CHANNELS * WIDTH, 64);
-  r.packed = check_memory_at_guard(SLOT_PACKED, r.kernel->packed_size(CHANNELS, 3, 3), 64);
-  const qrt_dwconv_weights weights = {CHANNELS, 3, 3, w, bias, multiplier, r.shape.a_zero_point};
+  r.c = check_memory_at_guard(CHECK_OUTPUT_SLOT, channels * out_width, 64);
+  r.packed = check_memory_at_guard(SLOT_PACKED, r.kernel->packed_size(channels, k, k), 64);
+  const qrt_dwconv_weights weights = {channels, k, k, w, bias, multiplier, r.shape.a_zero_point};
   r.kernel->pack(&weights, r.packed);
-  return (double)CHANNELS * WIDTH * 9 / check_time(run_once, &r);
+  return (double)(channels * out_width * k * k) / check_time(run_once, &r);
 }
 
 CHECK_FAMILY(dwconv, "MAC");

@@ -94,16 +94,37 @@ typedef struct functions_run {
   float x[1024], h[1024], cell[256], c[256];
 } functions_run;
 
-static void run_once(void *context) {
+static void sigmoid_once(void *context) {
+  functions_run *r = context;
+  r->kernel->sigmoid(256, r->x, r->c);
+}
+
+static void tanh_once(void *context) {
+  functions_run *r = context;
+  r->kernel->tanh(256, r->x, r->c);
+}
+
+static void lstm_once(void *context) {
   functions_run *r = context;
   r->kernel->lstm(256, r->x, r->h, r->cell, r->c);
 }
 
-static double functions_bench(size_t index) {
-  static functions_run r;
-  r.kernel = &qrt_functions_kernels[index];
-  for (size_t i = 0; i < 1024; i++) r.x[i] = (float)(i % 64) * 0.1f - 3;
-  return 256 / check_time(run_once, &r);
+static void gru_once(void *context) {
+  functions_run *r = context;
+  r->kernel->gru(256, r->x, r->h, r->cell, r->c);
 }
 
-CHECK_FAMILY(functions, "LSTM cell");
+static double functions_bench(size_t index, size_t shape, char *what) {
+  static const struct {
+    const char *what;
+    void (*once)(void *context);
+  } parts[] = {{"sigmoid", sigmoid_once}, {"tanh", tanh_once}, {"lstm", lstm_once}, {"gru", gru_once}};
+  static functions_run r;
+  if (shape == sizeof parts / sizeof parts[0]) return 0;
+  r.kernel = &qrt_functions_kernels[index];
+  for (size_t i = 0; i < 1024; i++) r.x[i] = (float)(i % 64) * 0.1f - 3;
+  snprintf(what, CHECK_WHAT, "%s, 256 elements", parts[shape].what);
+  return 256 / check_time(parts[shape].once, &r);
+}
+
+CHECK_FAMILY(functions, "element");

@@ -78,11 +78,9 @@ static void gemm_compare(size_t index) {
     compare_once(kernel, 1 + check_below(kernel->mr), 2, 1, 1499 + check_below(700));
 }
 
-enum { BENCH_ROWS = 24 };
-
 typedef struct gemm_run {
   const qrt_gemm_kernel *kernel;
-  size_t n, k;
+  size_t m, n, k;
   int8_t *a, *c;
   void *packed;
   qrt_output_range range;
@@ -91,23 +89,32 @@ typedef struct gemm_run {
 static void run_once(void *context) {
   const gemm_run *r = context;
   const qrt_gemm_rows rows = qrt_gemm_matrix(r->a, r->k, r->k);
-  r->kernel->run(BENCH_ROWS, r->n, &rows, r->packed, &r->range, r->c, r->n);
+  r->kernel->run(r->m, r->n, &rows, r->packed, &r->range, r->c, r->n);
 }
 
-static double gemm_bench(size_t index) {
-  gemm_run r = {&qrt_gemm_kernels[index], 128, 256, NULL, NULL, NULL, {0, -128, 127}};
-  static int8_t w[128 * 256];
-  static int32_t bias[128];
-  static float multiplier[128];
-  for (size_t i = 0; i < sizeof w; i++) w[i] = (int8_t)(check_random() & 0xff);
+static double gemm_bench(size_t index, size_t shape, char *what) {
+  /* All of it in the first-level cache; then little depth, few columns, few rows, and weights from further away. */
+  static const struct {
+    size_t m, n, k;
+  } shapes[] = {{24, 128, 256}, {48, 64, 576}, {48, 96, 16},  {48, 144, 24}, {48, 24, 144},
+                {48, 16, 144},  {48, 8, 27},   {4, 256, 256}, {1, 128, 128}, {1, 1024, 256}};
+  enum { LARGEST = 1024 * 256 };
+  static int8_t w[LARGEST];
+  static int32_t bias[1024];
+  static float multiplier[1024];
+  if (shape == sizeof shapes / sizeof shapes[0]) return 0;
+  gemm_run r = {.kernel = &qrt_gemm_kernels[index], .range = {0, -128, 127}};
+  r.m = shapes[shape].m, r.n = shapes[shape].n, r.k = shapes[shape].k;
+  snprintf(what, CHECK_WHAT, "%zux%zu, depth %zu", r.m, r.n, r.k);
+  for (size_t i = 0; i < r.n * r.k; i++) w[i] = (int8_t)(check_random() & 0xff);
   for (size_t j = 0; j < r.n; j++) multiplier[j] = 0.001f;
-  r.a = check_memory_at_guard(SLOT_A, BENCH_ROWS * r.k, 64);
-  r.c = check_memory_at_guard(CHECK_OUTPUT_SLOT, BENCH_ROWS * r.n, 64);
+  r.a = check_memory_at_guard(SLOT_A, r.m * r.k, 64);
+  r.c = check_memory_at_guard(CHECK_OUTPUT_SLOT, r.m * r.n, 64);
   r.packed = check_memory_at_guard(SLOT_PACKED, r.kernel->packed_size(r.n, 1, r.k), 64);
-  check_fill(r.a, BENCH_ROWS * r.k, 0);
+  check_fill(r.a, r.m * r.k, 0);
   const qrt_gemm_weights weights = {r.n, 1, r.k, w, bias, multiplier, 3};
   r.kernel->pack(&weights, r.packed);
-  return (double)(BENCH_ROWS * r.n * r.k) / check_time(run_once, &r);
+  return (double)(r.m * r.n * r.k) / check_time(run_once, &r);
 }
 
 CHECK_FAMILY(gemm, "MAC");

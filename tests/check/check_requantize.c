@@ -70,5 +70,25 @@ static uint32_t requantize_isa(size_t index) {
   return QRT_ISA_scalar;
 }
 
-const check_family check_requantize = {
-    "requantize", requantize_count, requantize_name, requantize_isa, requantize_compare, NULL, NULL};
+typedef struct requantize_run {
+  uint32_t acc[1024];
+  int8_t c[1024];
+} requantize_run;
+
+static void run_once(void *context) {
+  requantize_run *r = context;
+  const qrt_output_range range = {3, -128, 127};
+  for (size_t i = 0; i < 1024; i++) r->c[i] = qrt_requantize(r->acc[i], 0.01f, &range);
+}
+
+static double requantize_bench(size_t index, size_t shape, char *what) {
+  static requantize_run r;
+  (void)index;
+  if (shape > 0) return 0;
+  for (size_t i = 0; i < 1024; i++) r.acc[i] = check_below(20001) - 10000;
+  snprintf(what, CHECK_WHAT, "1024 elements");
+  return 1024 / check_time(run_once, &r);
+}
+
+const check_family check_requantize = {"requantize",       requantize_count, requantize_name, requantize_isa,
+                                       requantize_compare, requantize_bench, "element"};
