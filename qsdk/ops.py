@@ -559,6 +559,21 @@ _ROWS = (
         qparams="float",
     ),
     OperatorRow(
+        name="linear_weight_only",
+        rule=20,
+        reference=_qsdk.linear_weight_only.default,
+        function=qF.linear_weight_only,
+        qparams="float",
+    ),
+    OperatorRow(
+        name="conv2d_weight_only",
+        rule=20,
+        reference=_qsdk.conv2d_weight_only.default,
+        function=qF.conv2d_weight_only,
+        qparams="float",
+        channels_last=("input",),
+    ),
+    OperatorRow(
         name="relu",
         rule=11,
         reference=_qsdk.relu.default,

@@ -80,6 +80,8 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "conv3d_dynamic",
         "conv_transpose2d_dynamic",
         "conv_transpose3d_dynamic",
+        "linear_weight_only",
+        "conv2d_weight_only",
     ),
 }
 
@@ -192,6 +194,16 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("dilation", 2, "vector", "int", None, False),
         Field("groups", 3, "int", "", 1, False),
     ),
+    "conv2d_weight_only": (
+        Field("kernel_size", 0, "vector", "int", None, False),
+        Field("stride", 1, "vector", "int", None, False),
+        Field("padding", 2, "vector", "int", None, False),
+        Field("dilation", 3, "vector", "int", None, False),
+        Field("groups", 4, "int", "", 1, False),
+        Field("bits", 5, "int", "", 8, False),
+        Field("group_size", 6, "int", "", 0, False),
+        Field("relu", 7, "bool", "", False, False),
+    ),
     "conv3d": (
         Field("stride", 0, "vector", "int", None, False),
         Field("padding", 1, "vector", "int", None, False),
@@ -262,6 +274,11 @@ TABLES: dict[str, tuple[Field, ...]] = {
     ),
     "linear": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "linear_dynamic": (Field("per_token", 0, "bool", "", False, False), Field("relu", 1, "bool", "", False, False)),
+    "linear_weight_only": (
+        Field("bits", 0, "int", "", 8, False),
+        Field("group_size", 1, "int", "", 0, False),
+        Field("relu", 2, "bool", "", False, False),
+    ),
     "lookup_table": (),
     "lstm_dynamic": (Field("reverse", 0, "bool", "", False, False), Field("per_step", 1, "bool", "", False, False)),
     "matmul": (

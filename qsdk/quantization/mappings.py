@@ -14,6 +14,7 @@ from qsdk.nn.intrinsic import qat as nniqat
 from qsdk.nn.intrinsic import quantized as nniq
 from qsdk.nn.intrinsic.quantized import dynamic as nniqd
 from qsdk.nn.quantized import dynamic as nnqd
+from qsdk.nn.quantized import weight_only as nnqw
 from qsdk.quantization.fake_quantize import (
     FakeQuantizeBase,
     default_fixed_qparams_range_0to1_fake_quant,
@@ -105,6 +106,13 @@ _ROWS: dict[type[nn.Module], _Row] = {
 }
 
 
+_WEIGHT_ONLY: Mapping = {
+    **dict.fromkeys((nn.Linear, nni.LinearReLU), nnqw.Linear),
+    **dict.fromkeys((nn.Conv1d, nni.ConvReLU1d), nnqw.Conv1d),
+    **dict.fromkeys((nn.Conv2d, nni.ConvReLU2d), nnqw.Conv2d),
+}
+
+
 def get_default_static_quant_module_mappings() -> Mapping:
     """Float module -> quantized module, for static quantization; a copy to extend and pass as `mapping`."""
     mapping = {kind: row.static for kind, row in _ROWS.items() if row.static is not None}
@@ -118,6 +126,11 @@ def get_default_dynamic_quant_module_mappings() -> Mapping:
     """
     mapping = {kind: row.dynamic for kind, row in _ROWS.items() if row.dynamic is not None}
     return mapping | {row.qat: row.dynamic for row in _ROWS.values() if row.qat is not None and row.dynamic is not None}
+
+
+def get_default_weight_only_quant_module_mappings() -> Mapping:
+    """Float module -> module whose weights alone are quantized; a copy to extend and pass as `mapping`."""
+    return get_default_static_quant_module_mappings() | _WEIGHT_ONLY
 
 
 def get_static_quant_module_class(
@@ -197,6 +210,7 @@ __all__ = [
     "get_default_qat_module_mappings",
     "get_default_qconfig_propagation_list",
     "get_default_static_quant_module_mappings",
+    "get_default_weight_only_quant_module_mappings",
     "get_dynamic_quant_module_class",
     "get_embedding_qat_module_mappings",
     "get_embedding_static_quant_module_mappings",

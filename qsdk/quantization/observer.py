@@ -18,6 +18,7 @@ from qsdk.quantization.observer_min_max import (
     MovingAverageMinMaxObserver,
     MovingAveragePerChannelMinMaxObserver,
     PerChannelMinMaxObserver,
+    PerGroupMinMaxObserver,
 )
 from qsdk.quantization.observer_passive import (
     FixedQParamsObserver,
@@ -93,6 +94,7 @@ __all__ = [
     "ObserverBase",
     "PartialObserver",
     "PerChannelMinMaxObserver",
+    "PerGroupMinMaxObserver",
     "PlaceholderObserver",
     "RecordingObserver",
     "ReuseInputObserver",

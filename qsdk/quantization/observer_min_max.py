@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from qsdk.errors import QuantizationError
-from qsdk.qtensor import QScheme, quint8, to_qscheme
+from qsdk.qtensor import QScheme, qint8, quint8, to_qscheme
 from qsdk.quantization.observer_base import PerTensorObserver, UniformQuantizationObserverBase
 
 
@@ -100,6 +101,39 @@ class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
             if value is not None:
                 buffer.resize_(value.shape)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class PerGroupMinMaxObserver(PerChannelMinMaxObserver):
+    """Minimum and maximum of each group of a weight's values, for weights alone quantized; 4 bits unless told.
+
+    Args:
+        group_size: values that follow each other in a row, a multiple of 32; the last group may be shorter
+        dtype, qscheme, quant_min, quant_max: as those of PerChannelMinMaxObserver
+
+    Raises:
+        QuantizationError: a group size that is no multiple of 32.
+    """
+
+    def __init__(
+        self,
+        group_size: int = 32,
+        dtype: Any = qint8,
+        qscheme: Any = QScheme.per_channel_symmetric,
+        quant_min: int | None = -8,
+        quant_max: int | None = 7,
+        factory_kwargs: dict[str, Any] | None = None,
+        eps: float = torch.finfo(torch.float32).eps,
+    ) -> None:
+        if group_size <= 0 or group_size % 32:
+            raise QuantizationError(f"group_size is {group_size}; use a multiple of 32, such as 32, 64 or 128")
+        super().__init__(0, dtype, qscheme, False, quant_min, quant_max, factory_kwargs, eps)
+        self.group_size = group_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Look at rows [O, ...]; the scales are those of O * ceil(K / group_size) groups."""
+        rows = x.detach().flatten(1)
+        super().forward(F.pad(rows, (0, -rows.shape[1] % self.group_size)).reshape(-1, self.group_size))
+        return x
 
 
 class MovingAveragePerChannelMinMaxObserver(_MovingAverage, PerChannelMinMaxObserver):

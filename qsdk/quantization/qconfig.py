@@ -31,6 +31,7 @@ from qsdk.quantization.observer import (
     MovingAverageMinMaxObserver,
     NoopObserver,
     PartialObserver,
+    PerGroupMinMaxObserver,
     PlaceholderObserver,
     default_debug_observer,
     default_dynamic_quant_observer,
@@ -108,6 +109,17 @@ def is_static(qconfig: QConfig) -> bool:
 def is_dynamic(qconfig: QConfig) -> bool:
     """Whether a qconfig's activations are quantized as the model runs."""
     return isinstance(qconfig, QConfigDynamic) or bool(getattr(qconfig.activation(), "is_dynamic", False))
+
+
+def is_weight_only(qconfig: QConfig) -> bool:
+    """Whether a qconfig has qint8 weights and activations that stay float."""
+    weight = qconfig.weight()
+    return (
+        not is_static(qconfig)
+        and not is_dynamic(qconfig)
+        and hasattr(weight, "calculate_qparams")
+        and getattr(weight, "dtype", None) is qint8
+    )
 
 
 # Static quantization
@@ -211,6 +223,27 @@ def get_default_qat_qconfig(backend: str = "qsdk", version: int | None = 1) -> Q
     return QConfig(activation, default_per_channel_weight_fake_quant if per_channel else default_weight_fake_quant)
 
 
+def weight_only_qconfig(bits: int = 8, group_size: int | None = None) -> QConfig:
+    """Linear layers and convolutions whose weights alone are quantized; activations stay float.
+
+    Args:
+        bits: 8 or 4
+        group_size: values that share a scale, a multiple of 32 such as 32, 64 or 128; 0: those of an output channel.
+            None: 0 for 8 bits, 32 for 4
+
+    Raises:
+        QuantizationError: other bits, or a group size that is no multiple of 32.
+    """
+    if bits not in (8, 4):
+        raise QuantizationError(f"weight_only_qconfig has 8 or 4 bits, not {bits}")
+    group_size = (32 if bits == 4 else 0) if group_size is None else group_size
+    limits = {"quant_min": -(2 ** (bits - 1)), "quant_max": 2 ** (bits - 1) - 1}
+    if group_size == 0:
+        return QConfig(default_placeholder_observer, default_per_channel_weight_observer.with_args(**limits))
+    PerGroupMinMaxObserver(group_size)
+    return QConfig(default_placeholder_observer, PerGroupMinMaxObserver.with_args(group_size=group_size, **limits))
+
+
 def _check_backend(backend: str) -> None:
     if backend not in _DEFAULTS:
         raise QuantizationError(f"no default qconfig for backend '{backend}'; use one of {', '.join(_DEFAULTS)}")
@@ -244,4 +277,5 @@ __all__ = [
     "get_default_qconfig",
     "per_channel_dynamic_qconfig",
     "qconfig_equals",
+    "weight_only_qconfig",
 ]

@@ -21,6 +21,7 @@ from qsdk.quantization.mappings import (
     get_default_qat_module_mappings,
     get_default_qconfig_propagation_list,
     get_default_static_quant_module_mappings,
+    get_default_weight_only_quant_module_mappings,
 )
 from qsdk.quantization.observer_base import ObserverBase
 from qsdk.quantization.observer_passive import NoopObserver
@@ -31,6 +32,7 @@ from qsdk.quantization.qconfig import (
     float_qparams_weight_only_qconfig,
     float_qparams_weight_only_qconfig_4bit,
     is_dynamic,
+    is_weight_only,
 )
 from qsdk.quantization.stubs import QuantWrapper
 
@@ -78,7 +80,8 @@ def _device(model: nn.Module) -> Any:
 def _make_observer(module: nn.Module, name: str, device: Any) -> Any:
     """What watches a module's output; None if its tensors stay float until the model runs."""
     try:
-        if is_dynamic(module.qconfig):  # type: ignore[arg-type]
+        qconfig: Any = module.qconfig
+        if is_dynamic(qconfig) or is_weight_only(qconfig):
             return None
         observer: Any = activation_observer(module)
     except QsdkError as error:
@@ -240,11 +243,14 @@ def swap_module(mod: nn.Module, mapping: dict[Any, Any], custom_module_class_map
 
 
 def _mapping_of(module: nn.Module, mapping: dict[Any, Any] | None) -> dict[Any, Any]:
-    """`mapping`, or the default one that the module's qconfig asks for: static or dynamic."""
+    """`mapping`, or the default one that the module's qconfig asks for: static, dynamic or for weights alone."""
+    qconfig: Any = getattr(module, "qconfig", None)
+    has_observers = hasattr(qconfig, "activation")  # graph mode's stubs have True
+    if (mapping is None or mapping is _DEFAULT_DYNAMIC) and has_observers and is_weight_only(qconfig):
+        return get_default_weight_only_quant_module_mappings()
     if mapping is not None:
         return mapping
-    qconfig: Any = getattr(module, "qconfig", None)
-    if hasattr(qconfig, "activation") and is_dynamic(qconfig):  # graph mode's stubs have True
+    if has_observers and is_dynamic(qconfig):
         return get_default_dynamic_quant_module_mappings()
     return get_default_static_quant_module_mappings()
 
@@ -343,6 +349,7 @@ def quantize(
     return convert(model, mapping, inplace=True)
 
 
+_DEFAULT_DYNAMIC = get_default_dynamic_quant_module_mappings()
 _MATRICES = (nn.Linear, nn.LSTM, nn.GRU, nn.LSTMCell, nn.RNNCell, nn.GRUCell)
 # dtype -> its qconfig, and the types that it is for
 _DYNAMIC: dict[str, tuple[QConfig, tuple[type[nn.Module], ...]]] = {
@@ -397,7 +404,7 @@ def quantize_dynamic(
     model.eval()
     propagate_qconfig_(model, dict(qconfig_spec))
     if mapping is None:
-        mapping = get_default_dynamic_quant_module_mappings()
+        mapping = _DEFAULT_DYNAMIC
         _warn_of_float(model, qconfig_spec, mapping)
     return convert(model, mapping, inplace=True)
 
@@ -406,7 +413,7 @@ def _warn_of_float(model: nn.Module, qconfig_spec: Any, mapping: dict[Any, Any])
     """Layers that were asked for and cannot be swapped."""
     for path, module in model.named_modules():
         asked = qconfig_spec.get(path, qconfig_spec.get(type(module))) is not None
-        if asked and type(module) not in mapping and next(module.children(), None) is None:
+        if asked and type(module) not in _mapping_of(module, mapping) and next(module.children(), None) is None:
             kind = type(module).__name__
             warnings.warn(f"quantize_dynamic: layer '{path}' stays float; the mapping has no {kind}", stacklevel=3)
 

@@ -21,6 +21,7 @@ from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mea
 from qsdk.reference.recurrent import gru_dynamic, lstm_dynamic, rnn_dynamic
 from qsdk.reference.resize import pad, upsample_bilinear2d, upsample_nearest2d
 from qsdk.reference.shape import cat, permute, reshape, slice
+from qsdk.reference.weight_only import conv2d_weight_only, linear_weight_only
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -32,6 +33,7 @@ __all__ = [
     "clamp",
     "conv2d",
     "conv2d_dynamic",
+    "conv2d_weight_only",
     "conv3d",
     "conv3d_dynamic",
     "conv_transpose2d",
@@ -46,6 +48,7 @@ __all__ = [
     "layer_norm",
     "linear",
     "linear_dynamic",
+    "linear_weight_only",
     "lookup_table",
     "lstm_dynamic",
     "matmul",

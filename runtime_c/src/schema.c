@@ -128,6 +128,17 @@ const qrt_fb_field qrt_fb_conv2d_dynamic_fields[] = {
   {QRT_FB_NAME("groups"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 1, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_conv2d_weight_only_fields[] = {
+  {QRT_FB_NAME("kernel_size"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("stride"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("dilation"), QRT_FB_VECTOR, QRT_FB_INT, 0, 3, 0, 0, 0.0f},
+  {QRT_FB_NAME("groups"), QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, 1, 0.0f},
+  {QRT_FB_NAME("bits"), QRT_FB_INT, QRT_FB_NONE, 0, 5, 0, 8, 0.0f},
+  {QRT_FB_NAME("group_size"), QRT_FB_INT, QRT_FB_NONE, 0, 6, 0, 0, 0.0f},
+  {QRT_FB_NAME("relu"), QRT_FB_BOOL, QRT_FB_NONE, 0, 7, 0, 0, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_conv3d_fields[] = {
   {QRT_FB_NAME("stride"), QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("padding"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
@@ -224,6 +235,12 @@ const qrt_fb_field qrt_fb_linear_fields[] = {
 const qrt_fb_field qrt_fb_linear_dynamic_fields[] = {
   {QRT_FB_NAME("per_token"), QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("relu"), QRT_FB_BOOL, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_linear_weight_only_fields[] = {
+  {QRT_FB_NAME("bits"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, 8, 0.0f},
+  {QRT_FB_NAME("group_size"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("relu"), QRT_FB_BOOL, QRT_FB_NONE, 0, 2, 0, 0, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_lstm_dynamic_fields[] = {
@@ -336,6 +353,7 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_clamp_fields, 2},
   {qrt_fb_conv2d_fields, 6},
   {qrt_fb_conv2d_dynamic_fields, 4},
+  {qrt_fb_conv2d_weight_only_fields, 8},
   {qrt_fb_conv3d_fields, 6},
   {qrt_fb_conv3d_dynamic_fields, 4},
   {qrt_fb_conv_transpose2d_fields, 7},
@@ -351,6 +369,7 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_layer_norm_fields, 3},
   {qrt_fb_linear_fields, 2},
   {qrt_fb_linear_dynamic_fields, 2},
+  {qrt_fb_linear_weight_only_fields, 3},
   {0, 0},
   {qrt_fb_lstm_dynamic_fields, 2},
   {qrt_fb_matmul_fields, 3},
@@ -388,7 +407,8 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_upsample_nearest2d, QRT_FB_TABLE_upsample_bilinear2d, QRT_FB_TABLE_embedding, QRT_FB_TABLE_embedding_bag,
   QRT_FB_TABLE_sigmoid, QRT_FB_TABLE_tanh, QRT_FB_TABLE_lstm_dynamic, QRT_FB_TABLE_gru_dynamic,
   QRT_FB_TABLE_rnn_dynamic, QRT_FB_TABLE_conv2d_dynamic, QRT_FB_TABLE_conv3d_dynamic,
-  QRT_FB_TABLE_conv_transpose2d_dynamic, QRT_FB_TABLE_conv_transpose3d_dynamic,
+  QRT_FB_TABLE_conv_transpose2d_dynamic, QRT_FB_TABLE_conv_transpose3d_dynamic, QRT_FB_TABLE_linear_weight_only,
+  QRT_FB_TABLE_conv2d_weight_only,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
@@ -397,9 +417,9 @@ static const char *const qrt_fb_Operation_names[] = {
   "batch_norm", "group_norm", "prelu", "conv_transpose2d", "conv3d", "conv_transpose3d", "linear_dynamic", "relu",
   "add_float", "slice", "sub", "pad", "upsample_nearest2d", "upsample_bilinear2d", "embedding", "embedding_bag",
   "sigmoid", "tanh", "lstm_dynamic", "gru_dynamic", "rnn_dynamic", "conv2d_dynamic", "conv3d_dynamic",
-  "conv_transpose2d_dynamic", "conv_transpose3d_dynamic",
+  "conv_transpose2d_dynamic", "conv_transpose3d_dynamic", "linear_weight_only", "conv2d_weight_only",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 44},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 46},
 };

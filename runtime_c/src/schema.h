@@ -79,7 +79,9 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_conv3d_dynamic = 42,
   QRT_FB_Operation_conv_transpose2d_dynamic = 43,
   QRT_FB_Operation_conv_transpose3d_dynamic = 44,
-  QRT_FB_Operation_END = 45
+  QRT_FB_Operation_linear_weight_only = 45,
+  QRT_FB_Operation_conv2d_weight_only = 46,
+  QRT_FB_Operation_END = 47
 };
 
 enum { /* struct Buffer: offsets */
@@ -244,6 +246,19 @@ enum { /* fields of conv2d_dynamic */
 };
 extern const qrt_fb_field qrt_fb_conv2d_dynamic_fields[];
 
+enum { /* fields of conv2d_weight_only */
+  QRT_FB_conv2d_weight_only_kernel_size,
+  QRT_FB_conv2d_weight_only_stride,
+  QRT_FB_conv2d_weight_only_padding,
+  QRT_FB_conv2d_weight_only_dilation,
+  QRT_FB_conv2d_weight_only_groups,
+  QRT_FB_conv2d_weight_only_bits,
+  QRT_FB_conv2d_weight_only_group_size,
+  QRT_FB_conv2d_weight_only_relu,
+  QRT_FB_conv2d_weight_only_FIELDS
+};
+extern const qrt_fb_field qrt_fb_conv2d_weight_only_fields[];
+
 enum { /* fields of conv3d */
   QRT_FB_conv3d_stride,
   QRT_FB_conv3d_padding,
@@ -369,6 +384,14 @@ enum { /* fields of linear_dynamic */
   QRT_FB_linear_dynamic_FIELDS
 };
 extern const qrt_fb_field qrt_fb_linear_dynamic_fields[];
+
+enum { /* fields of linear_weight_only */
+  QRT_FB_linear_weight_only_bits,
+  QRT_FB_linear_weight_only_group_size,
+  QRT_FB_linear_weight_only_relu,
+  QRT_FB_linear_weight_only_FIELDS
+};
+extern const qrt_fb_field qrt_fb_linear_weight_only_fields[];
 
 enum { /* fields of lstm_dynamic */
   QRT_FB_lstm_dynamic_reverse,
@@ -510,6 +533,7 @@ enum {
   QRT_FB_TABLE_clamp,
   QRT_FB_TABLE_conv2d,
   QRT_FB_TABLE_conv2d_dynamic,
+  QRT_FB_TABLE_conv2d_weight_only,
   QRT_FB_TABLE_conv3d,
   QRT_FB_TABLE_conv3d_dynamic,
   QRT_FB_TABLE_conv_transpose2d,
@@ -525,6 +549,7 @@ enum {
   QRT_FB_TABLE_layer_norm,
   QRT_FB_TABLE_linear,
   QRT_FB_TABLE_linear_dynamic,
+  QRT_FB_TABLE_linear_weight_only,
   QRT_FB_TABLE_lookup_table,
   QRT_FB_TABLE_lstm_dynamic,
   QRT_FB_TABLE_matmul,

@@ -4,7 +4,8 @@
 
 every_operator.qsdk: a small program with all operators on int8, and every field stored, defaults too, so that a test
 can damage any of them in place. dynamic.qsdk: the same for operators on float; embedding.qsdk: for embedding tables;
-recurrent.qsdk: for recurrent layers. packed.qsdk: as every_operator.qsdk, with weights packed for this host.
+recurrent.qsdk: for recurrent layers; weight_only.qsdk: for weights alone quantized. packed.qsdk: as
+every_operator.qsdk, with weights packed for this host.
 shared.qsdk: a small file whose tables refer to the same long vectors over and over.
 """
 
@@ -198,7 +199,7 @@ def shared(vectors: int = 20000, length: int = 50000) -> bytes:
 
 
 def main(folder: Path) -> None:
-    from fixture_dynamic import every_dynamic_operator, every_recurrent_operator, every_table
+    import fixture_dynamic as floats
 
     folder.mkdir(parents=True, exist_ok=True)
     program = with_vectors(every_operator())
@@ -207,9 +208,10 @@ def main(folder: Path) -> None:
         every = serialize.serialize(program)
         (folder / "every_operator.qsdk").write_bytes(every)
         (folder / "packed.qsdk").write_bytes(serialize.serialize(pack(program, every, available_isas())))
-        (folder / "dynamic.qsdk").write_bytes(serialize.serialize(every_dynamic_operator()))
-        (folder / "embedding.qsdk").write_bytes(serialize.serialize(every_table()))
-        (folder / "recurrent.qsdk").write_bytes(serialize.serialize(every_recurrent_operator()))
+        (folder / "dynamic.qsdk").write_bytes(serialize.serialize(floats.every_dynamic_operator()))
+        (folder / "embedding.qsdk").write_bytes(serialize.serialize(floats.every_table()))
+        (folder / "recurrent.qsdk").write_bytes(serialize.serialize(floats.every_recurrent_operator()))
+        (folder / "weight_only.qsdk").write_bytes(serialize.serialize(floats.every_weight_only_operator()))
     (folder / "shared.qsdk").write_bytes(shared())
 
 

@@ -1,4 +1,4 @@
-"""Programs of float operators: dynamic.qsdk, embedding.qsdk and recurrent.qsdk."""
+"""Programs of float operators: dynamic.qsdk, embedding.qsdk, recurrent.qsdk and weight_only.qsdk."""
 
 from __future__ import annotations
 
@@ -51,6 +51,37 @@ def every_dynamic_operator() -> Program:
         outputs += [f, g, h]
     # Nothing dies early, so that nothing is in place and every shape may change without an overlap.
     program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), tuple(outputs), name="dynamic"))
+    return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),))
+
+
+def every_weight_only_operator() -> Program:
+    """Rows of 40 values with 8 bits, in groups of 32 with 4; a convolution of two groups."""
+    d = Draft()
+    x = d.tensor((3, 40), dtype="float32")
+
+    def weights(n: int, k: int, bits: int, groups: int) -> list[int]:
+        weight = d.random.integers(-100, 100, (n, k)).astype(np.int8 if bits == 8 else np.uint8)
+        scale, bias = d.random.uniform(0.001, 0.003, (n, groups)), d.random.normal(0, 1, n)
+        return [d.constant(a) for a in (weight, scale.astype(np.float32), bias.astype(np.float32))]
+
+    a = d.op("linear_weight_only", [x, *weights(12, 40, 8, 1)], d.tensor((3, 12), dtype="float32"), relu=True)
+    b = d.op(
+        "linear_weight_only", [x, *weights(6, 20, 4, 2)], d.tensor((3, 6), dtype="float32"), bits=4, group_size=32
+    )
+    e = d.op("reshape", [x], d.tensor((2, 5, 3, 4), dtype="float32"))
+    c = d.op(
+        "conv2d_weight_only",
+        [e, *weights(6, 6, 4, 1)],
+        d.tensor((2, 3, 3, 6), dtype="float32"),
+        kernel_size=(3, 2),
+        stride=(2, 1),
+        padding=(1, 0, 1, 1),
+        dilation=(1, 1),
+        groups=2,
+        bits=4,
+    )
+    f = d.op("reshape", [x], d.tensor((120,), dtype="float32"))
+    program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), (a, b, c, e, f), name="weight_only"))
     return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),))
 
 

@@ -42,7 +42,7 @@ typedef struct check_family {
                                        family##_compare, family##_bench, unit}
 
 extern const check_family check_requantize, check_gemm, check_dwconv, check_vadd, check_vmul, check_pool, check_lut,
-    check_convert, check_interleave, check_arithmetic, check_functions;
+    check_convert, check_interleave, check_arithmetic, check_functions, check_wgemm;
 
 /* ---- report ---- */
 

@@ -67,6 +67,44 @@ def _convolution_dynamic(kind: str, axes: int) -> Callable[..., Program]:
     return make
 
 
+# input shape, outputs, bits, group_size
+LINEAR_WEIGHT_ONLY = [
+    ((1, 1), 1, 4, 0), ((3, 17), 33, 8, 0), ((2, 3, 128), 16, 4, 32), ((70, 15), 15, 8, 32), ((5,), 7, 4, 64),
+    ((4, 333), 3, 4, 128), ((9, 100), 67, 8, 64), ((1, 257), 130, 4, 32),
+]  # fmt: skip
+
+
+def weight_only(
+    generator: np.random.Generator, regime: str, n: int, k: int, bits: int, group_size: int
+) -> list[TensorInfo]:
+    """weight, weight_scale and bias."""
+    dtype, columns = (np.int8, k) if bits == 8 else (np.uint8, -(-k // 2))
+    weight = generator.integers(np.iinfo(dtype).min, np.iinfo(dtype).max + 1, (n, columns))
+    *_, bias = projection(generator, regime, n, 1)
+    scale = generator.uniform(0.5, 2, (n, -(-k // group_size) if group_size else 1)) / 128
+    if regime == "extreme":
+        weight = generator.choice([np.iinfo(dtype).min, np.iinfo(dtype).max], weight.shape)
+        scale = generator.choice([2.0**-60, 2.0**60, 2.0**-24, 1.0], scale.shape)
+    arrays = (weight.astype(dtype), scale.astype(np.float32))
+    return [*(constant(name, a) for name, a in zip(("weight", "weight_scale"), arrays, strict=True)), bias]
+
+
+def _linear_weight_only(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, n, bits, group_size = row
+    options = {"bits": bits, "group_size": group_size, "relu": bool(generator.integers(2))}
+    operands = weight_only(generator, regime, n, shape[-1], bits, group_size)
+    return single("linear_weight_only", [activation(shape), *operands], None, options)
+
+
+def _conv2d_weight_only(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, (n, *kernel, channels), options = geometry("conv2d", 2, row)
+    bits, group_size = (int(v) for v in generator.choice([(8, 0), (8, 32), (4, 0), (4, 32), (4, 64)]))
+    options |= {"kernel_size": tuple(kernel), "bits": bits, "group_size": group_size}
+    options["relu"] = bool(generator.integers(2))
+    operands = weight_only(generator, regime, n, int(np.prod(kernel)) * channels, bits, group_size)
+    return single("conv2d_weight_only", [activation(shape), *operands], None, options)
+
+
 def _function(kind: str) -> Callable[..., Program]:
     return lambda generator, regime, size: single(kind, [activation((size,))], None, {})
 
@@ -142,6 +180,8 @@ FLOAT_TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [
         (f"{kind}_dynamic", _convolution_dynamic(kind, axes), rows, ("random", "extreme"))
         for kind, (axes, rows) in CONVOLUTIONS.items()
     ),
+    ("linear_weight_only", _linear_weight_only, LINEAR_WEIGHT_ONLY, ("random", "extreme", "again")),
+    ("conv2d_weight_only", _conv2d_weight_only, CONVOLUTIONS["conv2d"][1], ("random", "extreme", "again")),
     ("relu", _function("relu"), SIZES, ("random",)),
     ("sigmoid", _function("sigmoid"), SIZES, ("random",)),
     ("tanh", _function("tanh"), SIZES, ("random",)),

@@ -1,6 +1,6 @@
 """Quantized modules: they compute on QTensors with the exact integer semantics of qsdk.reference."""
 
-from qsdk.nn.quantized import dynamic, functional
+from qsdk.nn.quantized import dynamic, functional, weight_only
 from qsdk.nn.quantized.activation import (
     ELU,
     GELU,
@@ -70,4 +70,5 @@ __all__ = [
     "Tanh",
     "dynamic",
     "functional",
+    "weight_only",
 ]

@@ -18,9 +18,9 @@ from qsdk.runtime import Session, available_isas, runner_path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "c"))
 from fixture import every_operator  # noqa: E402
-from fixture_dynamic import every_dynamic_operator, every_recurrent_operator  # noqa: E402
+from fixture_dynamic import every_dynamic_operator, every_recurrent_operator, every_weight_only_operator  # noqa: E402
 
-PROGRAMS = [every_operator, every_dynamic_operator, every_recurrent_operator]
+PROGRAMS = [every_operator, every_dynamic_operator, every_recurrent_operator, every_weight_only_operator]
 PACKING = [isa for isa in available_isas() if isa != "scalar"]
 
 

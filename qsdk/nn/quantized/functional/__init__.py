@@ -98,6 +98,7 @@ from qsdk.nn.quantized.functional.weighted import (
     linear_bound,
 )
 from qsdk.qtensor import dequantize, quantize, slice_positions
+from qsdk.nn.quantized.functional.weight_only import conv2d_weight_only, linear_weight_only
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -121,6 +122,7 @@ __all__ = [
     "conv2d",
     "conv3d",
     "conv_bound",
+    "conv2d_weight_only",
     "conv_dynamic",
     "conv_transpose_bound",
     "conv_transpose_dynamic",
@@ -144,6 +146,7 @@ __all__ = [
     "linear",
     "linear_bound",
     "linear_dynamic",
+    "linear_weight_only",
     "lookup_table",
     "lstm_dynamic",
     "matmul",
