@@ -25,6 +25,7 @@ _ELEMENTWISE = {
     "tanh",
 }
 _MOST_PADDING = 1 << 10  # that a convolution of a file may have
+_RELU = {"linear_dynamic", "linear_weight_only", "conv2d_weight_only"}
 _CLAMPING = {kind for kind, fields in TABLES.items() if "output_max" in {field.name for field in fields}}
 
 
@@ -99,7 +100,7 @@ def merge_reshapes(program: Program) -> Program:
 def fold_clamps(program: Program) -> Program:
     """conv2d -> clamp becomes conv2d with a narrower range, when nobody else reads the convolution's output.
 
-    On float, linear_dynamic -> relu becomes linear_dynamic with relu likewise.
+    On float, an operator that has a relu takes in a relu behind it likewise.
     """
     readers: dict[int, int] = {}
     for index in (i for op in program.operators for i in op.inputs):
@@ -124,7 +125,7 @@ def fold_clamps(program: Program) -> Program:
 def _clamped(before: Operation, clamp: Operation) -> dict[str, Any] | None:
     """The options with which `before` does what `clamp` does; None if it cannot."""
     if clamp.kind == "relu":
-        return {**before.options, "relu": True} if before.kind == "linear_dynamic" else None
+        return {**before.options, "relu": True} if before.kind in _RELU else None
     if before.kind not in _CLAMPING:
         return None
     low, high = int(clamp.options["output_min"]), int(clamp.options["output_max"])  # type: ignore[arg-type]

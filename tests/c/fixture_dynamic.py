@@ -65,9 +65,7 @@ def every_weight_only_operator() -> Program:
         return [d.constant(a) for a in (weight, scale.astype(np.float32), bias.astype(np.float32))]
 
     a = d.op("linear_weight_only", [x, *weights(12, 40, 8, 1)], d.tensor((3, 12), dtype="float32"), relu=True)
-    b = d.op(
-        "linear_weight_only", [x, *weights(6, 20, 4, 2)], d.tensor((3, 6), dtype="float32"), bits=4, group_size=32
-    )
+    b = d.op("linear_weight_only", [x, *weights(6, 20, 4, 2)], d.tensor((3, 6), dtype="float32"), bits=4, group_size=32)
     e = d.op("reshape", [x], d.tensor((2, 5, 3, 4), dtype="float32"))
     c = d.op(
         "conv2d_weight_only",

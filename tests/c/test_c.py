@@ -25,7 +25,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["test_core", "test_damage", "test_operators", "test_dynamic", "test_embedding", "test_recurrent", "test_weight_only"],
+    "name",
+    [
+        "test_core",
+        "test_damage",
+        "test_operators",
+        "test_dynamic",
+        "test_embedding",
+        "test_recurrent",
+        "test_weight_only",
+    ],
 )
 @pytest.mark.parametrize(("target", "cpu"), [(target, cpu) for target in EMULATORS for cpu in EMULATORS[target]])
 def test_program(name: str, target: str, cpu: str, folder: Path) -> None:

@@ -94,8 +94,7 @@ class WeightOnlyModule(QuantizedModule):
                 f"{place}: weights are {qparams.dtype!r} along axis {qparams.ch_axis}; use weight_only_qconfig(), or "
                 "another symmetric qscheme with qint8 and ch_axis=0"
             )
-        assert qparams.quant_min is not None and qparams.quant_max is not None
-        bits = 4 if qparams.quant_min >= -8 and qparams.quant_max <= 7 else 8
+        bits = 4 if qparams.device_min >= -8 and qparams.device_max <= 7 else 8
         self._empty_weight(bits, getattr(observer, "group_size", 0))
         values, self.weight_scale = self._quantized(rows, qparams)
         self.qweight = pack_nibbles((values + 8).to(torch.uint8)) if bits == 4 else values
@@ -108,7 +107,7 @@ class WeightOnlyModule(QuantizedModule):
         k = rows.shape[1]
         each = scale.repeat_interleave(self.group_size or k, 1)[:, :k]
         zero = torch.zeros((), dtype=torch.int32, device=rows.device)
-        return round_clamp(rows * (torch.ones_like(each) / each), zero, qparams.quant_min, qparams.quant_max), scale
+        return round_clamp(rows * (torch.ones_like(each) / each), zero, qparams.device_min, qparams.device_max), scale
 
     def _form_repr(self) -> str:
         return f"bits={self.bits}" + (f", group_size={self.group_size}" if self.group_size else "")

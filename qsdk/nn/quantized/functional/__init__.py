@@ -87,6 +87,7 @@ from qsdk.nn.quantized.functional.shape import (
     unflatten,
     unsqueeze,
 )
+from qsdk.nn.quantized.functional.weight_only import conv2d_weight_only, linear_weight_only
 from qsdk.nn.quantized.functional.weighted import (
     bind_constants,
     conv1d,
@@ -98,7 +99,6 @@ from qsdk.nn.quantized.functional.weighted import (
     linear_bound,
 )
 from qsdk.qtensor import dequantize, quantize, slice_positions
-from qsdk.nn.quantized.functional.weight_only import conv2d_weight_only, linear_weight_only
 
 __all__ = [
     "adaptive_avg_pool1d",
