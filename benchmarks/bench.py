@@ -82,7 +82,7 @@ def measure(workers: Sequence[Worker], network: str, settings: Settings) -> tupl
             # Long enough to be past the effects of having been elsewhere; the first iterations of a round do not count.
             again = worker.run(network, max(3, min(200, int(20e6 / min(first["wall"])))))
             iterations[worker.engine.name] = max(3, min(5000, int(settings.milliseconds * 1e6 / min(again["wall"]))))
-            first = {"similarity": first["similarity"], "wall": [], "cpu": []}
+            first = {**first, "wall": [], "cpu": []}
         results[worker.engine.name] = first
     frequencies = []
     for position in range(settings.rounds):
@@ -108,7 +108,7 @@ def summarize(result: dict[str, Any]) -> dict[str, Any]:
     """Medians and minima of wall and cpu, in nanoseconds."""
     if "error" in result:
         return result
-    summary = {"similarity": result["similarity"], "runs": len(result["wall"])}
+    summary = {"similarity": result["similarity"], "load": result["load"], "runs": len(result["wall"])}
     for clock in ("wall", "cpu"):
         summary[clock] = statistics.median(result[clock])
         summary[f"least_{clock}"] = min(result[clock])

@@ -101,7 +101,17 @@ def against_bound(result: dict[str, Any]) -> Rows:
     """qsdk alone: products per cycle beside what the CPU can do, the gain of threads, and AVX2."""
     peaks = result["machine"]["peaks"]
     isas = {"qsdk": result["machine"]["isas"][0], "qsdk-avx2": "avx2"}
-    columns = ["network", "MMAC", "operators", "1 thread, µs", "MAC/cycle", "of peak", "2 threads, µs", "gain"]
+    columns = [
+        "network",
+        "MMAC",
+        "operators",
+        "load, µs",
+        "1 thread, µs",
+        "MAC/cycle",
+        "of peak",
+        "2 threads, µs",
+        "gain",
+    ]
     columns += ["avx2, µs", "MAC/cycle", "of peak", "avx2 / best"]
     rows = []
     for network in result["networks"].values():
@@ -119,12 +129,14 @@ def against_bound(result: dict[str, Any]) -> Rows:
             return f"{above / below:.2f}" if above and below else "-"
 
         alone, avx2 = (one.get("engines", {}).get(e, {}).get("wall") for e in isas)
+        load = one.get("engines", {}).get("qsdk", {}).get("load")
         pair = two.get("engines", {}).get("qsdk", {}).get("wall")
         rows.append(
             (
                 network["title"],
                 f"{network['macs'] / 1e6:,.1f}" if "macs" in network else "-",
                 str(network.get("operators", "-")),
+                duration(load) if load else "-",
                 *rate("qsdk"),
                 duration(pair) if pair else "-",
                 quotient(alone, pair),

@@ -1,4 +1,5 @@
-"""qsdk: static networks through qsdk.quantize, dynamic ones through quantize_dynamic; from a .qsdk file.
+"""qsdk: static networks through qsdk.quantize, dynamic ones through quantize_dynamic; from a .qsdk file
+that holds weights packed for the best instruction set.
 
 The environment variable QRT_ISA holds it to an instruction set.
 """
@@ -21,6 +22,7 @@ import zoo  # noqa: E402
 import qsdk  # noqa: E402
 import qsdk.quantization as tq  # noqa: E402
 from qsdk.debug.profile import macs  # noqa: E402
+from qsdk.runtime import available_isas  # noqa: E402
 
 
 def convert(network: str, file: Path) -> None:
@@ -30,7 +32,7 @@ def convert(network: str, file: Path) -> None:
         quantized = tq.quantize_dynamic(model, {nn.Linear, nn.LSTM})
     else:
         quantized = qsdk.quantize(model, [x], progress=False)
-    report = qsdk.export(quantized, x, file.with_suffix(".qsdk"), test_vectors=None)
+    report = qsdk.export(quantized, x, file.with_suffix(".qsdk"), test_vectors=None, pack_for=available_isas()[:1])
     program = report.program
     facts = {"macs": sum(macs(program, op) for op in program.operators), "operators": len(program.operators)}
     file.with_suffix(".json").write_text(json.dumps(facts))

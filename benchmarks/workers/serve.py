@@ -3,12 +3,13 @@
     run_<engine>.py convert FOLDER [options] NETWORK...   writes the engine's files; a failure, a .failed file
     run_<engine>.py serve FOLDER THREADS CORES [options]   answers one line of JSON on stdout for each on stdin:
 
-        {"network": "resnet8", "iterations": 100}  ->  {"wall": [ns...], "cpu": [ns...], "similarity": 0.999}
-                                                   or  {"error": "why it cannot run"}
+      {"network": "resnet8", "iterations": 100}  ->  {"wall": [ns...], "cpu": [ns...], "load": ns, "similarity": 0.999}
+                                                 or  {"error": "why it cannot run"}
 
 Inputs are set before each iteration and lie outside the times; what the engine calls to run lies inside. "cpu" is the
-time of this process on all its threads: on one thread it leaves out what other processes took. "similarity" is the
-cosine between the engine's output and the float model's.
+time of this process on all its threads: on one thread it leaves out what other processes took. "load" is what
+it took to load the network from its file, for the second time. "similarity" is the cosine between the engine's output
+and the float model's.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def _serve(folder: Path, engine: str, load: Load, threads: int) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # libraries may print
     costs = _costs()
-    ready: dict[str, tuple[Loaded, float]] = {}
+    ready: dict[str, tuple[Loaded, dict[str, float]]] = {}
     for line in sys.stdin:
         request = json.loads(line)
         network = request["network"]
@@ -88,10 +89,13 @@ def _serve(folder: Path, engine: str, load: Load, threads: int) -> None:
             if network not in ready:
                 if failed.exists():
                     raise RuntimeError(failed.read_text())
+                load(network, folder / f"{network}-{engine}", threads)
+                begin = time.perf_counter_ns()
                 loaded = load(network, folder / f"{network}-{engine}", threads)
-                ready[network] = loaded, _similarity(folder, network, loaded)
-            loaded, similarity = ready[network]
-            answer = {**_measure(loaded, request["iterations"], costs), "similarity": similarity}
+                spent = time.perf_counter_ns() - begin
+                ready[network] = loaded, {"load": spent, "similarity": _similarity(folder, network, loaded)}
+            loaded, facts = ready[network]
+            answer = {**_measure(loaded, request["iterations"], costs), **facts}
         except Exception as error:  # whatever a peer raises is its row in the table
             traceback.print_exc()
             answer = {"error": short(error)}

@@ -77,7 +77,15 @@ def test_a_chain_of_empty_operators_runs(kind: str) -> None:
 
 
 def _times(wall: float) -> dict[str, float]:
-    return {"wall": wall, "least_wall": wall / 2, "cpu": wall, "least_cpu": wall / 2, "runs": 5, "similarity": 1.0}
+    return {
+        "wall": wall,
+        "least_wall": wall / 2,
+        "cpu": wall,
+        "least_cpu": wall / 2,
+        "runs": 5,
+        "load": 7000.0,
+        "similarity": 1.0,
+    }
 
 
 RESULT = {
@@ -125,7 +133,7 @@ def test_tables_of_a_result() -> None:
         ("Net", "2", "0.50", "-", "2.00", "-", "Fast", "4.00"),
     ]
     row = report.against_bound(RESULT).rows[0]
-    assert row == ("Net", "0.0", "7", "1.00", "16.0", "25%", "0.50", "2.00", "2.00", "8.0", "25%", "2.00")
+    assert row == ("Net", "0.0", "7", "7.00", "1.00", "16.0", "25%", "0.50", "2.00", "2.00", "8.0", "25%", "2.00")
     assert report.remarks(RESULT) == [
         "Gone: not measured: not installed",
         "Fast, 1 thread, Net: its output has a cosine of 0.500 with the float model's",
