@@ -60,28 +60,39 @@ static void wgemm_compare(size_t index) {
 typedef struct wgemm_run {
   const qrt_wgemm_kernel *kernel;
   qrt_wgemm_shape shape;
+  size_t m;
   float *a, *c;
   void *packed;
 } wgemm_run;
 
 static void run_once(void *context) {
   const wgemm_run *r = context;
-  r->kernel->run(&r->shape, 4, r->a, r->shape.k, r->packed, r->c, r->shape.n);
+  r->kernel->run(&r->shape, r->m, r->a, r->shape.k, r->packed, r->c, r->shape.n);
 }
 
-static double wgemm_bench(size_t index) {
-  static float bias[256], scale[256 * 8];
-  static uint8_t w[256 * 128];
-  wgemm_run r = {&qrt_wgemm_kernels[index], {256, 256, 32, 4, 0}, NULL, NULL, NULL};
+static double wgemm_bench(size_t index, size_t shape, char *what) {
+  static const struct {
+    size_t m, group;
+    int bits;
+  } shapes[] = {{4, 32, 4}, {4, 256, 8}, {1, 32, 4}, {1, 256, 8}};
+  enum { N = 256, K = 256 };
+  static float bias[N], scale[N * K / 32];
+  static uint8_t w[N * K];
+  if (shape == sizeof shapes / sizeof shapes[0]) return 0;
+  wgemm_run r = {.kernel = &qrt_wgemm_kernels[index], .m = shapes[shape].m};
+  const size_t group = shapes[shape].group;
+  const int bits = shapes[shape].bits;
+  r.shape = (qrt_wgemm_shape){N, K, group, bits, 0};
+  snprintf(what, CHECK_WHAT, "%zux%d, depth %d, %d bits in groups of %zu", r.m, N, K, bits, group);
   for (size_t i = 0; i < sizeof w; i++) w[i] = (uint8_t)check_below(256);
   for (size_t i = 0; i < sizeof scale / sizeof *scale; i++) scale[i] = 0.01f;
-  r.a = floats(SLOT_A, 4 * r.shape.k);
-  for (size_t i = 0; i < 4 * r.shape.k; i++) r.a[i] = (float)i * 0.01f;
-  r.c = check_memory(CHECK_OUTPUT_SLOT, 4 * r.shape.n * sizeof(float), 64);
-  r.packed = check_memory_at_guard(SLOT_PACKED, r.kernel->packed_size(r.shape.n, r.shape.k, 32, 4), 64);
-  const qrt_wgemm_weights weights = {r.shape.n, r.shape.k, 32, 4, w, scale, bias};
+  r.a = floats(SLOT_A, r.m * K);
+  for (size_t i = 0; i < r.m * K; i++) r.a[i] = (float)i * 0.01f;
+  r.c = check_memory(CHECK_OUTPUT_SLOT, r.m * N * sizeof(float), 64);
+  r.packed = check_memory_at_guard(SLOT_PACKED, r.kernel->packed_size(N, K, group, bits), 64);
+  const qrt_wgemm_weights weights = {N, K, group, bits, w, scale, bias};
   r.kernel->pack(&weights, r.packed);
-  return (double)(4 * r.shape.n * r.shape.k) / check_time(run_once, &r);
+  return (double)(r.m * N * K) / check_time(run_once, &r);
 }
 
 CHECK_FAMILY(wgemm, "MAC");
