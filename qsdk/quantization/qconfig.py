@@ -113,9 +113,12 @@ def is_dynamic(qconfig: QConfig) -> bool:
 
 def is_weight_only(qconfig: QConfig) -> bool:
     """Whether a qconfig has qint8 weights and activations that stay float."""
-    weight = qconfig.weight()
+    activation, weight = qconfig.activation(), qconfig.weight()
+    float_ = isinstance(activation, nn.Identity) or (
+        isinstance(activation, PlaceholderObserver) and activation.dtype is torch.float32
+    )
     return (
-        not is_static(qconfig)
+        float_
         and not is_dynamic(qconfig)
         and hasattr(weight, "calculate_qparams")
         and getattr(weight, "dtype", None) is qint8

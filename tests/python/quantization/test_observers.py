@@ -250,6 +250,8 @@ def test_observers_that_choose_nothing(kind):
     assert observer(x) is x
     with pytest.raises(QuantizationError, match=f"{kind} chooses no scale"):
         observer.calculate_qparams()
+    if kind == "PlaceholderObserver":  # activations that stay float: for weights alone quantized
+        return
     model = tq.QuantWrapper(torch.nn.Linear(3, 2)).eval()
     model.qconfig = tq.get_default_qconfig()
     model.module.qconfig = tq.QConfig(getattr(tq, kind), tq.default_weight_observer)
