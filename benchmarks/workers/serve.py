@@ -14,6 +14,7 @@ and the float model's.
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import os
@@ -138,6 +139,7 @@ def fresh(file: Path) -> bool:
     return file.exists() and file.stat().st_size > 0
 
 
+@functools.cache  # so that loading a network again takes what the engine takes
 def stored_input(network: str, file: Path) -> np.ndarray:
     """The network's input, as the driver stored it beside the files."""
     return np.load(file.parent / f"{network}.input.npy")
