@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import functools
 import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -152,6 +153,11 @@ class Session:
         handle = ffi.new("qrt_session **")
         self._call(lib.qrt_session_open, handle, self._model, config, ffi.from_buffer(self._arena), self.arena_size)
         self._session = handle[0]
+        # Bound once: a small network takes hardly longer than a call in Python.
+        if times is None:
+            self._run = functools.partial(lib.qrt_session_run, self._session, self._error)
+        else:
+            self._run = functools.partial(lib.qsdk_stopwatch_run, self._session, self._watch, self._error)
         self.inputs = self._describe(lib.qrt_model_input_count, lib.qrt_model_input)
         self.outputs = self._describe(lib.qrt_model_output_count, lib.qrt_model_output)
         self._output_views = [
@@ -199,10 +205,8 @@ class Session:
         Raises:
             IndexRangeError: an index in an input selects what is not there; the outputs mean nothing then.
         """
-        if self._times is not None:
-            lib.qsdk_stopwatch_start(self._watch)
-        status = lib.qrt_session_run(self._session, self._error)
-        if status:  # small networks take about as long as a call in Python
+        status = self._run()
+        if status:
             _check(status, self._error)
         if self._times is not None:
             self._times.append(self._spent.copy())

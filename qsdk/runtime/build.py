@@ -15,7 +15,7 @@ MEASURE = Path(__file__).parent / "measure.c"
 
 _MEASURE_DECLARATIONS = """
 typedef struct qsdk_stopwatch { int64_t mark; int64_t cost; int64_t *spent; } qsdk_stopwatch;
-void qsdk_stopwatch_start(qsdk_stopwatch *watch);
+qrt_status qsdk_stopwatch_run(qrt_session *session, qsdk_stopwatch *watch, qrt_error *error);
 void qsdk_stopwatch_event(void *user, const qrt_event *event);
 double qsdk_cycles_per_nanosecond(void);
 double qsdk_peak(const char *isa);
