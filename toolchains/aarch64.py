@@ -1,5 +1,7 @@
 """64-bit ARM, Linux. Programs are static, so that QEMU needs no sysroot."""
 
+ISAS = {"scalar": [], "neon": [], "neondot": ["-march=armv8.2-a+dotprod"], "i8mm": ["-march=armv8.2-a+dotprod+i8mm"]}
+
 
 def generate(env):
     for tool in ("gcc", "ar", "gnulink"):
@@ -8,8 +10,8 @@ def generate(env):
         CC="aarch64-linux-gnu-gcc",
         AR="aarch64-linux-gnu-ar",
         RANLIB="aarch64-linux-gnu-ranlib",
-        ISAS={"scalar": [], "neon": []},
-        REQUIRED=["neon"],
+        ISAS=ISAS,
+        REQUIRED={"cortex-a53": ["neon"], "cortex-a76": ["neondot"], "max": ["i8mm"]},
         TEST_RUNNER={
             "cortex-a53": "qemu-aarch64 -cpu cortex-a53",
             "cortex-a76": "qemu-aarch64 -cpu cortex-a76",

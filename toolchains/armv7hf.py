@@ -12,7 +12,7 @@ def generate(env):
         AR="arm-linux-gnueabihf-ar",
         RANLIB="arm-linux-gnueabihf-ranlib",
         ISAS={"scalar": [], "neon": ["-mfpu=neon"]},
-        REQUIRED=["neon"],
+        REQUIRED={"cortex-a7": ["neon"], "max": ["neon"]},
         TEST_RUNNER={"cortex-a7": "qemu-arm -cpu cortex-a7", "max": "qemu-arm -cpu max"},
         HOSTED=1,
     )

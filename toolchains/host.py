@@ -8,16 +8,26 @@ X86 = {
     "avx2": ["-mavx2"],
     "avx512vnni": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni"],
 }
+ARM64 = {
+    "scalar": [],
+    "neon": [],
+    "neondot": ["-march=armv8.2-a+dotprod"],
+    "i8mm": ["-march=armv8.2-a+dotprod+i8mm"],
+}
 ISAS = {
     "x86_64": X86,
     "amd64": X86,
-    "aarch64": {"scalar": [], "neon": []},
-    "arm64": {"scalar": [], "neon": []},
+    "aarch64": ARM64,
+    "arm64": ARM64,
 }
 
 
 # What older machines may lack, and how Linux says that this one does not.
-OPTIONAL = {"avx512vnni": {"avx512f", "avx512bw", "avx512vl", "avx512_vnni"}}
+OPTIONAL = {
+    "avx512vnni": {"avx512f", "avx512bw", "avx512vl", "avx512_vnni"},
+    "neondot": {"asimddp"},
+    "i8mm": {"asimddp", "i8mm"},
+}
 
 
 def cpu_lacks(isa):
@@ -31,7 +41,7 @@ def generate(env):
     isas = ISAS.get(platform.machine().lower(), {"scalar": []})
     env.Replace(
         ISAS=isas,
-        REQUIRED=[isa for isa in isas if not cpu_lacks(isa)],
+        REQUIRED={"native": [isa for isa in isas if not cpu_lacks(isa)]},
         TEST_RUNNER={"native": ""},
         HOSTED=1,
     )

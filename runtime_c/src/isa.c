@@ -6,9 +6,12 @@
 
 #include "qrt.h"
 
-#if QRT_HOSTED && defined(__linux__) && defined(__arm__)
+/* Bits of the auxiliary vector, which the kernel of the operating system fills. */
+#if QRT_HOSTED && defined(__linux__) && (defined(__arm__) || defined(__aarch64__))
 #include <sys/auxv.h>
-#define NEON_BIT_OF_HWCAP (1ul << 12)
+#define HWCAP_BIT_NEON    (1ul << 12) /* 32-bit */
+#define HWCAP_BIT_ASIMDDP (1ul << 20) /* 64-bit: sdot, udot */
+#define HWCAP2_BIT_I8MM   (1ul << 13) /* 64-bit: smmla */
 #endif
 
 typedef struct isa_row {
@@ -33,8 +36,19 @@ static uint32_t cpu_isas(void) {
     isas |= QRT_ISA_avx512vnni;
 #elif defined(__aarch64__)
   isas |= QRT_ISA_neon;
+#if QRT_HOSTED && defined(__linux__)
+  if (getauxval(AT_HWCAP) & HWCAP_BIT_ASIMDDP) isas |= QRT_ISA_neondot;
+  if ((isas & QRT_ISA_neondot) && (getauxval(AT_HWCAP2) & HWCAP2_BIT_I8MM)) isas |= QRT_ISA_i8mm;
+#else
+#ifdef __ARM_FEATURE_DOTPROD
+  isas |= QRT_ISA_neondot;
+#endif
+#ifdef __ARM_FEATURE_MATMUL_INT8
+  isas |= QRT_ISA_i8mm;
+#endif
+#endif
 #elif QRT_HOSTED && defined(__linux__) && defined(__arm__)
-  if (getauxval(AT_HWCAP) & NEON_BIT_OF_HWCAP) isas |= QRT_ISA_neon;
+  if (getauxval(AT_HWCAP) & HWCAP_BIT_NEON) isas |= QRT_ISA_neon;
 #elif defined(__ARM_NEON)
   isas |= QRT_ISA_neon;
 #endif
@@ -45,6 +59,8 @@ static uint32_t built_isas(void) {
   uint32_t isas = QRT_ISA_scalar;
   if (QRT_HAVE_AVX512VNNI) isas |= QRT_ISA_avx512vnni;
   if (QRT_HAVE_AVX2) isas |= QRT_ISA_avx2;
+  if (QRT_HAVE_I8MM) isas |= QRT_ISA_i8mm;
+  if (QRT_HAVE_NEONDOT) isas |= QRT_ISA_neondot;
   if (QRT_HAVE_NEON) isas |= QRT_ISA_neon;
   return isas;
 }

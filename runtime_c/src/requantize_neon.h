@@ -1,5 +1,9 @@
 /* requantize_neon.h - requantize.h in lanes, for files compiled with NEON, on 64-bit and 32-bit ARM.
  *
+ * On 64-bit ARM every narrowing saturates, the conversion to int32 too, so that clamping can come last. 32-bit ARM has
+ * no conversion that rounds to nearest; there the clamp comes first, as in requantize.h, and the low half of the bits
+ * of x + 1.5 * 2^23 is rne(x).
+ *
  * 32-bit NEON flushes denormals to zero. No result can show it: a product acc * m is zero or at least 2^-60, because
  * multipliers lie in [2^-60, 2^60]; a sum of two such products is zero or at least 2^-83; and an input so small that
  * it or its product with an inverse scale is denormal rounds to 0 with or without flushing. 32-bit NEON always rounds
@@ -14,39 +18,82 @@
 #include "requantize.h"
 
 typedef struct qrt_range_neon {
+#if defined(__aarch64__)
+  int8x16_t low, high;
+  int clamps; /* the range is less than all of int8 */
+#else
   float32x4_t low, high;
+#endif
   int16x8_t zero_point;
 } qrt_range_neon;
 
 static inline qrt_range_neon qrt_range_make_neon(const qrt_output_range *output) {
-  const qrt_range_neon range = {vdupq_n_f32((float)(output->min - output->zero_point)),
-                                vdupq_n_f32((float)(output->max - output->zero_point)),
-                                vdupq_n_s16((int16_t)output->zero_point)};
+  qrt_range_neon range;
+#if defined(__aarch64__)
+  range.low = vdupq_n_s8((int8_t)output->min);
+  range.high = vdupq_n_s8((int8_t)output->max);
+  range.clamps = output->min > -128 || output->max < 127;
+#else
+  range.low = vdupq_n_f32((float)(output->min - output->zero_point));
+  range.high = vdupq_n_f32((float)(output->max - output->zero_point));
+#endif
+  range.zero_point = vdupq_n_s16((int16_t)output->zero_point);
   return range;
 }
 
-/* rne of |x| <= 255. */
-static inline int32x4_t qrt_round_neon(float32x4_t x) {
 #if defined(__aarch64__)
-  return vcvtnq_s32_f32(x);
-#else
-  const int32x4_t bits = vreinterpretq_s32_f32(vaddq_f32(x, vdupq_n_f32(QRT_ROUNDER)));
-  return vsubq_s32(bits, vdupq_n_s32((int32_t)QRT_ROUNDER_BITS));
-#endif
+
+/* Eight of rne(x) + zero_point as int16; what is beyond int16 stays beyond int8. */
+static inline int16x8_t qrt_round8_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
+  const int16x8_t x = vqmovn_high_s32(vqmovn_s32(vcvtnq_s32_f32(x0)), vcvtnq_s32_f32(x1));
+  return vqaddq_s16(x, range->zero_point);
 }
 
 /* x is not NaN. */
 static inline int8x8_t qrt_round_clamp_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
-  x0 = vminq_f32(vmaxq_f32(x0, range->low), range->high);
-  x1 = vminq_f32(vmaxq_f32(x1, range->low), range->high);
-  const int16x8_t x = vcombine_s16(vmovn_s32(qrt_round_neon(x0)), vmovn_s32(qrt_round_neon(x1)));
+  const int8x8_t x = vqmovn_s16(qrt_round8_neon(x0, x1, range));
+  if (!range->clamps) return x;
+  return vmin_s8(vmax_s8(x, vget_low_s8(range->low)), vget_low_s8(range->high));
+}
+
+static inline int8x16_t qrt_round_clamp16_neon(const float32x4_t x[4], const qrt_range_neon *range) {
+  const int8x16_t y =
+      vqmovn_high_s16(vqmovn_s16(qrt_round8_neon(x[0], x[1], range)), qrt_round8_neon(x[2], x[3], range));
+  if (!range->clamps) return y;
+  return vminq_s8(vmaxq_s8(y, range->low), range->high);
+}
+
+#else
+
+/* Four of rne(x) as int16, |x| <= 255. */
+static inline int16x4_t qrt_round4_neon(float32x4_t x, const qrt_range_neon *range) {
+  x = vminq_f32(vmaxq_f32(x, range->low), range->high);
+  return vmovn_s32(vreinterpretq_s32_f32(vaddq_f32(x, vdupq_n_f32(QRT_ROUNDER))));
+}
+
+static inline int8x8_t qrt_round_clamp_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
+  const int16x8_t x = vcombine_s16(qrt_round4_neon(x0, range), qrt_round4_neon(x1, range));
   return vmovn_s16(vaddq_s16(x, range->zero_point));
 }
+
+static inline int8x16_t qrt_round_clamp16_neon(const float32x4_t x[4], const qrt_range_neon *range) {
+  return vcombine_s8(qrt_round_clamp_neon(x[0], x[1], range), qrt_round_clamp_neon(x[2], x[3], range));
+}
+
+#endif
 
 static inline int8x8_t qrt_requantize_neon(int32x4_t acc0, int32x4_t acc1, float32x4_t multiplier0,
                                            float32x4_t multiplier1, const qrt_range_neon *range) {
   return qrt_round_clamp_neon(vmulq_f32(vcvtq_f32_s32(acc0), multiplier0), vmulq_f32(vcvtq_f32_s32(acc1), multiplier1),
                               range);
+}
+
+static inline int8x16_t qrt_requantize16_neon(const int32x4_t acc[4], const float32x4_t multiplier[4],
+                                              const qrt_range_neon *range) {
+  const float32x4_t x[4] = {
+      vmulq_f32(vcvtq_f32_s32(acc[0]), multiplier[0]), vmulq_f32(vcvtq_f32_s32(acc[1]), multiplier[1]),
+      vmulq_f32(vcvtq_f32_s32(acc[2]), multiplier[2]), vmulq_f32(vcvtq_f32_s32(acc[3]), multiplier[3])};
+  return qrt_round_clamp16_neon(x, range);
 }
 
 /* n <= 8 bytes, the rest zero; and n <= 8 bytes out. Neither touches a byte more. */

@@ -73,6 +73,11 @@ static void gemm_compare(size_t index) {
   /* Little depth and many columns: the epilogue, on every kind of accumulator. */
   for (int trial = 0; trial < 3000; trial++)
     compare_once(kernel, kernel->mr, 4 * kernel->nr + check_below(kernel->nr), 1, 1);
+  /* Many short runs. */
+  for (int trial = 0; trial < 40; trial++) {
+    compare_once(kernel, 1 + check_below(2 * kernel->mr), 1 + check_below(2 * kernel->nr), 60 + check_below(300),
+                 kernel->kr + check_below(10));
+  }
   /* Long sums, up to more than 2^24, where f32(acc) rounds. */
   for (int trial = 0; trial < 40; trial++)
     compare_once(kernel, 1 + check_below(kernel->mr), 2, 1, 1499 + check_below(700));

@@ -1,0 +1,289 @@
+/* gemm_neon.h - what the ARM kernels have in common: the order in which they go through a matrix, and their packed
+ * form, up to the tile.
+ *
+ *   header, 64 bytes:   int32 wide            some products do not fit a pair; for neon, see there
+ *   panel of nr columns:  int32 bias[nr]      bias[j] - a_zero_point * sum w[j]   modulo 2^32
+ *                         float multiplier[nr]
+ *                         int8 w[]            in the kernel's order
+ *
+ * Depth goes in groups of kr bytes. The last group of a run whose length is no multiple of kr covers the run's last kr
+ * bytes; weights of those that an earlier group has had are zero. Where that would waste much, in windows whose runs
+ * are short, or read too much, rows are first gathered: copied, a block of them at a time, to where they are one run
+ * and zeros behind it, up to a multiple of kr.
+ */
+#ifndef QRT_GEMM_NEON_H
+#define QRT_GEMM_NEON_H
+
+#include "../../requantize_neon.h"
+#include "gemm.h"
+
+/* Tiles fill the registers. When gcc schedules before it assigns them, it fetches ahead until it must spill. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-schedule-insns")
+#endif
+
+#define QRT_INLINE static inline __attribute__((always_inline))
+
+enum { QRT_GEMM_HEADER = 64, QRT_GEMM_BLOCK = 8192, QRT_GEMM_SHORT = 16, QRT_GEMM_GATHERED = 512 };
+
+/* ---- depth ---- */
+
+/* Are windows of this shape gathered? */
+static inline int qrt_gemm_gathers(size_t runs, size_t run, size_t kr) {
+  return (run < kr || (runs > 1 && run < QRT_GEMM_SHORT)) && runs * run <= QRT_GEMM_GATHERED;
+}
+
+static inline size_t qrt_gemm_ceil(size_t n, size_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
+
+/* Bytes of depth that the kernel sees: multiples of kr for each run. */
+static inline size_t qrt_gemm_depth(size_t runs, size_t run, size_t kr) {
+  return qrt_gemm_gathers(runs, run, kr) ? qrt_gemm_ceil(runs * run, kr) : runs * qrt_gemm_ceil(run, kr);
+}
+
+/* `n` <= kr weights of a run from position `at` on, as the group that the kernel multiplies: see above. */
+static inline void qrt_gemm_pack_group(const int8_t *w, size_t run, size_t at, size_t kr, int8_t *to) {
+  const size_t n = run - at < kr ? run - at : kr;
+  memset(to, 0, kr);
+  memcpy(run < kr ? to : to + kr - n, w + at, n);
+}
+
+/* ---- rows ---- */
+
+/* The beginnings of the next `count` rows. */
+QRT_INLINE void qrt_gemm_take(const qrt_gemm_rows *rows, qrt_gemm_walk *walk, size_t count, const int8_t **a) {
+  walk->x += count;
+  if (__builtin_expect(walk->x < rows->width, 1)) {
+#pragma GCC unroll 8
+    for (size_t i = 0; i < count; i++, walk->row += rows->x_stride) a[i] = walk->row;
+  } else {
+    const size_t wrap = rows->y_stride - rows->width * rows->x_stride;
+    walk->x -= count;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < count; i++) {
+      a[i] = walk->row;
+      walk->row += rows->x_stride;
+      if (++walk->x == rows->width) {
+        walk->row += wrap;
+        walk->x = 0;
+      }
+    }
+  }
+}
+
+/* A run of 4 bytes or more, in pieces that overlap; of fewer, byte by byte. */
+static inline void qrt_gemm_copy_run(const int8_t *a, size_t n, int8_t *to) {
+  if (n > 8) {
+    memcpy(to + n - 8, a + n - 8, 8);
+    memcpy(to, a, 8);
+  } else if (n >= 4) {
+    int32_t first, last;
+    memcpy(&first, a, sizeof first);
+    memcpy(&last, a + n - 4, sizeof last);
+    memcpy(to, &first, sizeof first);
+    memcpy(to + n - 4, &last, sizeof last);
+  } else {
+    for (size_t i = 0; i < n; i++) to[i] = a[i];
+  }
+}
+
+/* The next `count` rows, `depth` bytes apart. Between their ends and depth, to holds zeros. */
+static inline void qrt_gemm_gather(const qrt_gemm_rows *rows, qrt_gemm_walk *walk, size_t count, size_t depth,
+                                   int8_t *to) {
+  for (; count > 0; count--, to += depth) {
+    const int8_t *a = qrt_gemm_next(rows, walk);
+    int8_t *piece = to;
+    for (size_t q = 0; q < rows->runs; q++, a += rows->run_stride, piece += rows->run) {
+      qrt_gemm_copy_run(a, rows->run, piece);
+    }
+  }
+}
+
+/* m rows as tiles of at most `most` rows: `higher` tiles of height + 1, then the others of height. */
+typedef struct qrt_gemm_heights {
+  size_t count, height, higher;
+} qrt_gemm_heights;
+
+static inline qrt_gemm_heights qrt_gemm_heights_of(size_t m, size_t most) {
+  const size_t count = (m + most - 1) / most;
+  const qrt_gemm_heights heights = {count, m / count, m % count};
+  return heights;
+}
+
+/* ---- panels ---- */
+
+/* What the tiles of a panel have in common. */
+typedef struct qrt_gemm_panel {
+  const qrt_gemm_rows *rows;
+  const int32_t *bias;
+  const float *multiplier;
+  const int8_t *w;
+  size_t columns; /* that exist */
+  size_t c_stride;
+  int wide; /* the header's */
+  int sums; /* are the output, as int32; else int8 */
+  qrt_range_neon range;
+} qrt_gemm_panel;
+
+static inline size_t qrt_gemm_panel_bytes(size_t width, size_t depth) {
+  return qrt_gemm_ceil(width * (sizeof(int32_t) + sizeof(float) + depth), 64);
+}
+
+/* The width of the panel for the next of n columns that are left: nr, or half of it for the last. */
+static inline size_t qrt_gemm_panel_width(size_t n, size_t nr, size_t least) {
+  return n <= least ? least : nr;
+}
+
+static inline size_t qrt_gemm_neon_size(size_t n, size_t nr, size_t least, size_t depth) {
+  size_t size = QRT_GEMM_HEADER;
+  for (size_t j = 0, width; j < n; j += width) {
+    width = qrt_gemm_panel_width(n - j, nr, least);
+    size += qrt_gemm_panel_bytes(width, depth);
+  }
+  return size;
+}
+
+/* pack_column puts column `at` of a panel of `width` columns into `to`. */
+static inline void qrt_gemm_neon_pack(const qrt_gemm_weights *weights, size_t nr, size_t least, size_t kr, void *packed,
+                                      void (*pack_column)(const int8_t *w, size_t runs, size_t run, size_t width,
+                                                          size_t at, int8_t *to)) {
+  const size_t n = weights->n, k = weights->runs * weights->run;
+  const int gathers = qrt_gemm_gathers(weights->runs, weights->run, kr);
+  const size_t depth = qrt_gemm_depth(weights->runs, weights->run, kr);
+  char *panel = (char *)packed + QRT_GEMM_HEADER;
+  memset(packed, 0, qrt_gemm_neon_size(n, nr, least, depth));
+  for (size_t first = 0, width; first < n; first += width, panel += qrt_gemm_panel_bytes(width, depth)) {
+    width = qrt_gemm_panel_width(n - first, nr, least);
+    int32_t *bias = (int32_t *)panel;
+    float *multiplier = (float *)(bias + width);
+    int8_t *to = (int8_t *)(multiplier + width);
+    for (size_t j = first; j < n && j < first + width; j++) {
+      const int8_t *w = weights->w + j * k;
+      uint32_t sum = 0;
+      for (size_t i = 0; i < k; i++) sum += (uint32_t)w[i];
+      bias[j - first] = (int32_t)((uint32_t)weights->bias[j] - (uint32_t)weights->a_zero_point * sum);
+      multiplier[j - first] = weights->multiplier[j];
+      if (gathers) {
+        int8_t row[QRT_GEMM_GATHERED] = {0};
+        memcpy(row, w, k);
+        pack_column(row, 1, depth, width, j - first, to);
+      } else {
+        pack_column(w, weights->runs, weights->run, width, j - first, to);
+      }
+    }
+  }
+}
+
+/* All rows through each panel. run_panel goes through one of `width` columns. */
+QRT_INLINE void qrt_gemm_neon_panels(size_t m, size_t n, const qrt_gemm_rows *rows, size_t nr, size_t least,
+                                     size_t depth, const void *packed, const qrt_range_neon *range, int8_t *c,
+                                     size_t c_stride,
+                                     void (*run_panel)(size_t m, size_t width, const qrt_gemm_panel *p, int8_t *c)) {
+  static const qrt_range_neon none;
+  qrt_gemm_panel p = {.rows = rows,
+                      .c_stride = c_stride,
+                      .wide = *(const int32_t *)packed,
+                      .sums = !range,
+                      .range = range ? *range : none};
+  const char *panel = (const char *)packed + QRT_GEMM_HEADER;
+  for (size_t j = 0, width; j < n; j += width, panel += qrt_gemm_panel_bytes(width, depth)) {
+    width = qrt_gemm_panel_width(n - j, nr, least);
+    p.bias = (const int32_t *)panel;
+    p.multiplier = (const float *)(p.bias + width);
+    p.w = (const int8_t *)(p.multiplier + width);
+    p.columns = n - j < width ? n - j : width;
+    run_panel(m, width, &p, c + j * (range ? 1 : sizeof(int32_t)));
+  }
+}
+
+/* The kernel, given its numbers and run_panel. */
+QRT_INLINE void qrt_gemm_neon_run(size_t m, size_t n, const qrt_gemm_rows *rows, size_t nr, size_t least, size_t kr,
+                                  const void *packed, const qrt_output_range *output, int8_t *c, size_t c_stride,
+                                  void (*run_panel)(size_t m, size_t width, const qrt_gemm_panel *p, int8_t *c)) {
+  const size_t depth = qrt_gemm_depth(rows->runs, rows->run, kr);
+  qrt_range_neon range;
+  if (output) range = qrt_range_make_neon(output);
+  const qrt_range_neon *given = output ? &range : NULL;
+  if (!qrt_gemm_gathers(rows->runs, rows->run, kr)) {
+    qrt_gemm_neon_panels(m, n, rows, nr, least, depth, packed, given, c, c_stride, run_panel);
+    return;
+  }
+  _Alignas(16) int8_t block[QRT_GEMM_BLOCK];
+  const qrt_gemm_rows gathered = qrt_gemm_matrix(block, depth, depth);
+  const size_t most = QRT_GEMM_BLOCK / depth;
+  qrt_gemm_walk walk = qrt_gemm_first(rows);
+  memset(block, 0, (m < most ? m : most) * depth);
+  for (size_t i = 0, count; i < m; i += count, c += count * c_stride) {
+    count = m - i < most ? m - i : most;
+    qrt_gemm_gather(rows, &walk, count, depth, block);
+    qrt_gemm_neon_panels(count, n, &gathered, nr, least, depth, packed, given, c, c_stride, run_panel);
+  }
+}
+
+/* ---- output ---- */
+
+/* What becomes of sums; a copy, so that stores of bytes cannot be taken for changes of it. */
+typedef struct qrt_gemm_output {
+  const int32_t *bias;
+  const float *multiplier;
+  size_t columns;
+  int sums;
+  qrt_range_neon range;
+} qrt_gemm_output;
+
+QRT_INLINE qrt_gemm_output qrt_gemm_output_make(const qrt_gemm_panel *p) {
+  const qrt_gemm_output output = {p->bias, p->multiplier, p->columns, p->sums, p->range};
+  return output;
+}
+
+/* `rows` pieces of `size` bytes, 64 apart in `from`. Not inline: it is for the ends of matrices. */
+static __attribute__((noinline)) void qrt_gemm_copy(size_t rows, size_t size, const void *from, int8_t *c,
+                                                    size_t c_stride) {
+  for (size_t i = 0; i < rows; i++) memcpy(c + i * c_stride, (const char *)from + 64 * i, size);
+}
+
+/* Rows of `vectors` * 4 columns, 8 or 16. */
+QRT_INLINE void qrt_gemm_store(size_t rows, size_t vectors, int32x4_t (*acc)[4], const qrt_gemm_output *output,
+                               int8_t *c, size_t c_stride) {
+  if (__builtin_expect(output->sums, 0)) {
+    int32_t sums[8 * 16];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+      for (size_t v = 0; v < vectors; v++) vst1q_s32(sums + 16 * i + 4 * v, acc[i][v]);
+    }
+    qrt_gemm_copy(rows, output->columns * sizeof *sums, sums, c, c_stride);
+    return;
+  }
+  float32x4_t multiplier[4];
+  int8x16_t bytes[8];
+#pragma GCC unroll 4
+  for (size_t v = 0; v < vectors; v++) multiplier[v] = vld1q_f32(output->multiplier + 4 * v);
+#pragma GCC unroll 8
+  for (size_t i = 0; i < rows; i++) {
+    if (vectors == 4) {
+      bytes[i] = qrt_requantize16_neon(acc[i], multiplier, &output->range);
+    } else {
+      const int8x8_t half = qrt_requantize_neon(acc[i][0], acc[i][1], multiplier[0], multiplier[1], &output->range);
+      bytes[i] = vcombine_s8(half, half);
+    }
+  }
+  if (__builtin_expect(output->columns == 4 * vectors, 1)) {
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++) {
+      if (vectors == 4) {
+        vst1q_s8(c + i * c_stride, bytes[i]);
+      } else {
+        vst1_s8(c + i * c_stride, vget_low_s8(bytes[i]));
+      }
+    }
+  } else {
+    int8_t copy[8 * 64];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++) vst1q_s8(copy + 64 * i, bytes[i]);
+    qrt_gemm_copy(rows, output->columns, copy, c, c_stride);
+  }
+}
+
+#endif
