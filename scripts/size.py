@@ -17,10 +17,10 @@ from qsdk.export import to_bytes  # noqa: E402
 from qsdk.runtime import Session, available_isas  # noqa: E402
 
 TOOLS = {"host": "", "aarch64": "aarch64-linux-gnu-", "armv7hf": "arm-linux-gnueabihf-"}
-# What the core may take from outside. hosted.o (environment, trace) is not part of the core.
+# What the core may take from outside. hosted.o (environment, trace) and workers.o (threads) are not part of the core.
 ALLOWED = {"memcpy", "memset", "memcmp", "memmove", "_GLOBAL_OFFSET_TABLE_", "getauxval", "__getauxval"}
 ALLOWED_PREFIXES = ("qrt_", "__aeabi_", "__cpu_", "__stack_chk")
-HOSTED = {"hosted.o", "trace.o"}
+HOSTED = {"hosted.o", "workers.o"}
 
 
 def objects(target: str) -> list[Path]:

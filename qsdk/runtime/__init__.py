@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import functools
 import os
+import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -103,7 +104,7 @@ class Session:
     Args:
         source: a path, or the file's bytes. A file is mapped, not read, and used where it lies: while the session lives
             it must not be written to. Replacing it, as export does, is harmless.
-        threads: 1 in this version.
+        threads: that share a run. Outputs do not depend on their number. They are the session's own, and end with it.
         isa: use nothing above this instruction set; None: the QRT_ISA environment variable, else the best there is.
         taps: when given, every run appends the output of every operator, in order, as bytes (uint8 arrays).
         times: when given, every run appends the nanoseconds that each operator took (an int64 array).
@@ -134,12 +135,14 @@ class Session:
             self._spent = np.zeros(lib.qrt_model_operator_count(self._model), np.int64)
             self._watch = ffi.new("qsdk_stopwatch *", {"spent": ffi.from_buffer("int64_t[]", self._spent)})
             self._on_operator = ffi.addressof(lib, "qsdk_stopwatch_event")
+        workers = ffi.new("qrt_workers *")
         config = ffi.new(
             "qrt_config *",
             {
                 "size": ffi.sizeof("qrt_config"),
                 "isa": isa_name,
                 "threads": threads,
+                "workers": workers,
                 "on_operator": self._on_operator,
                 "user": self._watch,
             },
@@ -150,6 +153,8 @@ class Session:
         self._call(lib.qrt_scratch_size, self._model, config, size)
         self.scratch_size: int = size[0]
         self._arena = _aligned(self.arena_size)
+        if threads > 1:
+            self._start(workers, threads)
         handle = ffi.new("qrt_session **")
         self._call(lib.qrt_session_open, handle, self._model, config, ffi.from_buffer(self._arena), self.arena_size)
         self._session = handle[0]
@@ -163,6 +168,12 @@ class Session:
         self._output_views = [
             self._view(lib.qrt_session_output(self._session, i), t) for i, t in enumerate(self.outputs)
         ]
+
+    def _start(self, workers: Any, threads: int) -> None:
+        memory = _aligned(lib.qrt_workers_size(threads))
+        self._call(lib.qrt_workers_open, workers, threads, ffi.from_buffer(memory), memory.size)
+        # Arguments live until the threads have ended.
+        weakref.finalize(self, lambda workers, _: lib.qrt_workers_close(workers), workers, memory)
 
     def _call(self, function: Any, *arguments: Any) -> None:
         _check(function(*arguments, self._error), self._error)

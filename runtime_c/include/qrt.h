@@ -29,6 +29,7 @@ extern "C" {
 #define QRT_ALIGNMENT    64 /* of the file in memory, of the arena, and of every buffer and tensor */
 #define QRT_MAX_RANK     8
 #define QRT_MESSAGE_SIZE 192
+#define QRT_MAX_THREADS  64
 
 typedef enum qrt_status {
 #define QRT_STATUS(name, value, text) QRT_##name = value,
@@ -113,11 +114,24 @@ typedef struct qrt_event {
   size_t output_size;
 } qrt_event;
 
+/* Threads that run a session together. qrt_workers_open makes some; an application may bring its own. */
+typedef struct qrt_workers {
+  uint32_t count; /* the caller's thread among them */
+  /* Calls part(context, index) once for each index below count, all at the same time, 0 on the caller's thread; returns
+   * when all have returned. */
+  void (*run)(void *user, void (*part)(void *context, uint32_t index), void *context);
+  void (*yield)(void); /* called by a thread that has waited for long; may be NULL */
+  void *user;
+} qrt_workers;
+
 /* All zero is a good configuration. `size` is sizeof(qrt_config), so that fields can be added. */
 typedef struct qrt_config {
   size_t size;
   const char *isa;  /* use nothing above this instruction set; NULL: the best this CPU has. Unknown: QRT_ERROR_ISA */
-  uint32_t threads; /* 0 and 1: none besides the caller's. More: QRT_ERROR_UNSUPPORTED in this version */
+  uint32_t threads; /* 0 and 1: none besides the caller's. More, up to QRT_MAX_THREADS: those of `workers`. Answers do
+                     * not depend on their number. QRT_ERROR_UNSUPPORTED in a build without threads */
+  const qrt_workers *workers; /* as many as threads, or more; may be NULL where only sizes are asked for. Must live as
+                               * long as the session; runs one session at a time */
   void (*on_operator)(void *user, const qrt_event *event); /* called after each operator, on the running thread */
   void *user;
   int ignore_packed;     /* packs weights itself, whatever the file holds */
@@ -127,7 +141,7 @@ typedef struct qrt_config {
 /* Bytes that qrt_session_open will need for this configuration, exactly; a multiple of QRT_ALIGNMENT. */
 qrt_status qrt_arena_size(const qrt_model *model, const qrt_config *config, size_t *size, qrt_error *error);
 
-/* The part of qrt_arena_size that is scratch memory of the chosen kernels. */
+/* The part of qrt_arena_size that is scratch memory of the chosen kernels, that of all threads. */
 qrt_status qrt_scratch_size(const qrt_model *model, const qrt_config *config, size_t *size, qrt_error *error);
 
 /* Builds a session in `arena` (aligned to QRT_ALIGNMENT). `config` may be NULL and is not kept.
@@ -169,6 +183,19 @@ qrt_status qrt_session_packed(const qrt_session *session, uint32_t index, qrt_pa
 /* Compares what two sessions of one model and configuration use, one of them opened with `ignore_packed`.
  * _MISMATCH, naming the operator, where the file holds something else than its weights packed. */
 qrt_status qrt_session_check_packed(const qrt_session *session, const qrt_session *repacked, qrt_error *error);
+
+/* ---- threads ---------------------------------------------------------------------------------------------------- */
+
+/* Bytes of memory that qrt_workers_open needs. */
+size_t qrt_workers_size(uint32_t count);
+
+/* Starts count - 1 threads in `memory` (aligned to QRT_ALIGNMENT), which spin for a while after each run and then
+ * sleep. QRT_ERROR_UNSUPPORTED in a build without threads, _ARENA if the memory is too small, _ARGUMENT, or _THREAD
+ * where the system has no more of them. */
+qrt_status qrt_workers_open(qrt_workers *workers, uint32_t count, void *memory, size_t size, qrt_error *error);
+
+/* Ends them. No session may be running on them, nor run afterwards. */
+void qrt_workers_close(qrt_workers *workers);
 
 /* ---- instruction sets ------------------------------------------------------------------------------------------- */
 

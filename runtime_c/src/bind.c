@@ -23,6 +23,21 @@ const void *qrt_bind_copy(qrt_binder *binder, const void *data, size_t size) {
   return copy;
 }
 
+/* A barrier takes about 0.1 us, and what another core has written must come over; so a thread that is asked for help
+ * gets work for a microsecond. */
+#define MACS_OF_A_THREAD 131072
+
+void qrt_bind_units(const qrt_binder *binder, qrt_step *step,
+                    void (*run_units)(const void *arguments, void *scratch, size_t begin, size_t end), size_t units,
+                    uint64_t macs) {
+  uint64_t threads = macs / MACS_OF_A_THREAD;
+  threads = threads > binder->threads ? binder->threads : threads;
+  threads = threads > units ? units : threads;
+  step->run_units = run_units;
+  step->units = units;
+  step->threads = threads ? (uint32_t)threads : 1;
+}
+
 /* ---- packed weights ---- */
 
 /* The position of a section, if it is one of the operator that is bound; else 0. Sections ascend by operator, so those

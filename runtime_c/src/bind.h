@@ -13,6 +13,10 @@ typedef struct qrt_step {
   /* Before each run, where inputs can be wrong: QRT_OK, or QRT_ERROR_INDEX with a message. NULL: they cannot. */
   qrt_status (*check)(qrt_verify *v, const qrt_node *node, const void *arguments);
   void (*run)(const void *arguments, void *scratch);
+  /* In the place of run, where the work is many units that do not depend on each other: those of begin..end. */
+  void (*run_units)(const void *arguments, void *scratch, size_t begin, size_t end);
+  size_t units;
+  uint32_t threads; /* that share the units */
   const void *arguments;
   const char *kernel; /* for people; "" without one */
   const uint8_t *output;
@@ -34,8 +38,9 @@ typedef struct qrt_binder {
   uint8_t *arena;        /* NULL while counting */
   uint8_t *activations;  /* NULL while counting */
   uint64_t used;         /* bytes of the arena; stays beyond any limit once it has got there */
-  uint64_t scratch;      /* most that any operator needs */
-  uint32_t isa;          /* mask of instruction sets */
+  uint64_t scratch;      /* most that any operator needs, of each thread */
+  uint32_t threads;
+  uint32_t isa; /* mask of instruction sets */
 } qrt_binder;
 
 /* Bytes of the arena, aligned to QRT_ALIGNMENT. NULL while counting. */
@@ -43,6 +48,16 @@ void *qrt_bind_memory(qrt_binder *binder, uint64_t size);
 
 /* A copy of `size` bytes that lives as long as the session. NULL while counting. */
 const void *qrt_bind_copy(qrt_binder *binder, const void *data, size_t size);
+
+/* Elements that are one unit of work where each is for itself: whole cache lines, and vectors, of the output. */
+enum { QRT_UNIT = 1024, QRT_MACS_OF_A_BYTE = 16 };
+
+/* The step's work as `units` of equal work, `macs` of them all together: multiplications, or QRT_MACS_OF_A_BYTE per
+ * byte of what reads its input once. As many threads share them as have enough to do. A step with a check is not
+ * shared. */
+void qrt_bind_units(const qrt_binder *binder, qrt_step *step,
+                    void (*run_units)(const void *arguments, void *scratch, size_t begin, size_t end), size_t units,
+                    uint64_t macs);
 
 /* Weights packed for a kernel: those of the file, if its next section for this operator is of this tensor, id, layout
  * and size; else memory, zeros, for the caller to pack to: *to, which is NULL where there is nothing to do. layout 0

@@ -1,5 +1,5 @@
-/* hosted.c - the only file of the runtime that knows an operating system: two environment variables, and the trace that
- * one of them asks for. Empty with QRT_HOSTED=0. */
+/* hosted.c - with workers.c the only file of the runtime that knows an operating system: two environment variables, and
+ * the trace that one of them asks for. Empty with QRT_HOSTED=0. */
 #include "hosted.h"
 
 #include "platform.h"

@@ -1,6 +1,7 @@
 /* platform.h - what the runtime assumes about its machine, refused by name at compile time, and the build's switches.
  *
  *   QRT_MESSAGES  1: errors carry a sentence that names the field; 0: only a status, and no text is linked
+ *   QRT_THREADS   1: sessions may run on several threads; qrt_workers_open makes them with pthreads
  *   QRT_HOSTED    1: the environment variables QRT_ISA and QRT_TRACE are honoured (hosted.c)
  */
 #ifndef QRT_PLATFORM_H
@@ -20,6 +21,10 @@
 #else
 #define QRT_HOSTED 0
 #endif
+#endif
+
+#ifndef QRT_THREADS
+#define QRT_THREADS 0
 #endif
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__

@@ -9,6 +9,8 @@
 typedef struct settings {
   uint32_t isa;
   int ignore_packed;
+  uint32_t threads;
+  const qrt_workers *workers;
   void (*on_operator)(void *user, const qrt_event *event);
   void *user;
 } settings;
@@ -20,8 +22,11 @@ static qrt_status read_config(const qrt_config *config, settings *s, qrt_error *
   if (config->size != 0 && config->size != sizeof *config) {
     return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_config.size: %zu instead of %zu", config->size, sizeof *config);
   }
-  if (config->threads > 1) {
-    return QRT_FAIL(error, QRT_ERROR_UNSUPPORTED, "qrt_config.threads: this version runs on one");
+  s->threads = config->threads ? config->threads : 1;
+  s->workers = config->workers;
+  if (s->threads > (QRT_THREADS ? QRT_MAX_THREADS : 1)) {
+    return QRT_FAIL(error, QRT_ERROR_UNSUPPORTED, "qrt_config.threads: %u; this build runs on at most %d", s->threads,
+                    QRT_THREADS ? QRT_MAX_THREADS : 1);
   }
   if (config->operators) {
     return QRT_FAIL(error, QRT_ERROR_UNSUPPORTED, "qrt_config.operators: not supported by this version");
@@ -46,6 +51,7 @@ static qrt_status read_config(const qrt_config *config, settings *s, qrt_error *
 static qrt_session *bind(qrt_binder *binder, const settings *s) {
   const qrt_model *model = binder->model;
   binder->isa = s->isa;
+  binder->threads = s->threads;
   binder->last = &binder->packs;
   if (!s->ignore_packed) {
     qrt_flat_vector(model->file, model->root, QRT_FIELD(Model, packed), &binder->section_count);
@@ -61,6 +67,7 @@ static qrt_session *bind(qrt_binder *binder, const settings *s) {
     qrt_node_read(model, i, &node);
     qrt_node_output(&node, &output);
     step.kernel = "";
+    step.threads = 1;
     step.output = qrt_bind_output(binder, &output);
     step.output_size = (size_t)output.size;
     binder->operator_index = i;
@@ -69,13 +76,19 @@ static qrt_session *bind(qrt_binder *binder, const settings *s) {
       steps[i] = step;
     }
   }
+  const uint64_t stride = (binder->scratch + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
+  binder->scratch = s->threads > 1 ? stride * s->threads : binder->scratch;
   void *scratch = qrt_bind_memory(binder, binder->scratch);
   if (session) {
+    memset(session, 0, sizeof *session);
     memset(binder->activations, 0, (size_t)model->activation_size);
     session->model = model;
     session->activations = binder->activations;
     session->steps = steps;
     session->scratch = scratch;
+    session->scratch_stride = (size_t)stride;
+    session->threads = s->threads;
+    session->workers = s->threads > 1 ? s->workers : NULL;
     session->packs = binder->packs;
     session->on_operator = s->on_operator;
     session->user = s->user;
@@ -133,6 +146,9 @@ qrt_status qrt_session_open(qrt_session **session, const qrt_model *model, const
   QRT_TRY(count(model, config, &s, &binder, error));
   if (!session || !arena) {
     return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_session_open: session or arena is NULL");
+  }
+  if (s.threads > 1 && (!s.workers || s.workers->count < s.threads)) {
+    return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_config.workers: fewer than the %u threads", s.threads);
   }
   if ((uintptr_t)arena % QRT_ALIGNMENT) {
     return QRT_FAIL(error, QRT_ERROR_ALIGNMENT, "the arena's address is not a multiple of %d", QRT_ALIGNMENT);
@@ -211,10 +227,19 @@ static qrt_status check(const qrt_session *session, uint32_t index, qrt_error *e
   return step->check(&v, &node, step->arguments);
 }
 
+static void run_step(const qrt_session *session, uint32_t index) {
+  const qrt_step *step = &session->steps[index];
+  if (step->run_units) {
+    step->run_units(step->arguments, session->scratch, 0, step->units);
+  } else {
+    step->run(step->arguments, session->scratch);
+  }
+}
+
 static qrt_status run(const qrt_session *session, qrt_error *error) {
   for (uint32_t i = 0; i < session->model->operator_count; ++i) {
     QRT_TRY(check(session, i, error));
-    session->steps[i].run(session->steps[i].arguments, session->scratch);
+    run_step(session, i);
     if (session->on_operator) {
       report(session, i);
     }
@@ -222,11 +247,79 @@ static qrt_status run(const qrt_session *session, qrt_error *error) {
   return QRT_OK;
 }
 
+#if QRT_THREADS
+/* ---- on several threads ---- */
+
+/* A thread's part of a step. The same in every run and, where outputs have as many units, in every operator: so a
+ * thread often reads what it has in its cache. */
+static void run_share(const qrt_session *session, const qrt_step *step, uint32_t thread) {
+  if (thread < step->threads) {
+    const size_t each = step->units / step->threads, more = step->units % step->threads;
+    const size_t begin = thread * each + (thread < more ? thread : more);
+    step->run_units(step->arguments, session->scratch + thread * session->scratch_stride, begin,
+                    begin + each + (thread < more));
+  }
+}
+
+static int wait_for_all(qrt_session *session) {
+  return qrt_barrier_wait(&session->barrier, session->threads, session->workers->yield);
+}
+
+/* Thread 0 runs what is not shared, and the others wait only where something is. 0 when the run has failed. */
+static int run_step_together(qrt_session *session, uint32_t index, uint32_t thread) {
+  const qrt_step *step = &session->steps[index];
+  if (thread == 0 && check(session, index, session->error) != QRT_OK) {
+    session->status = QRT_ERROR_INDEX;
+    qrt_barrier_break(&session->barrier);
+    return 0;
+  }
+  if (step->threads > 1) {
+    run_share(session, step, thread);
+  } else if (thread == 0) {
+    run_step(session, index);
+  }
+  const int next = index + 1 < session->model->operator_count && step[1].threads > 1;
+  if ((step->threads > 1 || next || session->on_operator) && !wait_for_all(session)) {
+    return 0;
+  }
+  if (!session->on_operator) {
+    return 1;
+  }
+  if (thread == 0) {
+    report(session, index);
+  }
+  return wait_for_all(session);
+}
+
+static void run_thread(void *pointer, uint32_t thread) {
+  qrt_session *session = pointer;
+  if (thread < session->threads) {
+    const uint64_t mode = qrt_fpenv_enter();
+    for (uint32_t i = 0; i < session->model->operator_count && run_step_together(session, i, thread); ++i) {
+    }
+    qrt_fpenv_leave(mode);
+  }
+}
+
+static qrt_status run_threads(qrt_session *session, qrt_error *error) {
+  memset(&session->barrier, 0, sizeof session->barrier);
+  session->error = error;
+  session->status = QRT_OK;
+  session->workers->run(session->workers->user, run_thread, session);
+  return session->status;
+}
+#endif
+
 qrt_status qrt_session_run(qrt_session *session, qrt_error *error) {
   qrt_error_clear(error);
   if (!session) {
     return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_session_run: session is NULL");
   }
+#if QRT_THREADS
+  if (session->threads > 1) {
+    return run_threads(session, error);
+  }
+#endif
   uint64_t mode = qrt_fpenv_enter();
   qrt_status status = run(session, error);
   qrt_fpenv_leave(mode);

@@ -5,16 +5,23 @@
 #ifndef QRT_SESSION_H
 #define QRT_SESSION_H
 
+#include "barrier.h"
 #include "bind.h"
 
 struct qrt_session {
   const qrt_model *model;
   uint8_t *activations;
   const qrt_step *steps; /* one per operator */
-  void *scratch;
+  uint8_t *scratch;
+  size_t scratch_stride; /* from one thread's to the next one's */
+  uint32_t threads;
+  const qrt_workers *workers; /* NULL with one thread */
+  qrt_error *error;           /* of the run; thread 0 alone writes it */
+  qrt_status status;
   const qrt_pack *packs;
   void (*on_operator)(void *user, const qrt_event *event);
   void *user;
+  _Alignas(QRT_ALIGNMENT) qrt_barrier barrier; /* on a cache line that nobody else touches */
 };
 
 #endif

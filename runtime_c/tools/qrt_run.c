@@ -18,11 +18,12 @@ static const char usage[] =
     "  --repeat N     runs N times and prints how long a run took\n"
     "  --profile      with --repeat: also prints each operator's mean time, share and kernel\n"
     "  --isa NAME     uses nothing above this instruction set\n"
+    "  --threads N    runs on N threads\n"
     "  --verify       checksum of the file, then its test vectors, bit for bit\n"
     "  --self-test    the test vectors alone\n"
     "  --trace        prints a line per operator: index, operation, kernel, CRC-32 of the output\n"
     "  --info         prints inputs, outputs, operators and memory; runs nothing\n"
-    "qrt_run --batch LIST [--isa NAME]   one run per line: FILE INPUT[,INPUT]... OUTPUT[,OUTPUT]...\n"
+    "qrt_run --batch LIST [--isa NAME] [--threads N]   one run per line: FILE INPUT[,INPUT]... OUTPUT[,OUTPUT]...\n"
     "An input file may hold several samples; they are run one by one, and the outputs joined.\n"
     "Exit status: 0 success, 1 failure, 2 wrong usage, 3 not enough memory for the file or its arena.\n";
 
@@ -30,7 +31,7 @@ typedef struct options {
   const char *file, *isa, *batch;
   const char *inputs[MAX_IO], *outputs[MAX_IO];
   uint32_t input_count, output_count;
-  unsigned long repeat;
+  unsigned long repeat, threads;
   int verify, self_test, trace, info, profile;
 } options;
 
@@ -38,9 +39,10 @@ typedef struct program {
   blob file;
   qrt_model model;
   qrt_session *session;
-  void *arena;
+  void *arena, *worker_memory;
   size_t arena_size;
   timing timing;
+  qrt_workers workers;
 } program;
 
 /* ---- a program: file, model, session ---- */
@@ -52,6 +54,8 @@ static void print_trace(void *user, const qrt_event *event) {
 }
 
 static void program_close(program *p) {
+  qrt_workers_close(&p->workers);
+  free(p->worker_memory);
   free(p->arena);
   free(p->file.bytes);
 }
@@ -63,6 +67,8 @@ static int program_open(program *p, const char *path, const options *o) {
   memset(&config, 0, sizeof config);
   config.size = sizeof config;
   config.isa = o->isa;
+  config.threads = (uint32_t)o->threads;
+  config.workers = &p->workers;
   config.on_operator = o->trace ? print_trace : o->profile ? timing_operator : NULL;
   config.user = &p->timing;
   int failed = read_file(path, &p->file);
@@ -79,6 +85,14 @@ static int program_open(program *p, const char *path, const options *o) {
   p->arena = allocate(p->arena_size);
   if (!p->arena) {
     return complain_memory(path, "its arena");
+  }
+  if (o->threads > 1) {
+    size_t size = qrt_workers_size(config.threads);
+    p->worker_memory = allocate(size);
+    status = qrt_workers_open(&p->workers, config.threads, p->worker_memory, size, &error);
+    if (status != QRT_OK) {
+      return complain_status(path, status, &error);
+    }
   }
   status = qrt_session_open(&p->session, &p->model, &config, p->arena, p->arena_size, &error);
   return status == QRT_OK ? 0 : complain_status(path, status, &error);
@@ -258,7 +272,7 @@ static void print_tensor(const char *what, uint32_t i, const qrt_tensor_info *in
 
 static int print_info(const program *p, const options *o) {
   qrt_tensor_info info;
-  qrt_config config = {.size = sizeof config, .isa = o->isa};
+  qrt_config config = {.size = sizeof config, .isa = o->isa, .threads = (uint32_t)o->threads};
   size_t scratch = 0;
   for (uint32_t i = 0; qrt_model_input(&p->model, i, &info, NULL) == QRT_OK; ++i) {
     print_tensor("input", i, &info);
@@ -417,6 +431,7 @@ static int parse(int argc, char **argv, options *o) {
   memset(o, 0, sizeof *o);
   for (int i = 1; i < argc; ++i) {
     const char *argument = argv[i], *value = "", *number = NULL;
+    unsigned long *count = &o->repeat, most = 100000000;
     if (takes_value(argc, argv, &i, "--input", &value)) {
       if (o->input_count == MAX_IO) {
         return wrong_usage(argument, "too many");
@@ -429,6 +444,10 @@ static int parse(int argc, char **argv, options *o) {
       o->outputs[o->output_count++] = value;
     } else if (takes_value(argc, argv, &i, "--repeat", &value)) {
       number = value;
+    } else if (takes_value(argc, argv, &i, "--threads", &value)) {
+      number = value;
+      count = &o->threads;
+      most = QRT_MAX_THREADS;
     } else if (takes_value(argc, argv, &i, "--isa", &value)) {
       o->isa = value;
     } else if (takes_value(argc, argv, &i, "--batch", &value)) {
@@ -453,9 +472,11 @@ static int parse(int argc, char **argv, options *o) {
     }
     if (number) {
       char *end;
-      o->repeat = strtoul(number, &end, 10);
-      if (*end || !o->repeat || o->repeat > 100000000ul || *number == '-') {
-        return wrong_usage(argument, "needs a number from 1 to 100000000");
+      *count = strtoul(number, &end, 10);
+      if (*end || !*count || *count > most || *number == '-') {
+        char why[64];
+        snprintf(why, sizeof why, "needs a number from 1 to %lu", most);
+        return wrong_usage(argument, why);
       }
     }
   }

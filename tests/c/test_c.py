@@ -24,6 +24,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
+def test_without_threads(folder: Path) -> None:
+    """The build for machines that have none: everything else works, and asking for threads is an error."""
+    subprocess.run([sys.executable, "-m", "SCons", "-Q", "target=host", "threads=0"], cwd=ROOT, check=True)
+    for name in ("test_core", "test_threads"):
+        program = ROOT / "build" / "host-nothreads" / name
+        result = subprocess.run([program, str(folder)], capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+    symbols = subprocess.run(["nm", "-u", program], capture_output=True, text=True, check=True).stdout
+    assert "pthread" not in symbols
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -34,6 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "test_embedding",
         "test_recurrent",
         "test_weight_only",
+        "test_threads",
     ],
 )
 @pytest.mark.parametrize(("target", "cpu"), [(target, cpu) for target in EMULATORS for cpu in EMULATORS[target]])

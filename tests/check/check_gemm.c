@@ -47,6 +47,15 @@ static void compare_once(const qrt_gemm_kernel *kernel, size_t m, size_t n, size
   reference->pack(&weights, reference_packed);
   reference->run(m, n, &a, reference_packed, output, c.expected, c_stride);
   check_output_compare(&c);
+  if (kernel->layout && n > kernel->nr) { /* the same in two parts, as threads do it */
+    const size_t first = kernel->nr * (1 + check_below((uint32_t)((n - 1) / kernel->nr)));
+    const char *rest = (const char *)packed + kernel->packed_size(first, runs, run);
+    check_output parts = check_output_make((m - 1) * c_stride + n * element, element);
+    reference->run(m, n, &a, reference_packed, output, parts.expected, c_stride);
+    kernel->run(m, first, &a, packed, output, parts.actual, c_stride);
+    kernel->run(m, n - first, &a, rest, output, (int8_t *)parts.actual + first * element, c_stride);
+    check_output_compare(&parts);
+  }
 }
 
 /* Depths around kr, and around what a kernel may take at once. */

@@ -23,10 +23,10 @@ static void run_part(const void *context, size_t count, const int8_t *a, const i
   arguments_->kernel->run(count, a, b, b_step, &arguments_->params, output);
 }
 
-static void run(const void *pointer, void *scratch) {
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   (void)scratch;
-  qrt_run_broadcast(&a->broadcast, run_part, a);
+  qrt_run_broadcast_units(&a->broadcast, run_part, a, begin, end);
 }
 
 void qrt_prepare_addition(qrt_binder *binder, const qrt_node *node, const qrt_addition_fields *fields, qrt_step *step) {
@@ -49,7 +49,7 @@ void qrt_prepare_addition(qrt_binder *binder, const qrt_node *node, const qrt_ad
   a.params.output.zero_point = output.zero_point;
   a.params.output.min = qrt_flat_int(file, node->options, fields->output_min);
   a.params.output.max = qrt_flat_int(file, node->options, fields->output_max);
-  step->run = run;
+  qrt_bind_units(binder, step, run, qrt_broadcast_units(&a.broadcast), output.count * QRT_MACS_OF_A_BYTE);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

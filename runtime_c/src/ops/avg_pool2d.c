@@ -44,10 +44,10 @@ static void visit(const void *context, const qrt_pool_window *window, const qrt_
   a->kernel->avg(window, a->zero_point, a->rescale / divisor(a, rows, columns), &a->range, output);
 }
 
-static void run(const void *pointer, void *scratch) {
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   (void)scratch;
-  qrt_run_pool2d(&a->shape, a->input, a->output, visit, a);
+  qrt_run_pool2d(&a->shape, a->input, a->output, visit, a, begin, end);
 }
 
 void qrt_prepare_avg_pool2d(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
@@ -64,7 +64,7 @@ void qrt_prepare_avg_pool2d(qrt_binder *binder, const qrt_node *node, qrt_step *
   a.count_include_pad = QRT_NODE_BOOL(node, avg_pool2d, count_include_pad);
   a.rescale = QRT_NODE_FLOAT(node, avg_pool2d, rescale);
   a.range = QRT_NODE_RANGE(node, avg_pool2d, &output);
-  step->run = run;
+  qrt_bind_pool2d(binder, &a.shape, step, run);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

@@ -111,10 +111,7 @@ void qrt_bind_broadcast(const qrt_binder *binder, const qrt_node *node, qrt_broa
   }
 }
 
-void qrt_run_broadcast(const qrt_broadcast *c,
-                       void (*run)(const void *context, size_t count, const int8_t *a, const int8_t *b, size_t b_step,
-                                   int8_t *output),
-                       const void *context) {
+void qrt_run_broadcast(const qrt_broadcast *c, qrt_broadcast_run *run, const void *context) {
   const int8_t *a = c->a, *b = c->b;
   int8_t *output = c->output;
   size_t index[QRT_MAX_RANK] = {0};
@@ -136,4 +133,19 @@ void qrt_run_broadcast(const qrt_broadcast *c,
       index[i] = 0;
     }
   }
+}
+
+size_t qrt_broadcast_units(const qrt_broadcast *c) {
+  return c->rank ? 1 : (c->count + QRT_UNIT - 1) / QRT_UNIT;
+}
+
+void qrt_run_broadcast_units(const qrt_broadcast *c, qrt_broadcast_run *run, const void *context, size_t begin,
+                             size_t end) {
+  if (c->rank) {
+    qrt_run_broadcast(c, run, context);
+    return;
+  }
+  const size_t first = begin * QRT_UNIT, last = end * QRT_UNIT < c->count ? end * QRT_UNIT : c->count;
+  run(context, last - first, c->a + first * c->element, c->b + first * c->b_step, c->b_step,
+      c->output + first * c->element);
 }

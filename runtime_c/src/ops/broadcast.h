@@ -38,9 +38,13 @@ qrt_status qrt_check_broadcast_float(qrt_verify *v, const qrt_node *node);
 void qrt_bind_broadcast(const qrt_binder *binder, const qrt_node *node, qrt_broadcast *broadcast);
 
 /* Calls run(context, count, a, b, b_step, output) for each run. */
-void qrt_run_broadcast(const qrt_broadcast *broadcast,
-                       void (*run)(const void *context, size_t count, const int8_t *a, const int8_t *b, size_t b_step,
-                                   int8_t *output),
-                       const void *context);
+typedef void qrt_broadcast_run(const void *context, size_t count, const int8_t *a, const int8_t *b, size_t b_step,
+                               int8_t *output);
+void qrt_run_broadcast(const qrt_broadcast *broadcast, qrt_broadcast_run *run, const void *context);
+
+/* A single run is units of QRT_UNIT elements; more runs are one unit. */
+size_t qrt_broadcast_units(const qrt_broadcast *broadcast);
+void qrt_run_broadcast_units(const qrt_broadcast *broadcast, qrt_broadcast_run *run, const void *context, size_t begin,
+                             size_t end);
 
 #endif

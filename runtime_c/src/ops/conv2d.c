@@ -13,6 +13,7 @@ typedef struct arguments {
   size_t n;
   int padded;
   size_t strip; /* lines of the output at a time */
+  qrt_gemm_share share;
   const int8_t *input;
   const void *packed;
   int8_t *output;
@@ -55,7 +56,8 @@ static void pad_lines(const arguments *a, const int8_t *image, int64_t y, size_t
   }
 }
 
-static void run_strips(const void *pointer, void *scratch) {
+/* Lines begin..end of the output, of all images; or all lines of some columns. */
+static void run_strips(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   const qrt_conv2d_shape *s = &a->shape;
   size_t out_h = (size_t)s->out_h, out_w = (size_t)s->out_w, channels = (size_t)s->in_c;
@@ -65,23 +67,27 @@ static void run_strips(const void *pointer, void *scratch) {
                         (size_t)s->kh,
                         (size_t)s->kw * channels,
                         (size_t)s->dilation_h * line,
-                        out_w,
-                        (size_t)s->stride_w * channels,
+                        out_w == 1 ? SIZE_MAX : out_w, /* lines of one pixel: the same step from each to the next */
+                        (out_w == 1 ? (size_t)s->stride_h * line : (size_t)s->stride_w * channels),
                         (size_t)s->stride_h * line};
-  int8_t *output = a->output;
-  for (size_t i = 0; i < (size_t)s->batch; ++i) {
-    const int8_t *image = a->input + i * (size_t)s->in_h * in_row;
-    for (size_t y = 0; y < out_h; y += a->strip) {
-      size_t lines = out_h - y < a->strip ? out_h - y : a->strip;
-      if (a->padded) {
-        pad_lines(a, image, (int64_t)y * s->stride_h - s->pad_top, lines_met(s, lines), scratch);
-        rows.a = scratch;
-      } else {
-        rows.a = image + y * (size_t)s->stride_h * in_row;
-      }
-      a->kernel->run(lines * out_w, a->n, &rows, a->packed, &a->range, output, a->n);
-      output += lines * out_w * a->n;
+  const qrt_gemm_columns columns =
+      qrt_columns_of(&a->share, a->kernel, a->packed, a->n, rows.runs, rows.run, begin, end);
+  if (a->share.columns) {
+    begin = 0;
+    end = (size_t)s->batch * out_h;
+  }
+  for (size_t i = begin, lines; i < end; i += lines) {
+    const int8_t *image = a->input + i / out_h * (size_t)s->in_h * in_row;
+    const size_t y = i % out_h, left = out_h - y < end - i ? out_h - y : end - i;
+    lines = left < a->strip ? left : a->strip;
+    if (a->padded) {
+      pad_lines(a, image, (int64_t)y * s->stride_h - s->pad_top, lines_met(s, lines), scratch);
+      rows.a = scratch;
+    } else {
+      rows.a = image + y * (size_t)s->stride_h * in_row;
     }
+    a->kernel->run(lines * out_w, columns.count, &rows, columns.packed, &a->range,
+                   a->output + i * out_w * a->n + columns.begin, a->n);
   }
 }
 
@@ -127,9 +133,18 @@ static void prepare_strips(qrt_binder *binder, const qrt_node *node, arguments *
     qrt_bind_scratch(binder, (uint64_t)lines_met(s, a->strip) * pixels_met(s) * (size_t)s->in_c);
   }
   a->packed = qrt_pack_gemm(binder, node, a->kernel, 1, a->n, (size_t)s->kh, (size_t)(s->kw * s->in_c), &stride);
-  step->run = run_strips;
+  const size_t lines = (size_t)(s->batch * s->out_h);
+  a->share = qrt_share_gemm(binder, a->kernel, lines, (size_t)s->out_w, a->n);
+  qrt_bind_units(binder, step, run_strips, a->share.units,
+                 (uint64_t)lines * (uint64_t)(s->out_w * s->kh * s->kw * s->in_c) * a->n);
   step->arguments = qrt_bind_copy(binder, a, sizeof *a);
   step->kernel = a->kernel->name;
+}
+
+/* Single pixels without padding and stride: the output has no lines that matter. */
+static void join_lines(qrt_conv2d_shape *s) {
+  s->out_h = s->in_h = s->batch * s->in_h * s->in_w;
+  s->batch = s->in_w = s->out_w = 1;
 }
 
 /* Is each row of the window one run of bytes, and long enough? A kernel that takes rows one by one would gain nothing
@@ -157,6 +172,9 @@ void qrt_prepare_conv2d(qrt_binder *binder, const qrt_node *node, qrt_step *step
   if (a.shape.groups == a.shape.in_c && a.shape.groups == a.shape.out_c) {
     qrt_prepare_depthwise(binder, node, &a.shape, step);
   } else if (has_runs(&a)) {
+    if (a.shape.kh == 1 && a.shape.kw == 1 && a.shape.stride_h == 1 && a.shape.stride_w == 1 && !a.padded) {
+      join_lines(&a.shape);
+    }
     prepare_strips(binder, node, &a, step);
   } else {
     qrt_prepare_convolution(binder, node, &fields, step);

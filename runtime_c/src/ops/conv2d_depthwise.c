@@ -13,21 +13,19 @@ typedef struct arguments {
   qrt_output_range range;
 } arguments;
 
-static void run(const void *pointer, void *scratch) {
+/* Rows begin..end of the output, of all images. */
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   const qrt_conv2d_shape *s = &a->shape;
   size_t in_row = (size_t)(s->in_w * s->in_c), out_row = (size_t)(s->out_w * s->out_c);
   const int8_t **rows = scratch;
-  int8_t *output = a->output;
-  for (int64_t image = 0; image < s->batch; ++image) {
-    const int8_t *input = a->input + (size_t)(image * s->in_h) * in_row;
-    for (int64_t i = 0; i < s->out_h; ++i, output += out_row) {
-      int64_t y = i * s->stride_h - s->pad_top;
-      for (int64_t r = 0; r < s->kh; ++r, y += s->dilation_h) {
-        rows[r] = y >= 0 && y < s->in_h ? input + (size_t)y * in_row : NULL;
-      }
-      a->kernel->run(&a->row, rows, a->packed, &a->range, output);
+  for (size_t i = begin; i < end; ++i) {
+    const int8_t *input = a->input + i / (size_t)s->out_h * (size_t)s->in_h * in_row;
+    int64_t y = (int64_t)(i % (size_t)s->out_h) * s->stride_h - s->pad_top;
+    for (int64_t r = 0; r < s->kh; ++r, y += s->dilation_h) {
+      rows[r] = y >= 0 && y < s->in_h ? input + (size_t)y * in_row : NULL;
     }
+    a->kernel->run(&a->row, rows, a->packed, &a->range, a->output + i * out_row);
   }
 }
 
@@ -82,7 +80,10 @@ void qrt_prepare_depthwise(qrt_binder *binder, const qrt_node *node, const qrt_c
   a.packed = pack(binder, node, &a);
   a.range = QRT_NODE_RANGE(node, conv2d, &output);
   qrt_bind_scratch(binder, (uint64_t)shape->kh * sizeof(const int8_t *));
-  step->run = run;
+  const uint64_t outputs = (uint64_t)(shape->batch * shape->out_h) * (uint64_t)(shape->out_w * shape->out_c);
+  enum { SLOWER = 4 }; /* than a matrix multiplication, per multiplication */
+  qrt_bind_units(binder, step, run, (size_t)(shape->batch * shape->out_h),
+                 outputs * (uint64_t)(shape->kh * shape->kw) * SLOWER);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

@@ -10,6 +10,7 @@ typedef struct arguments {
   const void *packed;
   int8_t *output;
   qrt_output_range range;
+  qrt_gemm_share share;
 } arguments;
 
 qrt_status qrt_check_linear(qrt_verify *v, const qrt_node *node) {
@@ -29,10 +30,15 @@ qrt_status qrt_check_linear(qrt_verify *v, const qrt_node *node) {
   return qrt_expect_range(v, node, QRT_FIELD(linear, output_min), QRT_FIELD(linear, output_max));
 }
 
-static void run(const void *pointer, void *scratch) {
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   (void)scratch;
-  a->kernel->run(a->m, a->n, &a->input, a->packed, &a->range, a->output, a->n);
+  const qrt_gemm_columns columns = qrt_columns_of(&a->share, a->kernel, a->packed, a->n, 1, a->input.run, begin, end);
+  const size_t first = a->share.columns ? 0 : begin, rows = a->share.columns ? a->m : end - begin;
+  qrt_gemm_rows input = a->input;
+  input.a += first * input.x_stride;
+  a->kernel->run(rows, columns.count, &input, columns.packed, &a->range, a->output + first * a->n + columns.begin,
+                 a->n);
 }
 
 void qrt_prepare_linear(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
@@ -50,7 +56,9 @@ void qrt_prepare_linear(qrt_binder *binder, const qrt_node *node, qrt_step *step
   a.range = QRT_NODE_RANGE(node, linear, &output);
   size_t stride;
   a.packed = qrt_pack_gemm(binder, node, a.kernel, 1, a.n, 1, k, &stride);
-  step->run = run;
+  a.share = qrt_share_gemm(binder, a.kernel, a.m, 1, a.n);
+  enum { STREAMED = 2 }; /* weights that are used once take as long as several multiplications */
+  qrt_bind_units(binder, step, run, a.share.units, (uint64_t)a.m * a.n * k * STREAMED);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

@@ -17,10 +17,11 @@ qrt_status qrt_check_lookup_table(qrt_verify *v, const qrt_node *node) {
   return qrt_expect_output(v, node, QRT_FB_DType_int8, input.rank, input.shape, &output);
 }
 
-static void run(const void *pointer, void *scratch) {
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
+  const size_t first = begin * QRT_UNIT, last = end * QRT_UNIT < a->count ? end * QRT_UNIT : a->count;
   (void)scratch;
-  a->kernel->lookup(a->count, a->input, a->table, a->output);
+  a->kernel->lookup(last - first, a->input + first, a->table, a->output + first);
 }
 
 void qrt_prepare_lookup_table(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
@@ -34,7 +35,7 @@ void qrt_prepare_lookup_table(qrt_binder *binder, const qrt_node *node, qrt_step
   a.input = qrt_bind_tensor(binder, &input);
   a.table = qrt_bind_tensor(binder, &table);
   a.output = qrt_bind_output(binder, &output);
-  step->run = run;
+  qrt_bind_units(binder, step, run, (a.count + QRT_UNIT - 1) / QRT_UNIT, (uint64_t)a.count * QRT_MACS_OF_A_BYTE);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

@@ -27,10 +27,10 @@ static void visit(const void *context, const qrt_pool_window *window, const qrt_
   a->kernel->max(window, output);
 }
 
-static void run(const void *pointer, void *scratch) {
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   (void)scratch;
-  qrt_run_pool2d(&a->shape, a->input, a->output, visit, a);
+  qrt_run_pool2d(&a->shape, a->input, a->output, visit, a, begin, end);
 }
 
 void qrt_prepare_max_pool2d(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
@@ -42,7 +42,7 @@ void qrt_prepare_max_pool2d(qrt_binder *binder, const qrt_node *node, qrt_step *
   qrt_pool2d_read(node, &fields, &a.shape);
   a.input = qrt_bind_tensor(binder, &input);
   a.output = qrt_bind_output(binder, &output);
-  step->run = run;
+  qrt_bind_pool2d(binder, &a.shape, step, run);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

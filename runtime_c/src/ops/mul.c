@@ -21,10 +21,10 @@ static void run_part(const void *context, size_t count, const int8_t *a, const i
   arguments_->kernel->run(count, a, b, b_step, &arguments_->params, output);
 }
 
-static void run(const void *pointer, void *scratch) {
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   (void)scratch;
-  qrt_run_broadcast(&a->broadcast, run_part, a);
+  qrt_run_broadcast_units(&a->broadcast, run_part, a, begin, end);
 }
 
 void qrt_prepare_mul(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
@@ -41,7 +41,7 @@ void qrt_prepare_mul(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
   a.params.b_zero_point = input[!first].zero_point;
   a.params.multiplier = QRT_NODE_FLOAT(node, mul, multiplier);
   a.params.output = QRT_NODE_RANGE(node, mul, &output);
-  step->run = run;
+  qrt_bind_units(binder, step, run, qrt_broadcast_units(&a.broadcast), output.count * QRT_MACS_OF_A_BYTE);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

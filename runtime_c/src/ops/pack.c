@@ -50,3 +50,29 @@ const void *qrt_pack_gemm_weights(qrt_binder *binder, const qrt_node *node, cons
   }
   return packed;
 }
+
+/* Sixteenths of a thread that have work, while the one with the most units has. */
+static size_t busy(size_t units, size_t threads) {
+  return 16 * units / ((units + threads - 1) / threads);
+}
+
+qrt_gemm_share qrt_share_gemm(const qrt_binder *binder, const qrt_gemm_kernel *kernel, size_t lines, size_t rows,
+                              size_t n) {
+  const size_t panels = (n + kernel->nr - 1) / kernel->nr;
+  const qrt_gemm_share by_rows = {0, lines}, by_columns = {kernel->nr, panels};
+  const size_t of_panels = busy(panels, binder->threads), of_lines = busy(lines, binder->threads);
+  if (!kernel->layout) {
+    return by_rows;
+  }
+  return (n > lines * rows ? 8 * of_panels >= 7 * of_lines : 7 * of_panels > 8 * of_lines) ? by_columns : by_rows;
+}
+
+qrt_gemm_columns qrt_columns_of(const qrt_gemm_share *share, const qrt_gemm_kernel *kernel, const void *packed,
+                                size_t n, size_t runs, size_t run, size_t begin, size_t end) {
+  if (!share->columns) {
+    return (qrt_gemm_columns){0, n, packed};
+  }
+  const size_t first = begin * share->columns, last = end * share->columns < n ? end * share->columns : n;
+  const size_t offset = first ? kernel->packed_size(first, runs, run) : 0;
+  return (qrt_gemm_columns){first, last - first, (const uint8_t *)packed + offset};
+}

@@ -14,6 +14,26 @@ const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_ge
 const void *qrt_pack_gemm_weights(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel,
                                   const int8_t *w, size_t groups, size_t n, size_t runs, size_t run, size_t *stride);
 
+/* How threads share a matrix multiplication: by rows of the output, or by panels of the kernel's columns. */
+typedef struct qrt_gemm_share {
+  size_t columns; /* of a unit; 0 where the units are rows */
+  size_t units;
+} qrt_gemm_share;
+
+/* `lines` of `rows` rows each; a line is not divided. Columns where they outnumber the rows: then weights are what
+ * takes time to read, and each thread reads its own. But not where that would leave threads without work for long. */
+qrt_gemm_share qrt_share_gemm(const qrt_binder *binder, const qrt_gemm_kernel *kernel, size_t lines, size_t rows,
+                              size_t n);
+
+/* Columns begin..end of n that units stand for, and where they are packed. */
+typedef struct qrt_gemm_columns {
+  size_t begin, count;
+  const void *packed;
+} qrt_gemm_columns;
+
+qrt_gemm_columns qrt_columns_of(const qrt_gemm_share *share, const qrt_gemm_kernel *kernel, const void *packed,
+                                size_t n, size_t runs, size_t run, size_t begin, size_t end);
+
 /* May a kernel compute the size of its packed weights in size_t? If not (32-bit machines, absurd shapes), request more
  * than there can be, so that qrt_arena_size fails, and pack nothing. Tiles are below 256 columns and 8 deep. */
 int qrt_pack_fits(qrt_binder *binder, size_t n, size_t runs, size_t run);

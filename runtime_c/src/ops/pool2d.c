@@ -67,23 +67,30 @@ void qrt_pool2d_read(const qrt_node *node, const qrt_pool2d_fields *fields, qrt_
 }
 
 void qrt_run_pool2d(const qrt_pool2d_shape *shape, const int8_t *input, int8_t *output, qrt_pool2d_visit *visit,
-                    const void *context) {
-  size_t in_row = (size_t)shape->w.in * shape->channels;
-  for (size_t image = 0; image < shape->batch; ++image, input += (size_t)shape->h.in * in_row) {
-    for (int64_t y = 0; y < shape->h.out; ++y) {
-      qrt_pool2d_span rows = qrt_pool2d_window(&shape->h, y);
-      for (int64_t x = 0; x < shape->w.out; ++x, output += shape->channels) {
-        qrt_pool2d_span columns = qrt_pool2d_window(&shape->w, x);
-        qrt_pool_window window = {
-            .a = input + (size_t)rows.first * in_row + (size_t)columns.first * shape->channels,
-            .rows = (size_t)rows.taps,
-            .columns = (size_t)columns.taps,
-            .row_stride = (size_t)shape->h.dilation * in_row,
-            .column_stride = (size_t)shape->w.dilation * shape->channels,
-            .channels = shape->channels,
-        };
-        visit(context, &window, &rows, &columns, output);
-      }
+                    const void *context, size_t begin, size_t end) {
+  const size_t in_row = (size_t)shape->w.in * shape->channels, out_h = (size_t)shape->h.out;
+  output += begin * (size_t)shape->w.out * shape->channels;
+  for (size_t i = begin; i < end; ++i) {
+    const int8_t *image = input + i / out_h * (size_t)shape->h.in * in_row;
+    qrt_pool2d_span rows = qrt_pool2d_window(&shape->h, (int64_t)(i % out_h));
+    for (int64_t x = 0; x < shape->w.out; ++x, output += shape->channels) {
+      qrt_pool2d_span columns = qrt_pool2d_window(&shape->w, x);
+      qrt_pool_window window = {
+          .a = image + (size_t)rows.first * in_row + (size_t)columns.first * shape->channels,
+          .rows = (size_t)rows.taps,
+          .columns = (size_t)columns.taps,
+          .row_stride = (size_t)shape->h.dilation * in_row,
+          .column_stride = (size_t)shape->w.dilation * shape->channels,
+          .channels = shape->channels,
+      };
+      visit(context, &window, &rows, &columns, output);
     }
   }
+}
+
+void qrt_bind_pool2d(const qrt_binder *binder, const qrt_pool2d_shape *shape, qrt_step *step,
+                     void (*run_units)(const void *arguments, void *scratch, size_t begin, size_t end)) {
+  const size_t rows = shape->batch * (size_t)shape->h.out;
+  const uint64_t taps = (uint64_t)(shape->w.out * shape->h.kernel * shape->w.kernel) * shape->channels;
+  qrt_bind_units(binder, step, run_units, rows, rows * taps * QRT_MACS_OF_A_BYTE);
 }

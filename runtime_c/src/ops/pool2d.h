@@ -45,11 +45,16 @@ static inline qrt_pool2d_span qrt_pool2d_window(const qrt_pool2d_axis *axis, int
   return span;
 }
 
-/* Calls visit(context, window, rows, columns, output) for each pixel of the output, in order. */
+/* Calls visit(context, window, rows, columns, output) for each pixel of rows begin..end of the output, of all images.
+ */
 typedef void qrt_pool2d_visit(const void *context, const qrt_pool_window *window, const qrt_pool2d_span *rows,
                               const qrt_pool2d_span *columns, int8_t *output);
 
 void qrt_run_pool2d(const qrt_pool2d_shape *shape, const int8_t *input, int8_t *output, qrt_pool2d_visit *visit,
-                    const void *context);
+                    const void *context, size_t begin, size_t end);
+
+/* Rows as units. */
+void qrt_bind_pool2d(const qrt_binder *binder, const qrt_pool2d_shape *shape, qrt_step *step,
+                     void (*run_units)(const void *arguments, void *scratch, size_t begin, size_t end));
 
 #endif

@@ -20,10 +20,11 @@ qrt_status qrt_check_quantize_per_tensor(qrt_verify *v, const qrt_node *node) {
                           QRT_FIELD(quantize_per_tensor, output_max));
 }
 
-static void run(const void *pointer, void *scratch) {
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
+  const size_t first = begin * QRT_UNIT, last = end * QRT_UNIT < a->count ? end * QRT_UNIT : a->count;
   (void)scratch;
-  a->kernel->quantize(a->count, a->input, a->inverse_scale, &a->range, a->output);
+  a->kernel->quantize(last - first, a->input + first, a->inverse_scale, &a->range, a->output + first);
 }
 
 void qrt_prepare_quantize_per_tensor(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
@@ -37,7 +38,7 @@ void qrt_prepare_quantize_per_tensor(qrt_binder *binder, const qrt_node *node, q
   a.output = qrt_bind_output(binder, &output);
   a.inverse_scale = QRT_NODE_FLOAT(node, quantize_per_tensor, inverse_scale);
   a.range = QRT_NODE_RANGE(node, quantize_per_tensor, &output);
-  step->run = run;
+  qrt_bind_units(binder, step, run, (a.count + QRT_UNIT - 1) / QRT_UNIT, (uint64_t)a.count * QRT_MACS_OF_A_BYTE);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

@@ -51,15 +51,26 @@ static size_t copy(const arguments *a, const uint8_t *input, uint8_t *output) {
   return n * a->element;
 }
 
-static void run(const void *pointer, void *scratch) {
-  const arguments *a = pointer;
-  const uint8_t *input = a->input;
-  uint8_t *output = a->output;
-  size_t index[QRT_MAX_RANK] = {0};
+/* Axes that one call of copy() takes. */
+static uint32_t copied(const arguments *a) {
+  return a->kernel ? 2 : 1;
+}
+
+/* Positions begin..end of the first axis. */
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
+  arguments part = *(const arguments *)pointer;
+  const arguments *a = &part;
+  size_t index[QRT_MAX_RANK] = {0}, size = part.element;
+  for (uint32_t i = 1; i < part.rank; ++i) {
+    size *= part.extent[i];
+  }
+  part.extent[0] = end - begin;
+  const uint8_t *input = part.input + (ptrdiff_t)begin * part.stride[0];
+  uint8_t *output = part.output + begin * size;
   (void)scratch;
   for (;;) {
     output += copy(a, input, output);
-    uint32_t i = a->rank - (a->kernel ? 2 : 1);
+    uint32_t i = a->rank - copied(a);
     for (;;) { /* count up, the last axis that copy() leaves fastest */
       if (i-- == 0) {
         return;
@@ -122,6 +133,6 @@ void qrt_bind_strided(qrt_binder *binder, const qrt_tensor *input, ptrdiff_t fir
     a.kernel = qrt_interleave_select(binder->isa);
     step->kernel = a.kernel->name;
   }
-  step->run = run;
+  qrt_bind_units(binder, step, run, a.extent[0], output->size * QRT_MACS_OF_A_BYTE);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
 }

@@ -63,11 +63,6 @@ def test_unknown_isa(file: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all("scalar" in k for k in qsdk.Session(file).kernels() if k)
 
 
-def test_more_threads_are_refused(file: bytes) -> None:
-    with pytest.raises(qsdk.RuntimeStatusError, match="UNSUPPORTED"):
-        qsdk.Session(file, threads=2)
-
-
 def test_kernels_follow_the_isa(file: bytes) -> None:
     for isa in available_isas():
         assert any(isa in k for k in qsdk.Session(file, isa=isa).kernels())
@@ -90,3 +85,20 @@ def test_checksum_finds_a_flipped_weight(file: bytes) -> None:
     changed[-100] ^= 4
     with pytest.raises(qsdk.FileFormatError, match="CHECKSUM"):
         qsdk.Session(bytes(changed)).checksum()
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_threads(file: bytes, digits: tuple[torch.nn.Module, torch.Tensor], threads: int) -> None:
+    one, many = qsdk.Session(file), qsdk.Session(file, threads=threads)
+    assert many.scratch_size == threads * (-(-one.scratch_size // 64) * 64)
+    assert many.arena_size >= one.arena_size
+    for _ in range(3):
+        assert many.run(digits[1])[0].tobytes() == one.run(digits[1])[0].tobytes()
+    taps: list[np.ndarray] = []
+    qsdk.Session(file, threads=threads, taps=taps).run(digits[1])
+    assert len(taps) == len(one.kernels())
+
+
+def test_too_many_threads(file: bytes) -> None:
+    with pytest.raises(qsdk.QsdkError, match="threads"):
+        qsdk.Session(file, threads=65)

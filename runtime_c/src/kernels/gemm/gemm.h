@@ -14,6 +14,8 @@
  * with a panel of columns before they turn to the next: how many rows stay in the cache is the caller's business.
  *
  * w, bias and multiplier reach the kernel only through `packed`, which pack() of the same row fills once, at load.
+ * Unless layout is 0, columns from j on, j being a multiple of nr, are packed at packed + packed_size(j, runs, run),
+ * and may be computed alone.
  */
 #ifndef QRT_GEMM_H
 #define QRT_GEMM_H
