@@ -1,8 +1,8 @@
 /* gemm_neon.h - what the ARM kernels have in common: the order in which they go through a matrix, and their packed
  * form, up to the tile.
  *
- *   header, 64 bytes:   int32 wide            some products do not fit a pair; for neon, see there
- *   panel of nr columns:  int32 bias[nr]      bias[j] - a_zero_point * sum w[j]   modulo 2^32
+ *   panel of nr columns:  int32 wide          some products do not fit a pair; for neon, see there; 16 bytes
+ *                         int32 bias[nr]      bias[j] - a_zero_point * sum w[j]   modulo 2^32
  *                         float multiplier[nr]
  *                         int8 w[]            in the kernel's order
  *
@@ -24,7 +24,7 @@
 
 #define QRT_INLINE static inline __attribute__((always_inline))
 
-enum { QRT_GEMM_HEADER = 64, QRT_GEMM_BLOCK = 8192, QRT_GEMM_SHORT = 16, QRT_GEMM_GATHERED = 512 };
+enum { QRT_GEMM_HEADER = 16, QRT_GEMM_BLOCK = 8192, QRT_GEMM_SHORT = 16, QRT_GEMM_GATHERED = 512 };
 
 /* ---- depth ---- */
 
@@ -121,13 +121,13 @@ typedef struct qrt_gemm_panel {
   const int8_t *w;
   size_t columns; /* that exist */
   size_t c_stride;
-  int wide; /* the header's */
+  int wide;
   int sums; /* are the output, as int32; else int8 */
   qrt_range_neon range;
 } qrt_gemm_panel;
 
 static inline size_t qrt_gemm_panel_bytes(size_t width, size_t depth) {
-  return qrt_gemm_ceil(width * (sizeof(int32_t) + sizeof(float) + depth), 64);
+  return qrt_gemm_ceil(QRT_GEMM_HEADER + width * (sizeof(int32_t) + sizeof(float) + depth), 64);
 }
 
 /* The width of the panel for the next of n columns that are left: nr, or half of it for the last. */
@@ -136,7 +136,7 @@ static inline size_t qrt_gemm_panel_width(size_t n, size_t nr, size_t least) {
 }
 
 static inline size_t qrt_gemm_neon_size(size_t n, size_t nr, size_t least, size_t depth) {
-  size_t size = QRT_GEMM_HEADER;
+  size_t size = 0;
   for (size_t j = 0, width; j < n; j += width) {
     width = qrt_gemm_panel_width(n - j, nr, least);
     size += qrt_gemm_panel_bytes(width, depth);
@@ -151,11 +151,11 @@ static inline void qrt_gemm_neon_pack(const qrt_gemm_weights *weights, size_t nr
   const size_t n = weights->n, k = weights->runs * weights->run;
   const int gathers = qrt_gemm_gathers(weights->runs, weights->run, kr);
   const size_t depth = qrt_gemm_depth(weights->runs, weights->run, kr);
-  char *panel = (char *)packed + QRT_GEMM_HEADER;
+  char *panel = packed;
   memset(packed, 0, qrt_gemm_neon_size(n, nr, least, depth));
   for (size_t first = 0, width; first < n; first += width, panel += qrt_gemm_panel_bytes(width, depth)) {
     width = qrt_gemm_panel_width(n - first, nr, least);
-    int32_t *bias = (int32_t *)panel;
+    int32_t *bias = (int32_t *)(panel + QRT_GEMM_HEADER);
     float *multiplier = (float *)(bias + width);
     int8_t *to = (int8_t *)(multiplier + width);
     for (size_t j = first; j < n && j < first + width; j++) {
@@ -181,15 +181,12 @@ QRT_INLINE void qrt_gemm_neon_panels(size_t m, size_t n, const qrt_gemm_rows *ro
                                      size_t c_stride,
                                      void (*run_panel)(size_t m, size_t width, const qrt_gemm_panel *p, int8_t *c)) {
   static const qrt_range_neon none;
-  qrt_gemm_panel p = {.rows = rows,
-                      .c_stride = c_stride,
-                      .wide = *(const int32_t *)packed,
-                      .sums = !range,
-                      .range = range ? *range : none};
-  const char *panel = (const char *)packed + QRT_GEMM_HEADER;
+  qrt_gemm_panel p = {.rows = rows, .c_stride = c_stride, .sums = !range, .range = range ? *range : none};
+  const char *panel = packed;
   for (size_t j = 0, width; j < n; j += width, panel += qrt_gemm_panel_bytes(width, depth)) {
     width = qrt_gemm_panel_width(n - j, nr, least);
-    p.bias = (const int32_t *)panel;
+    p.wide = *(const int32_t *)panel;
+    p.bias = (const int32_t *)(panel + QRT_GEMM_HEADER);
     p.multiplier = (const float *)(p.bias + width);
     p.w = (const int8_t *)(p.multiplier + width);
     p.columns = n - j < width ? n - j : width;

@@ -56,12 +56,10 @@ void qrt_gemm_qs8__neon_3x8_pack(const qrt_gemm_weights *weights, void *packed) 
   const size_t runs = weights->runs, run = weights->run, depth = qrt_gemm_depth(runs, run, KR);
   const int gathers = qrt_gemm_gathers(runs, run, KR);
   qrt_gemm_neon_pack(weights, NR, NR, KR, packed, pack_column);
-  int32_t *wide = packed;
-  const char *panel = (const char *)packed + QRT_GEMM_HEADER;
-  *wide = !gathers && run < KR;
-  for (size_t j = 0; j < weights->n && !*wide; j += NR, panel += qrt_gemm_panel_bytes(NR, depth)) {
-    const int8_t *w = (const int8_t *)panel + NR * (sizeof(int32_t) + sizeof(float));
-    *wide = has_wide_pair(w, NR, gathers ? 1 : runs, gathers ? depth : run);
+  char *panel = packed;
+  for (size_t j = 0; j < weights->n; j += NR, panel += qrt_gemm_panel_bytes(NR, depth)) {
+    const int8_t *w = (const int8_t *)panel + QRT_GEMM_HEADER + NR * (sizeof(int32_t) + sizeof(float));
+    *(int32_t *)panel = (!gathers && run < KR) || has_wide_pair(w, NR, gathers ? 1 : runs, gathers ? depth : run);
   }
 }
 
