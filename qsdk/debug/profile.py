@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -29,6 +30,10 @@ def macs(program: Program, op: Operation) -> int:
     output = program.tensors[op.outputs[0]]
     if op.kind.startswith("matmul"):
         return output.elements * operands[0].shape[-1]
+    if op.kind.endswith("weight_only"):  # may be stored in 4 bits
+        window: Any = op.options.get("kernel_size", ())
+        groups: Any = op.options.get("groups", 1)
+        return output.elements * operands[0].shape[-1] * math.prod(window) // groups
     weights = sum(t.elements for t in operands if t.is_constant and t.dtype == "int8" and len(t.shape) > 1)
     source = output if op.kind.startswith("conv") and not op.kind.startswith("conv_transpose") else operands[0]
     return weights * source.elements // source.shape[-1] if source.elements else 0

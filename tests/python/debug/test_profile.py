@@ -64,6 +64,16 @@ def test_macs_of_recurrent_layers_and_dynamic_linear():
     assert _by_layer(program) == {"lstm": 7 * 2 * (4 * 16 * 8 + 4 * 16 * 16), "fc": 7 * 2 * 16 * 5}
 
 
+@pytest.mark.parametrize("bits", [4, 8])
+def test_macs_of_weights_alone_quantized(bits):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(4, 6, 3, groups=2), nn.Flatten(), nn.Linear(6, 3)).eval()
+    model.qconfig = tq.weight_only_qconfig(bits)
+    quantized = tq.quantize_dynamic(model, {nn.Conv2d: model.qconfig, nn.Linear: model.qconfig})
+    program, _ = to_bytes(quantized, torch.randn(1, 4, 3, 3))
+    assert _by_layer(program) == {"0": 6 * 9 * 2, "2": 6 * 3}
+
+
 @pytest.mark.parametrize("isa", [None, "scalar"])
 def test_rows(file, isa, tmp_path):
     program, data = file
