@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
 import functools
+import mmap
 import os
 import weakref
 from collections.abc import Sequence
