@@ -24,6 +24,7 @@ import engines
 import report
 import torch
 import zoo
+from classes import where
 from engines import MODELS, PEERS, QSDK, Engine
 from overhead import overhead
 from rich.console import Console
@@ -149,6 +150,9 @@ def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         for engine in there:
             status.update(f"converting the zoo for {engine.title}")
             engines.convert(engine, networks)
+    with console.status("timing operators"):
+        files = {n: MODELS / f"{n}-qsdk.qsdk" for n in networks}
+        classes = {n: where(file) if file.exists() else [] for n, file in files.items()}
     host = machine()
     result: dict[str, Any] = {
         "machine": host,
@@ -158,7 +162,9 @@ def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         "overhead": {kind: overhead(kind) for kind in ("reshape", "clamp")},
         "command": "make bench",
         "settings": {"rounds": options.rounds, "milliseconds": options.milliseconds},
-        "networks": {n: {"title": zoo.ZOO[n].title, **engines.facts(n), "threads": {}} for n in networks},
+        "networks": {
+            n: {"title": zoo.ZOO[n].title, **engines.facts(n), "classes": classes[n], "threads": {}} for n in networks
+        },
     }
     settings = Settings(options.rounds, options.milliseconds)
     with Progress(console=console, transient=True) as progress:

@@ -147,9 +147,32 @@ def against_bound(result: dict[str, Any]) -> Rows:
     return Rows("qsdk and the bound", tuple(columns), rows)
 
 
+def by_class(result: dict[str, Any]) -> Rows:
+    """Where qsdk's time goes on one thread; classes that take less than 2 % are left out."""
+    peak = result["machine"]["peaks"].get(result["machine"]["isas"][0])
+    rows = []
+    for network in result["networks"].values():
+        cycles = network["threads"].get("1", result["machine"])["frequency"]
+        total = sum(entry["nanoseconds"] for entry in network["classes"]) or 1
+        title = network["title"]
+        for entry in network["classes"]:
+            share, rate = entry["nanoseconds"] / total, entry["macs"] / (max(1, entry["nanoseconds"]) * cycles)
+            if share >= 0.02:
+                count, spent = str(entry["operators"]), duration(entry["nanoseconds"])
+                rates = (f"{rate:.1f}", f"{rate / peak:.0%}" if peak else "-") if entry["macs"] else ("-", "-")
+                rows.append((title, entry["class"], count, spent, f"{share:.0%}", *rates))
+                title = ""
+    columns = ("network", "class of operator", "operators", "least time, µs", "share", "MAC/cycle", "of peak")
+    return Rows("where the time goes", columns, rows)
+
+
 def all_tables(result: dict[str, Any]) -> list[Rows]:
     """In the order of the document."""
-    return [*(against_peers(result, clock) for clock in ("wall", "least_wall", "cpu")), against_bound(result)]
+    return [
+        *(against_peers(result, clock) for clock in ("wall", "least_wall", "cpu")),
+        against_bound(result),
+        by_class(result),
+    ]
 
 
 def tables(result: dict[str, Any]) -> list[Table]:

@@ -18,6 +18,7 @@ from qsdk.export import to_bytes
 from qsdk.export.program import Program
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+import classes  # noqa: E402
 import overhead  # noqa: E402
 import report  # noqa: E402
 import zoo  # noqa: E402
@@ -68,6 +69,16 @@ def test_products(name: str) -> None:
     assert sum(macs(program, op) for op in program.operators) == MACS[name]
 
 
+def test_classes_of_operators() -> None:
+    program = exported("mobilenet_v1_025")
+    names = [classes.class_of(program, op) for op in program.operators]
+    assert names.count("depthwise 3x3") == 13 and names.count("conv 3x3 from 1 to 4 channels") == 1
+    assert names.count("conv 1x1, depth up to 32") == 4 and names.count("conv 1x1") == 9 and "linear" in names
+    assert {classes.class_of(exported("fc_ae"), op) for op in exported("fc_ae").operators} == {
+        "quantize_per_tensor", "linear", "dequantize",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", ["reshape", "clamp"])
 def test_a_chain_of_empty_operators_runs(kind: str) -> None:
     session = qsdk.Session(overhead.chain(kind, 30))
@@ -105,6 +116,11 @@ RESULT = {
             "title": "Net",
             "macs": 32_000,
             "operators": 7,
+            "classes": [
+                {"class": "conv 3x3", "operators": 2, "nanoseconds": 990.0, "macs": 31_680},
+                {"class": "add", "operators": 3, "nanoseconds": 60.0, "macs": 0},
+                {"class": "reshape", "operators": 2, "nanoseconds": 1.0, "macs": 0},
+            ],
             "threads": {
                 "1": {
                     "frequency": 2.0,
@@ -134,6 +150,10 @@ def test_tables_of_a_result() -> None:
     ]
     row = report.against_bound(RESULT).rows[0]
     assert row == ("Net", "0.0", "7", "7.00", "1.00", "16.0", "25%", "0.50", "2.00", "2.00", "8.0", "25%", "2.00")
+    assert report.by_class(RESULT).rows == [
+        ("Net", "conv 3x3", "2", "0.99", "94%", "16.0", "25%"),
+        ("", "add", "3", "0.06", "6%", "-", "-"),
+    ]
     assert report.remarks(RESULT) == [
         "Gone: not measured: not installed",
         "Fast, 1 thread, Net: its output has a cosine of 0.500 with the float model's",
