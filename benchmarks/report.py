@@ -17,6 +17,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from qsdk.debug import page  # noqa: E402
 
+TEXT = ("network", "class of operator", "best peer")  # columns of words
 BEGIN, END = "<!-- begin: make bench-docs -->", "<!-- end: make bench-docs -->"
 
 
@@ -32,14 +33,14 @@ class Rows:
         """For a terminal."""
         table = Table(title=self.title)
         for position, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if position else "left", no_wrap=position == 0)
+            table.add_column(column, justify="left" if column in TEXT else "right", no_wrap=position == 0)
         for row in self.rows:
             table.add_row(*row)
         return table
 
     def markdown(self) -> str:
         """For a document."""
-        lines = [self.columns, tuple("---:" if i else "---" for i in range(len(self.columns))), *self.rows]
+        lines = [self.columns, tuple("---" if column in TEXT else "---:" for column in self.columns), *self.rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
     def html(self) -> str:

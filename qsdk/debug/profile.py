@@ -22,9 +22,9 @@ from qsdk.runtime import Session, available_isas, cycles_per_nanosecond, peak_ma
 
 
 def macs(program: Program, op: Operation) -> int:
-    """Products of 8-bit numbers that an operator's definition has, those with padding included; 0 for one without.
+    """Products of inputs and weights, or of two inputs, in an operator's definition; 0 for an operator without.
 
-    (Weights are int8 constants of two or more axes. Products of floats count alike.)
+    Those with padding count, and those of floats as well.
     """
     operands = [program.tensors[i] for i in op.inputs]
     output = program.tensors[op.outputs[0]]
@@ -34,7 +34,9 @@ def macs(program: Program, op: Operation) -> int:
         window: Any = op.options.get("kernel_size", ())
         groups: Any = op.options.get("groups", 1)
         return output.elements * operands[0].shape[-1] * math.prod(window) // groups
-    weights = sum(t.elements for t in operands if t.is_constant and t.dtype == "int8" and len(t.shape) > 1)
+    if not op.kind.startswith(("conv", "linear", "lstm", "gru", "rnn")):
+        return 0
+    weights = sum(t.elements for t in operands[1:] if t.is_constant and len(t.shape) > 1)
     source = output if op.kind.startswith("conv") and not op.kind.startswith("conv_transpose") else operands[0]
     return weights * source.elements // source.shape[-1] if source.elements else 0
 
