@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from qsdk import qtensor, spellings
+from qsdk import aten, qtensor, spellings
 from qsdk.nn.quantized import functional as qF
 from qsdk.spellings import Form
 
@@ -31,13 +31,14 @@ class OperatorRow:
         name: its name everywhere
         rule: number of its rule in docs/numerics.md
         reference: the torch operator that defines it, on plain tensors in torch's layout
+        floating: what it is instead where its first operand is float32; None: no other than `reference`
         function: what modules call: checks operands, computes constants and calls `reference` once
         modules: float modules that it stands for
         functions: torch functions that it stands for, each with the QTensor-level function that answers it
         methods: tensor methods likewise, by name
         forms: torch functions, and tensor methods by name, each with the float module that graph mode makes of a call
         functional: functions and methods likewise, each with the FloatFunctional method that it becomes
-        aten: PyTorch's own operators on float32 tensors that it stands for, called as the reference is
+        aten: PyTorch's own operators on float32 tensors that it stands for, each with what is called in its stead
         qparams: 'own' if calibration observes its output, 'shared' if the output keeps its input's parameters, 'float'
             if input and output are float
         channels_last: operands whose axis 1, the channels, comes last in the file; its output's does too. Empty: the
@@ -49,15 +50,20 @@ class OperatorRow:
     rule: int
     reference: Any
     function: Callable[..., Any]
+    floating: Any = None
     modules: tuple[type[nn.Module], ...] = ()
     functions: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
     methods: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     forms: Mapping[Any, Form] = field(default_factory=dict)
     functional: Mapping[Any, str] = field(default_factory=dict)
-    aten: tuple[Any, ...] = ()
+    aten: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
     qparams: str = "own"
     channels_last: tuple[str, ...] = ()
     in_place: bool = False
+
+    def definition(self, dtype: str) -> Any:
+        """The torch operator that defines it for a first operand of this dtype, a name of the schema's."""
+        return self.floating if self.floating is not None and dtype == "float32" else self.reference
 
 
 def to_channels_last(rank: int) -> tuple[int, ...]:
@@ -68,6 +74,13 @@ def to_channels_last(rank: int) -> tuple[int, ...]:
 def from_channels_last(rank: int) -> tuple[int, ...]:
     """The inverse of to_channels_last."""
     return (0, rank - 1, *range(1, rank - 1))
+
+
+def _function(name: str, function: Callable[..., Any], *spellings: Any, call: Any = None) -> OperatorRow:
+    """The row of a function of each element, for float tensors alone."""
+    reference = getattr(_qsdk, name).default
+    calls = dict.fromkeys(spellings, call or reference)
+    return OperatorRow(name, 11, reference, function, aten=calls, qparams="float", in_place=True)
 
 
 _ROWS = (
@@ -128,9 +141,15 @@ _ROWS = (
         name="linear",
         rule=3,
         reference=_qsdk.linear.default,
+        floating=_qsdk.linear.float,
         function=qF.linear,
         modules=(nn.Linear,),
         forms={F.linear: spellings.linear},
+        aten={
+            _aten.mm.default: aten.linear,
+            _aten.addmm.default: aten.linear_and_bias,
+            _aten.mv.default: aten.linear_of_vector,
+        },
     ),
     OperatorRow(
         name="embedding",
@@ -153,6 +172,7 @@ _ROWS = (
         name="matmul",
         rule=15,
         reference=_qsdk.matmul.default,
+        floating=_qsdk.matmul.float,
         function=qF.matmul,
         functions={qF.matmul: qF.matmul},
         functional={
@@ -161,6 +181,10 @@ _ROWS = (
             operator.matmul: "matmul",
             "matmul": "matmul",
             "bmm": "matmul",
+        },
+        aten={
+            **dict.fromkeys((_aten.mm.default, _aten.bmm.default), aten.matmul),
+            **dict.fromkeys((_aten.addmm.default, _aten.baddbmm.default), aten.matmul_and_add),
         },
     ),
     OperatorRow(
@@ -177,10 +201,12 @@ _ROWS = (
         name="layer_norm",
         rule=9,
         reference=_qsdk.layer_norm.default,
+        floating=_qsdk.layer_norm.float,
         function=qF.layer_norm_bound,
         modules=(nn.LayerNorm,),
         in_place=True,
         forms={F.layer_norm: spellings.layer_norm, torch.layer_norm: spellings.layer_norm},
+        aten={_aten.native_layer_norm.default: aten.layer_norm},
     ),
     OperatorRow(
         name="group_norm",
@@ -196,6 +222,7 @@ _ROWS = (
         name="softmax",
         rule=9,
         reference=_qsdk.softmax.default,
+        floating=_qsdk.softmax.float,
         function=qF.softmax_bound,
         modules=(nn.Softmax,),
         in_place=True,
@@ -203,6 +230,7 @@ _ROWS = (
             F.softmax: spellings.plain(nn.Softmax, "dim", "_stacklevel", "dtype"),
             **dict.fromkeys((torch.softmax, "softmax"), spellings.plain(nn.Softmax, "dim", "dtype")),
         },
+        aten={_aten._softmax.default: aten.softmax, _aten._safe_softmax.default: aten.softmax},
     ),
     OperatorRow(
         name="prelu",
@@ -218,6 +246,7 @@ _ROWS = (
         name="clamp",
         rule=7,
         reference=_qsdk.clamp.default,
+        floating=_qsdk.clamp.float,
         function=qF.clamp,
         modules=(nn.ReLU, nn.ReLU6, nn.Hardtanh),
         functions={
@@ -245,33 +274,51 @@ _ROWS = (
             **dict.fromkeys((F.relu, torch.relu, "relu"), spellings.plain(nn.ReLU, "inplace")),
             F.relu6: spellings.plain(nn.ReLU6, "inplace"),
         },
+        aten={
+            **dict.fromkeys((_aten.clamp.default, _aten.clamp_.default), aten.clamp),
+            **dict.fromkeys((_aten.clamp_min.default, _aten.clamp_min_.default), aten.clamp_min),
+            **dict.fromkeys((_aten.clamp_max.default, _aten.clamp_max_.default), aten.clamp_max),
+            **dict.fromkeys((_aten.hardtanh.default, _aten.hardtanh_.default), aten.hardtanh),
+        },
     ),
     OperatorRow(
         name="add",
         rule=4,
         reference=_qsdk.add.default,
+        floating=_qsdk.add.float,
         function=qF.add,
         functions={qF.add: qF.add},
         in_place=True,
         functional=dict.fromkeys((operator.add, torch.add, "add"), "add"),
+        aten=dict.fromkeys((_aten.add.Tensor, _aten.add_.Tensor, _aten.add.Scalar, _aten.add_.Scalar), aten.add),
     ),
     OperatorRow(
         name="sub",
         rule=4,
         reference=_qsdk.sub.default,
+        floating=_qsdk.sub.float,
         function=qF.sub,
         functions={qF.sub: qF.sub},
         in_place=True,
         functional=dict.fromkeys((operator.sub, torch.sub, torch.subtract, "sub", "subtract"), "sub"),
+        aten={
+            **dict.fromkeys((_aten.sub.Tensor, _aten.sub_.Tensor, _aten.sub.Scalar, _aten.sub_.Scalar), aten.sub),
+            **dict.fromkeys((_aten.rsub.Tensor, _aten.rsub.Scalar), aten.rsub),
+        },
     ),
     OperatorRow(
         name="mul",
         rule=5,
         reference=_qsdk.mul.default,
+        floating=_qsdk.mul.float,
         function=qF.mul,
         functions={qF.mul: qF.mul},
         in_place=True,
         functional=dict.fromkeys((operator.mul, torch.mul, torch.multiply, "mul", "multiply"), "mul"),
+        aten={
+            **dict.fromkeys((_aten.mul.Tensor, _aten.mul_.Tensor, _aten.mul.Scalar, _aten.mul_.Scalar), aten.mul),
+            _aten.pow.Tensor_Scalar: aten.power,
+        },
     ),
     OperatorRow(
         name="lookup_table",
@@ -314,7 +361,7 @@ _ROWS = (
             torch.stack: qF.stack,
             qF.cat: qF.cat,
         },
-        aten=(_aten.cat.default,),
+        aten={_aten.cat.default: _qsdk.cat.default},
         qparams="shared",
         functional=dict.fromkeys((torch.cat, torch.concat, torch.concatenate), "cat"),
     ),
@@ -368,10 +415,12 @@ _ROWS = (
         name="mean",
         rule=8,
         reference=_qsdk.mean.default,
+        floating=_qsdk.mean.float,
         function=qF.mean,
         functions={torch.mean: qF.mean},
         methods={"mean": qF.mean},
         qparams="shared",
+        aten={_aten.mean.dim: aten.mean, _aten.mean.default: aten.mean_of_all},
     ),
     OperatorRow(
         name="reshape",
@@ -558,6 +607,20 @@ _ROWS = (
         modules=(nn.GRU, nn.GRUCell),
         qparams="float",
     ),
+    _function("relu", torch.relu, _aten.relu.default, _aten.relu_.default),
+    _function("sigmoid", torch.sigmoid, _aten.sigmoid.default, _aten.sigmoid_.default),
+    _function("tanh", torch.tanh, _aten.tanh.default, _aten.tanh_.default),
+    _function("exp", torch.exp, _aten.exp.default, _aten.exp_.default),
+    _function("neg", torch.neg, _aten.neg.default, _aten.neg_.default),
+    _function("abs", torch.abs, _aten.abs.default, _aten.abs_.default),
+    _function("sqrt", torch.sqrt, _aten.sqrt.default, _aten.sqrt_.default),
+    _function("rsqrt", torch.rsqrt, _aten.rsqrt.default, _aten.rsqrt_.default),
+    _function("silu", F.silu, _aten.silu.default, _aten.silu_.default),
+    _function("hardsigmoid", F.hardsigmoid, _aten.hardsigmoid.default, _aten.hardsigmoid_.default),
+    _function("hardswish", F.hardswish, _aten.hardswish.default, _aten.hardswish_.default),
+    _function("gelu", F.gelu, _aten.gelu.default, call=aten.gelu),
+    _function("elu", F.elu, _aten.elu.default, _aten.elu_.default, call=aten.elu),
+    _function("leaky_relu", F.leaky_relu, _aten.leaky_relu.default, _aten.leaky_relu_.default, call=aten.leaky_relu),
     OperatorRow(
         name="linear_weight_only",
         rule=20,
@@ -574,38 +637,14 @@ _ROWS = (
         channels_last=("input",),
     ),
     OperatorRow(
-        name="relu",
+        name="div",
         rule=11,
-        reference=_qsdk.relu.default,
-        function=torch.relu,
-        aten=(_aten.relu.default, _aten.relu_.default),
-        qparams="float",
-        in_place=True,
-    ),
-    OperatorRow(
-        name="sigmoid",
-        rule=11,
-        reference=_qsdk.sigmoid.default,
-        function=torch.sigmoid,
-        aten=(_aten.sigmoid.default, _aten.sigmoid_.default),
-        qparams="float",
-        in_place=True,
-    ),
-    OperatorRow(
-        name="tanh",
-        rule=11,
-        reference=_qsdk.tanh.default,
-        function=torch.tanh,
-        aten=(_aten.tanh.default, _aten.tanh_.default),
-        qparams="float",
-        in_place=True,
-    ),
-    OperatorRow(
-        name="add_float",
-        rule=11,
-        reference=_qsdk.add_float.default,
-        function=torch.add,
-        aten=(_aten.add.Tensor, _aten.add_.Tensor),
+        reference=_qsdk.div.default,
+        function=torch.div,
+        aten={
+            **dict.fromkeys((_aten.div.Tensor, _aten.div_.Tensor, _aten.div.Scalar, _aten.div_.Scalar), aten.div),
+            _aten.reciprocal.default: aten.reciprocal,
+        },
         qparams="float",
         in_place=True,
     ),
@@ -615,9 +654,16 @@ OPERATORS: dict[str, OperatorRow] = {row.name: row for row in _ROWS}
 
 # Reference operator -> row: what a recorded call is.
 BY_REFERENCE: dict[Any, OperatorRow] = {row.reference: row for row in _ROWS}
+BY_REFERENCE |= {row.floating: row for row in _ROWS if row.floating is not None}
 
-# PyTorch's operator on float tensors -> row.
-BY_ATEN: dict[Any, OperatorRow] = {spelling: row for row in _ROWS for spelling in row.aten}
+# PyTorch's operator on float tensors -> what is called in its stead; the first of them whose operands fit.
+BY_ATEN: dict[Any, tuple[Callable[..., Any], ...]] = {}
+for _row in _ROWS:
+    for _spelling, _call in _row.aten.items():
+        BY_ATEN[_spelling] = (*BY_ATEN.get(_spelling, ()), _call)
+
+# Those that move elements of any dtype.
+MOVERS = frozenset(s for row in _ROWS if row.qparams == "shared" and row.floating is None for s in row.aten)
 
 # What graph mode looks calls up in: functions, and tensor methods by name.
 FORMS: dict[Any, Form] = {spelling: form for row in _ROWS for spelling, form in row.forms.items()}

@@ -11,13 +11,15 @@ Operators whose row says channels_last get a permute on either side; passes.py t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import fx
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
@@ -25,7 +27,7 @@ from qsdk.errors import CaptureError, QsdkError, UnsupportedOperatorError
 from qsdk.export.parts import PARTS, Part
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
 from qsdk.export.schema_tables import TABLES, UNIONS
-from qsdk.ops import BY_ATEN, OPERATORS, OperatorRow, from_channels_last, to_channels_last
+from qsdk.ops import BY_ATEN, MOVERS, OPERATORS, from_channels_last, to_channels_last
 from qsdk.qtensor import QTensor
 
 # Names of the operands of reference operators that are activations; all other tensors are constants.
@@ -71,12 +73,24 @@ def lower(graph_module: fx.GraphModule, example_inputs: Sequence[torch.Tensor], 
             )
         inputs.append(recorder.add_input(example.detach().clone(), f"input{position}", layout))
     graph_inputs = tuple(recorder.input_ids)
-    with torch.no_grad(), recorder:
+    with torch.no_grad(), _in_small_steps(), recorder:
         result = _Interpreter(graph_module, recorder).run(*inputs)
     outputs = tuple(recorder.output(value, i) for i, value in enumerate(_flatten_outputs(result)))
     if not outputs:
         raise CaptureError("the model returns no tensor")
     return renumber(Program(tuple(recorder.tensors), tuple(recorder.operators), graph_inputs, outputs))
+
+
+@contextlib.contextmanager
+def _in_small_steps() -> Iterator[None]:
+    """PyTorch computes attention and transformer layers by their parts, and not by one operator each."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def lower_call(operator: Any, arguments: tuple[Any, ...]) -> Program:
@@ -103,31 +117,6 @@ def lower_call(operator: Any, arguments: tuple[Any, ...]) -> Program:
     return renumber(Program(tuple(recorder.tensors), tuple(recorder.operators), inputs, outputs))
 
 
-def _reference_arguments(
-    func: Any, row: OperatorRow, args: tuple[Any, ...], kwargs: dict[str, Any], where: str
-) -> tuple[Any, ...]:
-    """The arguments of the reference operator that stands for a call of PyTorch's operator `func`.
-
-    Raises:
-        UnsupportedOperatorError: the call has an argument that the reference does not know.
-    """
-    names = [argument.name for argument in func._schema.arguments]
-    given = dict(zip(names, args, strict=False)) | kwargs
-    values = [given.get(a.name, a.default_value) for a in func._schema.arguments]
-    wanted = row.reference._schema.arguments
-    for argument, value in list(zip(func._schema.arguments, values, strict=True))[len(wanted) :]:
-        if value != argument.default_value:
-            raise UnsupportedOperatorError(
-                f"layer '{where}': {func} with {argument.name}={value} has no counterpart in the file; leave it out"
-            )
-    return tuple(
-        torch.tensor(value, dtype=torch.float32)
-        if str(a.type) == "Tensor" and isinstance(value, (int, float))
-        else value
-        for a, value in zip(wanted, values, strict=False)
-    )
-
-
 def _flatten_outputs(result: object) -> list[Any]:
     return [leaf for leaf in tree_flatten(result)[0] if leaf is not None]
 
@@ -140,6 +129,16 @@ def _bound(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str
     """The arguments of an operator by name."""
     names = [argument.name for argument in func._schema.arguments]
     return {name: args[i] if i < len(args) else kwargs.get(name) for i, name in enumerate(names)}
+
+
+def _outline(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What an operator gives, without values: results that take memory, but no time."""
+    empty = tree_map_only(torch.Tensor, lambda t: t.to("meta"), (args, kwargs))
+    return tree_map_only(torch.Tensor, lambda t: torch.empty(t.shape, dtype=t.dtype), func(*empty[0], **empty[1]))
+
+
+class _NotConstant(ValueError):
+    """An operand that the file has as a constant depends on an input."""
 
 
 class _Interpreter(fx.Interpreter):
@@ -173,9 +172,11 @@ class _Recorder(TorchDispatchMode):
         self.input_ids: list[int] = []
         self.where = ""
         self._value_of: dict[int, int] = {}
-        self._constant_of: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._constant_of: dict[tuple[Any, ...], int] = {}
         self._constant_qparams: dict[int, dict[str, Any]] = {}  # of constants that the model itself quantizes
         self._spoilt: set[int] = set()
+        self._missing: dict[int, str] = {}  # results that an operator of the file does not give
+        self._sketching = False  # operators are recorded for their shapes; their results have no values
         self._keep: list[torch.Tensor] = []  # an id means something only while its tensor lives
 
     # -- values ------------------------------------------------------------------------------------------------
@@ -215,6 +216,8 @@ class _Recorder(TorchDispatchMode):
                 f"layer '{self.where}' reads a view of a tensor that a function such as relu_ has changed in place; "
                 "use the function that gives a new tensor"
             )
+        if id(tensor) in self._missing:
+            raise UnsupportedOperatorError(f"layer '{self.where}' reads {self._missing[id(tensor)]}; leave it out")
         return self._value_of[id(tensor)]
 
     def _spoil_views(self, changed: torch.Tensor) -> None:
@@ -235,7 +238,7 @@ class _Recorder(TorchDispatchMode):
         if id(tensor) in self._value_of:
             index = self._index(tensor)
             return index if permutation is None else self._permute(index, permutation, self.where)
-        key = (id(tensor), permutation or ())
+        key = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride(), permutation)
         if key not in self._constant_of:
             self._keep.append(tensor)
             if tensor.dtype not in _DTYPES:
@@ -254,10 +257,10 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        result = func(*args, **kwargs)
         touched = [
             t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor) and id(t) in self._value_of
         ]
+        result = _outline(func, args, kwargs) if touched and self._sketching else func(*args, **kwargs)
         if not touched:
             self._keep_qparams(func, args, kwargs, result)
             return result
@@ -271,14 +274,14 @@ class _Recorder(TorchDispatchMode):
         elif name in _PERMUTES:
             dims = tuple(d % result.dim() for d in _PERMUTES[name](*args))
             self._bind(result, self._permute(self._index(touched[0]), dims, self.where))
+        elif name == "aten::expand":
+            self._bind(result, self._expand(touched[0], result))
         elif name in PARTS:
             self._take_parts(PARTS[name](*args, **kwargs), touched[0], result)
         elif name == "aten::stack":
             self._bind(result, self._stack(*args, result=result))
         elif self._stands_for(func, args, touched, result):
-            row = BY_ATEN[func]
-            arguments = _reference_arguments(func, row, args, kwargs, self.where)
-            self._record(row.reference, arguments, {}, result)
+            self._call_instead(func, args, kwargs, result)
             if func._schema.is_mutable:
                 self._spoil_views(result)
         elif isinstance(result, torch.Tensor) or result is not None:
@@ -288,6 +291,29 @@ class _Recorder(TorchDispatchMode):
                 "the exported model"
             )
         return result
+
+    def _call_instead(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Record what the operator table calls instead of `func`, the first of the calls that these operands allow."""
+        first, *others = result if isinstance(result, (tuple, list)) else [result]
+        calls, length = BY_ATEN[func], (len(self.tensors), len(self.operators))
+        outer, self._sketching = self._sketching, True
+        for position, call in enumerate(calls):
+            try:
+                with self:
+                    index = self._index(call(*args, **kwargs))
+                break
+            except ValueError as error:
+                del self.tensors[length[0] :], self.operators[length[1] :]
+                if position == len(calls) - 1:
+                    raise UnsupportedOperatorError(
+                        f"layer '{self.where}': {func} with {error} has no counterpart in the file; leave it out"
+                    ) from error
+            finally:
+                self._sketching = outer
+        self._bind(first, index)
+        for position, other in enumerate(others, 1):
+            self._bind(other, -1)
+            self._missing[id(other)] = f"result {position} of {func}, which the file does not have"
 
     def _keep_qparams(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         """Remember the scale and zero point of a quantized constant: what made it says them, or what it is made of."""
@@ -321,6 +347,8 @@ class _Recorder(TorchDispatchMode):
                 isinstance(value, (list, tuple)) and value and isinstance(value[0], torch.Tensor)
             ):
                 for tensor in [value] if isinstance(value, torch.Tensor) else value:
+                    if name not in ACTIVATIONS and id(tensor) in self._value_of:
+                        raise _NotConstant(f"a {name} that is no constant")
                     operands.append(self._operand(tensor, name, name in row.channels_last))
             elif name in fields:
                 options[name] = tuple(value) if isinstance(value, (list, tuple)) else value
@@ -340,12 +368,11 @@ class _Recorder(TorchDispatchMode):
         self._bind(result, index)
 
     def _stands_for(self, func: Any, args: tuple[Any, ...], touched: list[torch.Tensor], result: Any) -> bool:
-        """Whether a row of the operator table is what PyTorch's operator `func` does to these tensors."""
-        row = BY_ATEN.get(func)
-        if row is None or (func._schema.is_mutable and id(args[0]) not in self._value_of):
+        """Whether the operator table says what PyTorch's operator `func` does to these tensors."""
+        if func not in BY_ATEN or (func._schema.is_mutable and id(args[0]) not in self._value_of):
             return False
-        tensors = [t for t in tree_flatten(args)[0] if isinstance(t, torch.Tensor)]
-        return row.qparams != "float" or all(t.dtype == torch.float32 for t in (*tensors, result))
+        tensors = [t for t in tree_flatten((args, result))[0] if isinstance(t, torch.Tensor)]
+        return func in MOVERS or all(t.dtype == torch.float32 for t in tensors)
 
     def _take_parts(self, parts: list[Part], source: torch.Tensor, result: Any) -> None:
         for part, value in zip(parts, [result] if isinstance(result, torch.Tensor) else result, strict=True):
@@ -357,6 +384,16 @@ class _Recorder(TorchDispatchMode):
             if part.shape != tuple(value.shape):
                 index = self._emit("reshape", (index,), tuple(value.shape), {})
             self._bind(value, index)
+
+    def _expand(self, source: torch.Tensor, result: torch.Tensor) -> int:
+        """Axes of one element, and axes that are missing in front, repeated."""
+        index, shape = self._index(source), (*[1] * (result.dim() - source.dim()), *source.shape)
+        if shape != tuple(source.shape):
+            index = self._emit("reshape", (index,), shape, {})
+        if shape == tuple(result.shape):
+            return index
+        step = tuple(int(has == wanted) for has, wanted in zip(shape, result.shape, strict=True))
+        return self._emit("slice", (index,), tuple(result.shape), {"start": (0,) * len(shape), "step": step})
 
     def _stack(self, tensors: Sequence[torch.Tensor], dim: int = 0, *, result: torch.Tensor) -> int:
         dim %= result.dim()

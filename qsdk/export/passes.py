@@ -11,6 +11,7 @@ from typing import Any
 
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
 from qsdk.export.schema_tables import TABLES
+from qsdk.ops import OPERATORS
 
 _ELEMENTWISE = {
     "clamp",
@@ -19,10 +20,8 @@ _ELEMENTWISE = {
     "sub",
     "mul",
     "quantize_per_tensor",
-    "relu",
-    "add_float",
-    "sigmoid",
-    "tanh",
+    "div",
+    *(row.name for row in OPERATORS.values() if row.qparams == "float" and row.in_place),
 }
 _MOST_PADDING = 1 << 10  # that a convolution of a file may have
 _RELU = {"linear_dynamic", "linear_weight_only", "conv2d_weight_only"}
@@ -97,6 +96,27 @@ def merge_reshapes(program: Program) -> Program:
     return _drop_dead(replace(program, operators=tuple(operators), outputs=outputs))
 
 
+def lift_reshapes(program: Program) -> Program:
+    """A layer that works on the last axis alone reads what a reshape of the other axes reads; the reshape comes behind.
+
+    Before:  reshape(x[1,64,384]) -> linear[64,10] -> reshape[1,64,10]
+    After:   linear(x)[1,64,10]
+    """
+    tensors = list(program.tensors)
+    made_by = {op.outputs[0]: op for op in program.operators}
+    operators = []
+    for op in program.operators:
+        before = made_by.get(op.inputs[0])
+        if op.kind in ("linear", "linear_dynamic") and before is not None and before.kind == "reshape":
+            source, output = tensors[before.inputs[0]], tensors[op.outputs[0]]
+            if source.shape and source.shape[-1] == tensors[op.inputs[0]].shape[-1]:
+                tensors.append(replace(output, shape=(*source.shape[:-1], output.shape[-1])))
+                operators.append(replace(op, inputs=(before.inputs[0], *op.inputs[1:]), outputs=(len(tensors) - 1,)))
+                op = Operation("reshape", (len(tensors) - 1,), op.outputs, {}, op.name)
+        operators.append(op)
+    return _drop_dead(replace(program, tensors=tuple(tensors), operators=tuple(operators)))
+
+
 def fold_clamps(program: Program) -> Program:
     """conv2d -> clamp becomes conv2d with a narrower range, when nobody else reads the convolution's output.
 
@@ -109,7 +129,8 @@ def fold_clamps(program: Program) -> Program:
     operators: list[Operation] = []
     for op in program.operators:
         producer = position_of.get(op.inputs[0])
-        if op.kind in ("clamp", "relu") and producer is not None:
+        folds = op.kind == "relu" or (op.kind == "clamp" and program.tensors[op.inputs[0]].dtype == "int8")
+        if folds and producer is not None:
             before = operators[producer]
             single = readers[op.inputs[0]] == 1 and op.inputs[0] not in program.outputs
             options = _clamped(before, op) if single else None
@@ -249,9 +270,7 @@ class _PermuteSinker:
 
     def run(self) -> Program:
         for op in self.old.operators:
-            handler = getattr(self, f"_{op.kind}", None)
-            if handler is None and op.kind in _ELEMENTWISE:
-                handler = self._elementwise
+            handler = self._handler(op.kind)
             if handler is None or not handler(op):
                 self._emit(replace(op, inputs=tuple(self._materialize(i) for i in op.inputs)))
         outputs = tuple(self._materialize(i) for i in self.old.outputs)
@@ -260,6 +279,13 @@ class _PermuteSinker:
 
     def _seen(self, index: int) -> tuple[int, tuple[int, ...]]:
         return self.view.get(index, (index, tuple(range(len(self.tensors[index].shape)))))
+
+    def _handler(self, kind: str) -> Callable[[Operation], bool] | None:
+        return getattr(self, f"_{kind}", self._elementwise if kind in _ELEMENTWISE else None)
+
+    def _wanted_in_order(self, index: int) -> bool:
+        """Whether an operator reads the tensor that cannot do with a permuted one."""
+        return any(index in op.inputs and self._handler(op.kind) is None for op in self.old.operators)
 
     def _emit(self, op: Operation) -> None:
         self.operators.append(op)
@@ -332,12 +358,18 @@ class _PermuteSinker:
 
     def _softmax(self, op: Operation) -> bool:
         source, dims = self._seen(op.inputs[0])
-        return self._apply(op, [source, *op.inputs[1:]], dims, dim=dims[op.options["dim"]])  # type: ignore[index]
+        dim = dims[op.options["dim"]]  # type: ignore[index]
+        if self.tensors[source].dtype == "float32" and dim != len(dims) - 1:
+            return False
+        return self._apply(op, [source, *op.inputs[1:]], dims, dim=dim)
 
     def _mean(self, op: Operation) -> bool:
         source, dims = self._seen(op.inputs[0])
         axes: tuple[int, ...] = op.options["dim"]  # type: ignore[assignment]
-        reduced = tuple(sorted(dims[a % len(dims)] for a in axes))
+        seen = tuple(dims[a % len(dims)] for a in axes)
+        reduced = tuple(sorted(seen))
+        if self.tensors[source].dtype == "float32" and seen != reduced:
+            return False  # another order of the sum
         if reduced != tuple(range(reduced[0], reduced[0] + len(reduced))):
             return False
         if op.options["keepdim"]:
@@ -350,13 +382,18 @@ class _PermuteSinker:
         if _moves_only_ones(self.tensors[source].shape, dims):
             self._emit(replace(op, inputs=(source,)))
             return True
-        order, after = _regrouped(self.tensors[source].shape, dims, self.tensors[op.outputs[0]].shape)
+        shape = self.tensors[source].shape
+        order, after = _regrouped(shape, dims, self.tensors[op.outputs[0]].shape)
+        if not _moves_only_ones(shape, order) and self._wanted_in_order(op.outputs[0]):
+            return False  # elements have to move: then once, to where they are wanted
         return self._apply(op, [self._ordered(source, order)], after)
 
 
 PASSES: tuple[Callable[[Program], Program], ...] = (
     canonicalize,
     sink_permutes,
+    merge_reshapes,
+    lift_reshapes,
     merge_reshapes,
     fold_clamps,
     fold_pads,

@@ -63,7 +63,7 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "conv_transpose3d",
         "linear_dynamic",
         "relu",
-        "add_float",
+        "div",
         "slice",
         "sub",
         "pad",
@@ -82,6 +82,17 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "conv_transpose3d_dynamic",
         "linear_weight_only",
         "conv2d_weight_only",
+        "exp",
+        "neg",
+        "abs",
+        "sqrt",
+        "rsqrt",
+        "silu",
+        "hardsigmoid",
+        "hardswish",
+        "gelu",
+        "elu",
+        "leaky_relu",
     ),
 }
 
@@ -153,6 +164,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("inputs", 3, "vector", "int", None, False),
         Field("outputs", 4, "vector", "int", None, False),
     ),
+    "abs": (),
     "adaptive_avg_pool2d": (
         Field("output_size", 0, "vector", "int", None, False),
         Field("rescale", 1, "float", "", 1.0, False),
@@ -165,7 +177,6 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 2, "int", "", -128, False),
         Field("output_max", 3, "int", "", 127, False),
     ),
-    "add_float": (),
     "avg_pool2d": (
         Field("kernel_size", 0, "vector", "int", None, False),
         Field("stride", 1, "vector", "int", None, False),
@@ -179,7 +190,12 @@ TABLES: dict[str, tuple[Field, ...]] = {
     ),
     "batch_norm": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "cat": (Field("dim", 0, "int", "", 0, False),),
-    "clamp": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
+    "clamp": (
+        Field("output_min", 0, "int", "", -128, False),
+        Field("output_max", 1, "int", "", 127, False),
+        Field("min", 2, "float", "", 0.0, False),
+        Field("max", 3, "float", "", 0.0, False),
+    ),
     "conv2d": (
         Field("stride", 0, "vector", "int", None, False),
         Field("padding", 1, "vector", "int", None, False),
@@ -252,6 +268,8 @@ TABLES: dict[str, tuple[Field, ...]] = {
     ),
     "custom": (Field("name", 0, "string", "", None, False), Field("options", 1, "vector", "ubyte", None, False)),
     "dequantize": (),
+    "div": (),
+    "elu": (Field("alpha", 0, "float", "", 0.0, False),),
     "embedding": (Field("embedding_dim", 0, "int", "", 0, False), Field("bits", 1, "int", "", 8, False)),
     "embedding_bag": (
         Field("mode", 0, "ubyte", "BagMode", 0, False),
@@ -260,6 +278,8 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("embedding_dim", 3, "int", "", 0, False),
         Field("bits", 4, "int", "", 8, False),
     ),
+    "exp": (),
+    "gelu": (Field("approximate", 0, "bool", "", False, False),),
     "group_norm": (
         Field("num_groups", 0, "int", "", 1, False),
         Field("eps", 1, "float", "", 0.0, False),
@@ -267,11 +287,14 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_max", 3, "int", "", 127, False),
     ),
     "gru_dynamic": (Field("reverse", 0, "bool", "", False, False), Field("per_step", 1, "bool", "", False, False)),
+    "hardsigmoid": (),
+    "hardswish": (),
     "layer_norm": (
         Field("eps", 0, "float", "", 0.0, False),
         Field("output_min", 1, "int", "", -128, False),
         Field("output_max", 2, "int", "", 127, False),
     ),
+    "leaky_relu": (Field("negative_slope", 0, "float", "", 0.0, False),),
     "linear": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "linear_dynamic": (Field("per_token", 0, "bool", "", False, False), Field("relu", 1, "bool", "", False, False)),
     "linear_weight_only": (
@@ -305,6 +328,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 1, "int", "", -128, False),
         Field("output_max", 2, "int", "", 127, False),
     ),
+    "neg": (),
     "pad": (
         Field("before", 0, "vector", "int", None, False),
         Field("mode", 1, "int", "", 0, False),
@@ -328,7 +352,9 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("reverse", 1, "bool", "", False, False),
         Field("per_step", 2, "bool", "", False, False),
     ),
+    "rsqrt": (),
     "sigmoid": (),
+    "silu": (),
     "slice": (Field("start", 0, "vector", "int", None, False), Field("step", 1, "vector", "int", None, False)),
     "softmax": (
         Field("dim", 0, "int", "", 0, False),
@@ -336,6 +362,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 2, "int", "", -128, False),
         Field("output_max", 3, "int", "", 127, False),
     ),
+    "sqrt": (),
     "sub": (
         Field("input_multiplier", 0, "float", "", 0.0, False),
         Field("other_multiplier", 1, "float", "", 0.0, False),

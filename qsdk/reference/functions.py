@@ -1,4 +1,4 @@
-"""exp, sigmoid, tanh and erf of float32, without libm: rule 11.
+"""exp, sigmoid, tanh, erf and the activations made of them, of float32, without libm: rule 11.
 
 Each operation in the equations is one binary32 operation (+ - * /), rounded to nearest even, denormals kept, so that C
 gives the same bits. `|x|` and `copysign` touch the sign bit alone; a comparison with NaN is false.
@@ -24,6 +24,9 @@ LOG_ERFC = (
     0.000169203864, -1.12948835, -0.633401096, -0.108219944, 0.025080204, -0.00415604422, 0.000431338238,
     -2.08228012e-05,
 )  # fmt: skip
+SQRT_HALF = 0.707106769
+GELU_SCALE = 0.797884583  # sqrt(2 / pi)
+GELU_CUBIC = 0.0447149985
 
 
 def canonical(x: Tensor) -> Tensor:
@@ -108,3 +111,45 @@ def erf(x: Tensor) -> Tensor:
     small = _poly(a * a, ERF) * a + a
     large = 1.0 - exp(_poly(a.clamp(max=4.0), LOG_ERFC))
     return canonical(torch.copysign(torch.where(a < ERF_SMALL, small, large), x))
+
+
+def sqrt(x: Tensor) -> Tensor:
+    """The square root of float32, correctly rounded. torch's own is not, on some CPUs; that of float64, an ulp off or
+    not, lies on the right side of every point between two float32 numbers."""
+    return torch.sqrt(x.double()).to(torch.float32)
+
+
+def silu(x: Tensor) -> Tensor:
+    """x * sigmoid(x)."""
+    return canonical(x * sigmoid(x))
+
+
+def gelu(x: Tensor) -> Tensor:
+    """(x * 0.5) * (erf(x * sqrt(1/2)) + 1)."""
+    return canonical((x * 0.5) * (erf(x * SQRT_HALF) + 1.0))
+
+
+def gelu_tanh(x: Tensor) -> Tensor:
+    """(x * 0.5) * (tanh((((x * x) * x) * GELU_CUBIC + x) * GELU_SCALE) + 1)."""
+    inner = (x * x * x * GELU_CUBIC + x) * GELU_SCALE
+    return canonical((x * 0.5) * (tanh(inner) + 1.0))
+
+
+def hardsigmoid(x: Tensor) -> Tensor:
+    """clamp(x + 3, 0, 6) / 6."""
+    return canonical((x + 3.0).clamp(0.0, 6.0) / torch.full_like(x, 6.0))
+
+
+def hardswish(x: Tensor) -> Tensor:
+    """(x * clamp(x + 3, 0, 6)) / 6."""
+    return canonical(x * (x + 3.0).clamp(0.0, 6.0) / torch.full_like(x, 6.0))
+
+
+def elu(x: Tensor, alpha: float) -> Tensor:
+    """x > 0 ? x : (exp(x) - 1) * alpha."""
+    return canonical(torch.where(x > 0, x, (exp(x) - 1.0) * alpha))
+
+
+def leaky_relu(x: Tensor, negative_slope: float) -> Tensor:
+    """x > 0 ? x : x * negative_slope."""
+    return canonical(torch.where(x > 0, x, x * negative_slope))

@@ -99,7 +99,7 @@ def _where(position: int, op: Operation) -> str:
 def arguments(program: Program, op: Operation, values: dict[int, torch.Tensor], where: str) -> dict[str, Any]:
     """The reference operator's arguments: operands in its own layout, options and qparams by name."""
     row = OPERATORS[op.kind]
-    schema = row.reference._schema
+    schema = row.definition(program.tensors[op.inputs[0]].dtype)._schema
     operands = list(op.inputs)
     output = program.tensors[op.outputs[0]]
     bound: dict[str, Any] = {}
@@ -143,7 +143,7 @@ def _run_operator(program: Program, op: Operation, values: dict[int, torch.Tenso
     row = OPERATORS[op.kind]
     bound = arguments(program, op, values, where)
     try:
-        result = row.reference(**bound)
+        result = row.definition(program.tensors[op.inputs[0]].dtype)(**bound)
     except QsdkError:
         raise
     except OutsideError as error:

@@ -13,6 +13,7 @@ eps is the layer's, divided by the square of the input's scale; weight and bias 
 import torch
 from torch import Tensor
 
+from qsdk.reference.functions import sqrt
 from qsdk.reference.registry import fake, like_input, operator
 from qsdk.reference.rounding import centered, f32_tensor, round_clamp
 
@@ -48,7 +49,7 @@ def _normalized(value: Tensor, eps: float) -> Tensor:
     count, squared = (f32_tensor(float(v), value) for v in (n, n * n))
     variance = spread.to(torch.float32) / squared + f32_tensor(eps, value)
     one = f32_tensor(1.0, value)
-    factor = one / torch.sqrt(variance) / count
+    factor = one / sqrt(variance) / count
     return (n * value - total).to(torch.float32) * factor
 
 

@@ -13,12 +13,16 @@ _LIBRARY = torch.library.Library("qsdk", "DEF")  # lives as long as the process
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def operator(schema: str) -> Callable[[Function], Function]:
-    """Register a function as torch.ops.qsdk.<its name> with `schema`, "(arguments) -> result", on every device."""
+def operator(schema: str, name: str = "") -> Callable[[Function], Function]:
+    """Register a function as torch.ops.qsdk.<its name> with `schema`, "(arguments) -> result", on every device.
+
+    name: another one; "add.float" is torch.ops.qsdk.add.float, what add is on float32 tensors.
+    """
 
     def register(function: Function) -> Function:
-        _LIBRARY.define(function.__name__ + schema)
-        _LIBRARY.impl(function.__name__, function, "CompositeExplicitAutograd")
+        registered = name or function.__name__
+        _LIBRARY.define(registered + schema)
+        _LIBRARY.impl(registered, function, "CompositeExplicitAutograd")
         return function
 
     return register

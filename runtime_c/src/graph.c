@@ -200,7 +200,7 @@ static qrt_status verify_operator(walk *w, uint32_t index) {
   if (node.code == QRT_FB_Operation_custom) {
     return QRT_NODE_FAIL(w->v, &node, QRT_ERROR_UNSUPPORTED, "not supported by this version");
   }
-  const qrt_op *op = qrt_op_find(node.code);
+  const qrt_op *op = qrt_op_find(&node);
   if (!op) {
     return QRT_NODE_FAIL(w->v, &node, QRT_ERROR_OPERATOR, "not in this build");
   }

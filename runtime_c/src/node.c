@@ -193,6 +193,21 @@ qrt_status qrt_expect_multiplier(qrt_verify *v, const qrt_node *node, const qrt_
   return QRT_OK;
 }
 
+qrt_status qrt_expect_factor(qrt_verify *v, const qrt_node *node, const qrt_fb_field *field) {
+  if (!qrt_factor_ok(qrt_flat_float(node->model->file, node->options, field))) {
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s is not within -2^60 and 2^60", field->name);
+  }
+  return QRT_OK;
+}
+
+qrt_status qrt_expect_eps(qrt_verify *v, const qrt_node *node, const qrt_fb_field *field) {
+  float eps = qrt_flat_float(node->model->file, node->options, field);
+  if (!(eps >= 0.0f && qrt_factor_ok(eps))) {
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s is not within 0 and 2^60", field->name);
+  }
+  return QRT_OK;
+}
+
 qrt_status qrt_expect_ints(qrt_verify *v, const qrt_node *node, const qrt_fb_field *field, uint32_t count,
                            int32_t least, int32_t most, int32_t *values) {
   uint32_t given;

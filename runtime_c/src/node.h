@@ -92,6 +92,10 @@ qrt_status qrt_expect_same_qparams(qrt_verify *v, const qrt_node *node, const qr
 /* -128 <= output_min <= output_max <= 127. */
 qrt_status qrt_expect_range(qrt_verify *v, const qrt_node *node, const qrt_fb_field *least, const qrt_fb_field *most);
 qrt_status qrt_expect_multiplier(qrt_verify *v, const qrt_node *node, const qrt_fb_field *field);
+/* A signed factor: of magnitude up to 2^60. */
+qrt_status qrt_expect_factor(qrt_verify *v, const qrt_node *node, const qrt_fb_field *field);
+/* What is added to a variance: 0..2^60. */
+qrt_status qrt_expect_eps(qrt_verify *v, const qrt_node *node, const qrt_fb_field *field);
 /* Exactly `count` ints, each in least..most; copied to `values`. */
 qrt_status qrt_expect_ints(qrt_verify *v, const qrt_node *node, const qrt_fb_field *field, uint32_t count,
                            int32_t least, int32_t most, int32_t *values);

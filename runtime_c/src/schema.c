@@ -110,6 +110,8 @@ const qrt_fb_field qrt_fb_cat_fields[] = {
 const qrt_fb_field qrt_fb_clamp_fields[] = {
   {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, -128, 0.0f},
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, 127, 0.0f},
+  {QRT_FB_NAME("min"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("max"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 3, 0, 0, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_conv2d_fields[] = {
@@ -196,6 +198,10 @@ const qrt_fb_field qrt_fb_custom_fields[] = {
   {QRT_FB_NAME("options"), QRT_FB_VECTOR, QRT_FB_UBYTE, 0, 1, 0, 0, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_elu_fields[] = {
+  {QRT_FB_NAME("alpha"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_embedding_fields[] = {
   {QRT_FB_NAME("embedding_dim"), QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("bits"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, 8, 0.0f},
@@ -207,6 +213,10 @@ const qrt_fb_field qrt_fb_embedding_bag_fields[] = {
   {QRT_FB_NAME("padding_idx"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, -1, 0.0f},
   {QRT_FB_NAME("embedding_dim"), QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, 0, 0.0f},
   {QRT_FB_NAME("bits"), QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, 8, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_gelu_fields[] = {
+  {QRT_FB_NAME("approximate"), QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_group_norm_fields[] = {
@@ -225,6 +235,10 @@ const qrt_fb_field qrt_fb_layer_norm_fields[] = {
   {QRT_FB_NAME("eps"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("output_min"), QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, -128, 0.0f},
   {QRT_FB_NAME("output_max"), QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, 127, 0.0f},
+};
+
+const qrt_fb_field qrt_fb_leaky_relu_fields[] = {
+  {QRT_FB_NAME("negative_slope"), QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
 };
 
 const qrt_fb_field qrt_fb_linear_fields[] = {
@@ -344,13 +358,13 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_SeededInput_fields, 5},
   {qrt_fb_Tensor_fields, 11},
   {qrt_fb_TestVector_fields, 5},
+  {0, 0},
   {qrt_fb_adaptive_avg_pool2d_fields, 4},
   {qrt_fb_add_fields, 4},
-  {0, 0},
   {qrt_fb_avg_pool2d_fields, 9},
   {qrt_fb_batch_norm_fields, 2},
   {qrt_fb_cat_fields, 1},
-  {qrt_fb_clamp_fields, 2},
+  {qrt_fb_clamp_fields, 4},
   {qrt_fb_conv2d_fields, 6},
   {qrt_fb_conv2d_dynamic_fields, 4},
   {qrt_fb_conv2d_weight_only_fields, 8},
@@ -362,11 +376,18 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_conv_transpose3d_dynamic_fields, 5},
   {qrt_fb_custom_fields, 2},
   {0, 0},
+  {0, 0},
+  {qrt_fb_elu_fields, 1},
   {qrt_fb_embedding_fields, 2},
   {qrt_fb_embedding_bag_fields, 5},
+  {0, 0},
+  {qrt_fb_gelu_fields, 1},
   {qrt_fb_group_norm_fields, 4},
   {qrt_fb_gru_dynamic_fields, 2},
+  {0, 0},
+  {0, 0},
   {qrt_fb_layer_norm_fields, 3},
+  {qrt_fb_leaky_relu_fields, 1},
   {qrt_fb_linear_fields, 2},
   {qrt_fb_linear_dynamic_fields, 2},
   {qrt_fb_linear_weight_only_fields, 3},
@@ -376,6 +397,7 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_max_pool2d_fields, 5},
   {qrt_fb_mean_fields, 5},
   {qrt_fb_mul_fields, 3},
+  {0, 0},
   {qrt_fb_pad_fields, 3},
   {qrt_fb_permute_fields, 1},
   {qrt_fb_prelu_fields, 3},
@@ -384,8 +406,11 @@ const qrt_fb_table qrt_fb_tables[] = {
   {0, 0},
   {qrt_fb_rnn_dynamic_fields, 3},
   {0, 0},
+  {0, 0},
+  {0, 0},
   {qrt_fb_slice_fields, 2},
   {qrt_fb_softmax_fields, 4},
+  {0, 0},
   {qrt_fb_sub_fields, 4},
   {0, 0},
   {qrt_fb_upsample_bilinear2d_fields, 4},
@@ -403,23 +428,26 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_reshape, QRT_FB_TABLE_permute, QRT_FB_TABLE_custom, QRT_FB_TABLE_matmul, QRT_FB_TABLE_softmax,
   QRT_FB_TABLE_layer_norm, QRT_FB_TABLE_batch_norm, QRT_FB_TABLE_group_norm, QRT_FB_TABLE_prelu,
   QRT_FB_TABLE_conv_transpose2d, QRT_FB_TABLE_conv3d, QRT_FB_TABLE_conv_transpose3d, QRT_FB_TABLE_linear_dynamic,
-  QRT_FB_TABLE_relu, QRT_FB_TABLE_add_float, QRT_FB_TABLE_slice, QRT_FB_TABLE_sub, QRT_FB_TABLE_pad,
+  QRT_FB_TABLE_relu, QRT_FB_TABLE_div, QRT_FB_TABLE_slice, QRT_FB_TABLE_sub, QRT_FB_TABLE_pad,
   QRT_FB_TABLE_upsample_nearest2d, QRT_FB_TABLE_upsample_bilinear2d, QRT_FB_TABLE_embedding, QRT_FB_TABLE_embedding_bag,
   QRT_FB_TABLE_sigmoid, QRT_FB_TABLE_tanh, QRT_FB_TABLE_lstm_dynamic, QRT_FB_TABLE_gru_dynamic,
   QRT_FB_TABLE_rnn_dynamic, QRT_FB_TABLE_conv2d_dynamic, QRT_FB_TABLE_conv3d_dynamic,
   QRT_FB_TABLE_conv_transpose2d_dynamic, QRT_FB_TABLE_conv_transpose3d_dynamic, QRT_FB_TABLE_linear_weight_only,
-  QRT_FB_TABLE_conv2d_weight_only,
+  QRT_FB_TABLE_conv2d_weight_only, QRT_FB_TABLE_exp, QRT_FB_TABLE_neg, QRT_FB_TABLE_abs, QRT_FB_TABLE_sqrt,
+  QRT_FB_TABLE_rsqrt, QRT_FB_TABLE_silu, QRT_FB_TABLE_hardsigmoid, QRT_FB_TABLE_hardswish, QRT_FB_TABLE_gelu,
+  QRT_FB_TABLE_elu, QRT_FB_TABLE_leaky_relu,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
   "batch_norm", "group_norm", "prelu", "conv_transpose2d", "conv3d", "conv_transpose3d", "linear_dynamic", "relu",
-  "add_float", "slice", "sub", "pad", "upsample_nearest2d", "upsample_bilinear2d", "embedding", "embedding_bag",
-  "sigmoid", "tanh", "lstm_dynamic", "gru_dynamic", "rnn_dynamic", "conv2d_dynamic", "conv3d_dynamic",
-  "conv_transpose2d_dynamic", "conv_transpose3d_dynamic", "linear_weight_only", "conv2d_weight_only",
+  "div", "slice", "sub", "pad", "upsample_nearest2d", "upsample_bilinear2d", "embedding", "embedding_bag", "sigmoid",
+  "tanh", "lstm_dynamic", "gru_dynamic", "rnn_dynamic", "conv2d_dynamic", "conv3d_dynamic", "conv_transpose2d_dynamic",
+  "conv_transpose3d_dynamic", "linear_weight_only", "conv2d_weight_only", "exp", "neg", "abs", "sqrt", "rsqrt", "silu",
+  "hardsigmoid", "hardswish", "gelu", "elu", "leaky_relu",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 46},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 57},
 };

@@ -62,7 +62,7 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_conv_transpose3d = 25,
   QRT_FB_Operation_linear_dynamic = 26,
   QRT_FB_Operation_relu = 27,
-  QRT_FB_Operation_add_float = 28,
+  QRT_FB_Operation_div = 28,
   QRT_FB_Operation_slice = 29,
   QRT_FB_Operation_sub = 30,
   QRT_FB_Operation_pad = 31,
@@ -81,7 +81,18 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_conv_transpose3d_dynamic = 44,
   QRT_FB_Operation_linear_weight_only = 45,
   QRT_FB_Operation_conv2d_weight_only = 46,
-  QRT_FB_Operation_END = 47
+  QRT_FB_Operation_exp = 47,
+  QRT_FB_Operation_neg = 48,
+  QRT_FB_Operation_abs = 49,
+  QRT_FB_Operation_sqrt = 50,
+  QRT_FB_Operation_rsqrt = 51,
+  QRT_FB_Operation_silu = 52,
+  QRT_FB_Operation_hardsigmoid = 53,
+  QRT_FB_Operation_hardswish = 54,
+  QRT_FB_Operation_gelu = 55,
+  QRT_FB_Operation_elu = 56,
+  QRT_FB_Operation_leaky_relu = 57,
+  QRT_FB_Operation_END = 58
 };
 
 enum { /* struct Buffer: offsets */
@@ -222,6 +233,8 @@ extern const qrt_fb_field qrt_fb_cat_fields[];
 enum { /* fields of clamp */
   QRT_FB_clamp_output_min,
   QRT_FB_clamp_output_max,
+  QRT_FB_clamp_min,
+  QRT_FB_clamp_max,
   QRT_FB_clamp_FIELDS
 };
 extern const qrt_fb_field qrt_fb_clamp_fields[];
@@ -330,6 +343,12 @@ enum { /* fields of custom */
 };
 extern const qrt_fb_field qrt_fb_custom_fields[];
 
+enum { /* fields of elu */
+  QRT_FB_elu_alpha,
+  QRT_FB_elu_FIELDS
+};
+extern const qrt_fb_field qrt_fb_elu_fields[];
+
 enum { /* fields of embedding */
   QRT_FB_embedding_embedding_dim,
   QRT_FB_embedding_bits,
@@ -346,6 +365,12 @@ enum { /* fields of embedding_bag */
   QRT_FB_embedding_bag_FIELDS
 };
 extern const qrt_fb_field qrt_fb_embedding_bag_fields[];
+
+enum { /* fields of gelu */
+  QRT_FB_gelu_approximate,
+  QRT_FB_gelu_FIELDS
+};
+extern const qrt_fb_field qrt_fb_gelu_fields[];
 
 enum { /* fields of group_norm */
   QRT_FB_group_norm_num_groups,
@@ -370,6 +395,12 @@ enum { /* fields of layer_norm */
   QRT_FB_layer_norm_FIELDS
 };
 extern const qrt_fb_field qrt_fb_layer_norm_fields[];
+
+enum { /* fields of leaky_relu */
+  QRT_FB_leaky_relu_negative_slope,
+  QRT_FB_leaky_relu_FIELDS
+};
+extern const qrt_fb_field qrt_fb_leaky_relu_fields[];
 
 enum { /* fields of linear */
   QRT_FB_linear_output_min,
@@ -524,9 +555,9 @@ enum {
   QRT_FB_TABLE_SeededInput,
   QRT_FB_TABLE_Tensor,
   QRT_FB_TABLE_TestVector,
+  QRT_FB_TABLE_abs,
   QRT_FB_TABLE_adaptive_avg_pool2d,
   QRT_FB_TABLE_add,
-  QRT_FB_TABLE_add_float,
   QRT_FB_TABLE_avg_pool2d,
   QRT_FB_TABLE_batch_norm,
   QRT_FB_TABLE_cat,
@@ -542,11 +573,18 @@ enum {
   QRT_FB_TABLE_conv_transpose3d_dynamic,
   QRT_FB_TABLE_custom,
   QRT_FB_TABLE_dequantize,
+  QRT_FB_TABLE_div,
+  QRT_FB_TABLE_elu,
   QRT_FB_TABLE_embedding,
   QRT_FB_TABLE_embedding_bag,
+  QRT_FB_TABLE_exp,
+  QRT_FB_TABLE_gelu,
   QRT_FB_TABLE_group_norm,
   QRT_FB_TABLE_gru_dynamic,
+  QRT_FB_TABLE_hardsigmoid,
+  QRT_FB_TABLE_hardswish,
   QRT_FB_TABLE_layer_norm,
+  QRT_FB_TABLE_leaky_relu,
   QRT_FB_TABLE_linear,
   QRT_FB_TABLE_linear_dynamic,
   QRT_FB_TABLE_linear_weight_only,
@@ -556,6 +594,7 @@ enum {
   QRT_FB_TABLE_max_pool2d,
   QRT_FB_TABLE_mean,
   QRT_FB_TABLE_mul,
+  QRT_FB_TABLE_neg,
   QRT_FB_TABLE_pad,
   QRT_FB_TABLE_permute,
   QRT_FB_TABLE_prelu,
@@ -563,9 +602,12 @@ enum {
   QRT_FB_TABLE_relu,
   QRT_FB_TABLE_reshape,
   QRT_FB_TABLE_rnn_dynamic,
+  QRT_FB_TABLE_rsqrt,
   QRT_FB_TABLE_sigmoid,
+  QRT_FB_TABLE_silu,
   QRT_FB_TABLE_slice,
   QRT_FB_TABLE_softmax,
+  QRT_FB_TABLE_sqrt,
   QRT_FB_TABLE_sub,
   QRT_FB_TABLE_tanh,
   QRT_FB_TABLE_upsample_bilinear2d,

@@ -71,7 +71,7 @@ static qrt_session *bind(qrt_binder *binder, const settings *s) {
     step.output = qrt_bind_output(binder, &output);
     step.output_size = (size_t)output.size;
     binder->operator_index = i;
-    qrt_op_find(node.code)->prepare(binder, &node, &step);
+    qrt_op_find(&node)->prepare(binder, &node, &step);
     if (steps) {
       steps[i] = step;
     }

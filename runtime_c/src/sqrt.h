@@ -25,12 +25,14 @@ static inline float qrt_sqrt_integer(float x) {
   return x;
 }
 
-/* Of a positive normal number. */
+/* Of any number: NaN of one below 0, and -0 of -0. */
 static inline float qrt_sqrt(float x) {
 #if defined(__SSE__) || defined(__aarch64__) || (defined(__ARM_FP) && (__ARM_FP & 4))
   return __builtin_sqrtf(x); /* an instruction, since -fno-math-errno */
 #else
-  return qrt_sqrt_integer(x);
+  if (!(x > 0.0f)) return x == 0.0f ? x : (x - x) / (x - x);
+  if (x - x != 0.0f) return x; /* infinite */
+  return x < 0x1p-126f ? qrt_sqrt_integer(x * 0x1p48f) * 0x1p-24f : qrt_sqrt_integer(x);
 #endif
 }
 

@@ -26,7 +26,7 @@ def every_dynamic_operator() -> Program:
     a = d.op("linear_dynamic", [x, *projection(d, 12, 8)], d.tensor((3, 12), dtype="float32"), per_token=True)
     b = d.op("relu", [a], d.tensor((3, 12), dtype="float32"))
     c = d.op("linear_dynamic", [b, *projection(d, 12, 12)], d.tensor((3, 12), dtype="float32"), relu=True)
-    y = d.op("add_float", [c, b], d.tensor((3, 12), dtype="float32"))
+    y = d.op("add", [c, b], d.tensor((3, 12), dtype="float32"))
     e = d.op("reshape", [x], d.tensor((2, 3, 4), dtype="float32"))
     outputs = [y, a, b, c, e]
     for axes in (2, 3):

@@ -47,6 +47,7 @@ def test_without_threads(folder: Path) -> None:
         "test_recurrent",
         "test_weight_only",
         "test_threads",
+        "test_float",
     ],
 )
 @pytest.mark.parametrize(("target", "cpu"), [(target, cpu) for target in EMULATORS for cpu in EMULATORS[target]])

@@ -42,7 +42,8 @@ typedef struct check_family {
                                        family##_compare, family##_bench, unit}
 
 extern const check_family check_requantize, check_gemm, check_dwconv, check_vadd, check_vmul, check_pool, check_lut,
-    check_convert, check_interleave, check_arithmetic, check_functions, check_wgemm;
+    check_convert, check_interleave, check_arithmetic, check_functions, check_wgemm, check_unary, check_binary,
+    check_rows, check_matmul;
 
 /* ---- report ---- */
 
@@ -97,6 +98,12 @@ float check_multiplier(void);
 
 /* Zero, small, random, at and near the ends of int32. */
 void check_bias(int32_t *bias, size_t n);
+
+/* A float with these bits. */
+float check_float(uint32_t bits);
+
+/* Any floats at all, special values often; many where functions are neither flat nor linear. */
+void check_floats(float *a, size_t n);
 
 /* 1, t-1, t, t+1, 2t+1 and a prime, chosen by chance or by index; a size is never 0. */
 enum { CHECK_SIZES = 6 };

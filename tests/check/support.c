@@ -172,6 +172,29 @@ static float power_of_two(int exponent) {
   return power;
 }
 
+float check_float(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+static float any_float(void) {
+  static const uint32_t special[] = {0x00000000, 0x80000000, 0x00000001, 0x807fffff, 0x00800000, 0x7f7fffff, 0xff7fffff,
+                                     0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0xffffffff};
+  switch (check_below(4)) {
+    case 0:
+      return check_float(special[check_below(13)]);
+    case 1:
+      return check_float(check_random());
+    default:
+      return ((float)check_random() * 0x1p-32f - 0.5f) * (float)(1u << check_below(9));
+  }
+}
+
+void check_floats(float *a, size_t n) {
+  for (size_t i = 0; i < n; i++) a[i] = any_float();
+}
+
 float check_multiplier(void) {
   const float mantissa = 1.0f + (float)check_below(1u << 23) / (float)(1u << 23);
   switch (check_below(8)) {

@@ -58,7 +58,7 @@ def single(
             i: torch.from_numpy(np.array(t.data) if t.data is not None else np.zeros(t.shape, DTYPES[t.dtype]))
             for i, t in enumerate(tensors)
         }
-        result = OPERATORS[kind].reference(**arguments(draft, draft.operators[0], values, kind))
+        result = OPERATORS[kind].definition(first.dtype)(**arguments(draft, draft.operators[0], values, kind))
         results = result if isinstance(result, tuple) else (result,)
         if OPERATORS[kind].channels_last:
             results = tuple(r.permute(to_channels_last(r.dim())) for r in results)

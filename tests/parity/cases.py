@@ -17,6 +17,7 @@ import numpy as np
 from parity.build import Quantized, constant, single
 from parity.conv_cases import CONVOLUTIONS, geometry
 from parity.float_cases import FLOAT_TABLE
+from parity.floating_cases import FLOATING_TABLE
 from parity.norm_cases import NORM_TABLE
 from parity.regimes import REGIMES
 from parity.regimes import output_range as _range
@@ -374,6 +375,7 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("upsample_bilinear2d", _upsample("upsample_bilinear2d", align_corners=True), UPSAMPLES[::-1], ("ties", "narrow")),
     *NORM_TABLE,
     *FLOAT_TABLE,
+    *FLOATING_TABLE,
 ]
 
 

@@ -1,4 +1,4 @@
-"""Rows of cases.py's table for operators whose activations are float32.
+"""Rows of cases.py's table for operators whose activations are float32, while their weights are quantized.
 
 Regimes choose the constants: 'random'; 'extreme' has weights of -128 and 127, scales at the ends of [2^-60, 2^60] and
 biases that are denormal, huge, infinite or NaN; 'cancel' has biases close to the products, so that sums get small.
@@ -24,11 +24,6 @@ LINEAR_DYNAMIC = [
     ((5,), 7),
     ((4, 1000), 3),
 ]
-SIZES = [1, 7, 8, 33, 257]
-BROADCASTS = [
-    ((2, 3, 4, 5), (2, 3, 4, 5)), ((67,), (67,)), ((2, 4, 8), (1,)), ((8,), (2, 4, 8)), ((3, 1, 5), (1, 4, 1)),
-    ((2, 3, 1, 4), (2, 1, 5, 4)), ((), ()),
-]  # fmt: skip
 
 
 def activation(shape: tuple[int, ...], dtype: str = "float32") -> TensorInfo:
@@ -105,14 +100,6 @@ def _conv2d_weight_only(generator: np.random.Generator, regime: str, row: tuple)
     return single("conv2d_weight_only", [activation(shape), *operands], None, options)
 
 
-def _function(kind: str) -> Callable[..., Program]:
-    return lambda generator, regime, size: single(kind, [activation((size,))], None, {})
-
-
-def _add_float(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
-    return single("add_float", [activation(shape) for shape in row], None, {})
-
-
 # shape of the indices and their dtype, rows and columns of the table, bits
 EMBEDDING = [
     ((1,), "int64", 1, 1, 8), ((2, 5), "int32", 100, 7, 8), ((3, 2, 4), "int64", 9, 33, 4), ((), "int64", 5, 8, 4),
@@ -182,10 +169,6 @@ FLOAT_TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [
     ),
     ("linear_weight_only", _linear_weight_only, LINEAR_WEIGHT_ONLY, ("random", "extreme", "again")),
     ("conv2d_weight_only", _conv2d_weight_only, CONVOLUTIONS["conv2d"][1], ("random", "extreme", "again")),
-    ("relu", _function("relu"), SIZES, ("random",)),
-    ("sigmoid", _function("sigmoid"), SIZES, ("random",)),
-    ("tanh", _function("tanh"), SIZES, ("random",)),
-    ("add_float", _add_float, BROADCASTS, ("random",)),
     ("embedding", _embedding, EMBEDDING, ("random", "extreme")),
     ("embedding_bag", _embedding_bag, EMBEDDING_BAG, ("random", "extreme")),
     ("lstm_dynamic", _recurrent("lstm_dynamic", 2, 4), RECURRENT, RECURRENT_REGIMES),

@@ -10,6 +10,7 @@ import pytest
 from parity.backends import BACKENDS, TARGETS, Job, fits, run_jobs
 from parity.build import to_file
 from parity.cases import TABLE, cases
+from parity.floating_cases import FLOATING_TABLE
 from qsdk.export.schema_tables import UNIONS
 from qsdk.ops import OPERATORS
 from qsdk.reference.interpreter import run
@@ -47,6 +48,8 @@ def test_nothing_is_missing() -> None:
 def test_every_operator_has_cases() -> None:
     known = set(UNIONS["Operation"]) - {"custom"}
     assert {row[0] for row in TABLE} == known and known <= set(OPERATORS)
+    floating = {name for name, row in OPERATORS.items() if row.floating is not None}
+    assert floating <= {row[0] for row in FLOATING_TABLE}
 
 
 @pytest.mark.slow

@@ -40,6 +40,7 @@ def test_rows_name_their_reference():
         assert row.name == name and row.reference is getattr(torch.ops.qsdk, name).default
         assert row.rule in rules and row.qparams in ("own", "shared", "float")
         assert ops.BY_REFERENCE[row.reference] is row
+        assert row.floating is None or (row.qparams != "float" and ops.BY_REFERENCE[row.floating] is row)
         operands = {argument.name for argument in row.reference._schema.arguments}
         assert set(row.channels_last) <= operands
     assert {n for n, row in ops.OPERATORS.items() if row.channels_last} == {

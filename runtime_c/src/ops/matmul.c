@@ -5,7 +5,7 @@
  * two parts, a row of the input being read twice; of three, where d goes up to 255, which is more than two parts can
  * be. */
 #include "../kernels/gemm/gemm.h"
-#include "broadcast.h"
+#include "factors.h"
 #include "pack.h"
 
 enum { MOST_PARTS = 3 };
@@ -14,10 +14,7 @@ typedef struct arguments {
   const qrt_gemm_kernel *kernel;
   size_t m, n, k, parts;
   int8_t part[MOST_PARTS][256]; /* of each value of other, counted from -128 */
-  size_t count;                 /* of matrices in the output */
-  uint32_t rank;
-  size_t extent[QRT_MAX_RANK]; /* the leading axes, and from one of their positions to the next in matrices */
-  size_t input_stride[QRT_MAX_RANK], other_stride[QRT_MAX_RANK];
+  qrt_batches batches;
   const int8_t *input, *other;
   int8_t *output;
   qrt_gemm_weights weights; /* without w, which is at the beginning of scratch */
@@ -25,51 +22,16 @@ typedef struct arguments {
   qrt_output_range range;
 } arguments;
 
-/* Without the two axes of the matrices. */
-static qrt_tensor leading(const qrt_tensor *tensor) {
-  qrt_tensor result = *tensor;
-  result.rank -= 2;
-  return result;
-}
-
-static qrt_status check_factors(qrt_verify *v, const qrt_node *node, const qrt_tensor *input, const qrt_tensor *other) {
-  for (uint32_t i = 0; i < 2; ++i) {
-    const qrt_tensor *tensor = i ? other : input;
-    if (tensor->rank < 2) {
-      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[%u] is tensors[%u], rank %u, which is no matrix", i,
-                           tensor->index, tensor->rank);
-    }
-  }
-  if (input->shape[input->rank - 1] != other->shape[other->rank - 2]) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%d columns times %d rows", input->shape[input->rank - 1],
-                         other->shape[other->rank - 2]);
-  }
-  return QRT_OK;
-}
-
 qrt_status qrt_check_matmul(qrt_verify *v, const qrt_node *node) {
   qrt_tensor input, other, output;
   uint32_t rank = 0;
   int32_t shape[QRT_MAX_RANK];
   QRT_TRY(qrt_expect_quantized(v, node, 0, &input));
   QRT_TRY(qrt_expect_quantized(v, node, 1, &other));
-  QRT_TRY(check_factors(v, node, &input, &other));
-  qrt_tensor input_leading = leading(&input), other_leading = leading(&other);
-  QRT_TRY(qrt_broadcast_shape(v, node, &input_leading, &other_leading, &rank, shape));
-  shape[rank] = input.shape[input.rank - 2];
-  shape[rank + 1] = other.shape[other.rank - 1];
-  QRT_TRY(qrt_expect_output(v, node, QRT_FB_DType_int8, rank + 2, shape, &output));
+  QRT_TRY(qrt_check_factors(v, node, &input, &other, &rank, shape));
+  QRT_TRY(qrt_expect_output(v, node, QRT_FB_DType_int8, rank, shape, &output));
   QRT_TRY(qrt_expect_multiplier(v, node, QRT_FIELD(matmul, multiplier)));
   return qrt_expect_range(v, node, QRT_FIELD(matmul, output_min), QRT_FIELD(matmul, output_max));
-}
-
-/* Which of an operand's matrices belongs to output matrix i. */
-static size_t matrix_of(const arguments *a, const size_t *stride, size_t i) {
-  size_t at = 0;
-  for (uint32_t axis = a->rank; axis-- > 0; i /= a->extent[axis]) {
-    at += i % a->extent[axis] * stride[axis];
-  }
-  return at;
 }
 
 /* other, [k][n], as weights, [n][parts][k]. */
@@ -89,8 +51,9 @@ static void run(const void *pointer, void *scratch) {
   qrt_gemm_weights weights = a->weights;
   size_t packed = SIZE_MAX;
   weights.w = scratch;
-  for (size_t i = 0; i < a->count; ++i) {
-    size_t input = matrix_of(a, a->input_stride, i), other = matrix_of(a, a->other_stride, i);
+  for (size_t i = 0; i < a->batches.count; ++i) {
+    size_t input = qrt_batch_of(&a->batches, a->batches.input, i);
+    size_t other = qrt_batch_of(&a->batches, a->batches.other, i);
     if (other != packed) {
       transpose(a, a->other + other * a->k * a->n, scratch);
       a->kernel->pack(&weights, memory + a->packed_at);
@@ -145,14 +108,7 @@ void qrt_prepare_matmul(qrt_binder *binder, const qrt_node *node, qrt_step *step
     a.kernel = qrt_gemm_select(QRT_ISA_scalar);
   }
   divide(other.zero_point, &a);
-  a.count = (size_t)output.count / a.m / a.n;
-  a.rank = output.rank - 2;
-  qrt_tensor input_leading = leading(&input), other_leading = leading(&other);
-  qrt_broadcast_strides(&input_leading, a.rank, a.input_stride);
-  qrt_broadcast_strides(&other_leading, a.rank, a.other_stride);
-  for (uint32_t i = 0; i < a.rank; ++i) {
-    a.extent[i] = (size_t)output.shape[i];
-  }
+  qrt_bind_batches(&input, &other, &output, &a.batches);
   a.input = qrt_bind_tensor(binder, &input);
   a.other = qrt_bind_tensor(binder, &other);
   a.output = qrt_bind_output(binder, &output);

@@ -1,13 +1,37 @@
-/* op.c - from an operator's code to its functions. */
+/* op.c - from an operator's code and the type of its first input to its functions. */
 #include "op.h"
 
 static const qrt_op operators[QRT_FB_Operation_END] = {
 #define QRT_OPERATOR(name, least, most, outputs, in_place) \
   [QRT_FB_Operation_##name] = {least, most, outputs, in_place, qrt_check_##name, qrt_prepare_##name},
+#define QRT_FLOAT_OPERATOR(name, least, most, outputs, in_place)
 #include "ops.inc"
 #undef QRT_OPERATOR
+#undef QRT_FLOAT_OPERATOR
 };
 
-const qrt_op *qrt_op_find(uint32_t code) {
-  return operators[code].check ? &operators[code] : NULL;
+static const qrt_op float_operators[QRT_FB_Operation_END] = {
+#define QRT_OPERATOR(name, least, most, outputs, in_place)
+#define QRT_FLOAT_OPERATOR(name, least, most, outputs, in_place) \
+  [QRT_FB_Operation_##name] = {least, most, outputs, in_place, qrt_check_float_##name, qrt_prepare_float_##name},
+#include "ops.inc"
+#undef QRT_OPERATOR
+#undef QRT_FLOAT_OPERATOR
+};
+
+static int first_is_float(const qrt_node *node) {
+  qrt_tensor first;
+  if (!node->input_count || qrt_node_input_index(node, 0) >= node->model->tensor_count) {
+    return 0;
+  }
+  qrt_node_input(node, 0, &first);
+  return first.dtype == QRT_FB_DType_float32;
+}
+
+const qrt_op *qrt_op_find(const qrt_node *node) {
+  const qrt_op *plain = &operators[node->code], *floating = &float_operators[node->code];
+  if (!plain->check || (floating->check && first_is_float(node))) {
+    plain = floating;
+  }
+  return plain->check ? plain : NULL;
 }

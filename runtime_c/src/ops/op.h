@@ -29,10 +29,14 @@ typedef struct qrt_op {
 #define QRT_OPERATOR(name, least, most, outputs, in_place)          \
   qrt_status qrt_check_##name(qrt_verify *v, const qrt_node *node); \
   void qrt_prepare_##name(qrt_binder *binder, const qrt_node *node, qrt_step *step);
+#define QRT_FLOAT_OPERATOR(name, least, most, outputs, in_place)          \
+  qrt_status qrt_check_float_##name(qrt_verify *v, const qrt_node *node); \
+  void qrt_prepare_float_##name(qrt_binder *binder, const qrt_node *node, qrt_step *step);
 #include "ops.inc"
 #undef QRT_OPERATOR
+#undef QRT_FLOAT_OPERATOR
 
-/* NULL for an operator that is not in this build. `code` is a verified union tag. */
-const qrt_op *qrt_op_find(uint32_t code);
+/* By the operation and the type of its first input. NULL for an operator that is not in this build. */
+const qrt_op *qrt_op_find(const qrt_node *node);
 
 #endif

@@ -2,14 +2,12 @@
 #include "functions.h"
 
 const qrt_functions_kernel qrt_functions_kernels[] = {
-#define QRT_FUNCTIONS_KERNEL(dtype, isa, xr)         \
-  {#dtype "__" #isa "_x" #xr,                        \
-   QRT_ISA_##isa,                                    \
-   xr,                                               \
-   qrt_functions_##dtype##__##isa##_x##xr##_sigmoid, \
-   qrt_functions_##dtype##__##isa##_x##xr##_tanh,    \
-   qrt_functions_##dtype##__##isa##_x##xr##_rnn,     \
-   qrt_functions_##dtype##__##isa##_x##xr##_lstm,    \
+#define QRT_FUNCTIONS_KERNEL(dtype, isa, xr)      \
+  {#dtype "__" #isa "_x" #xr,                     \
+   QRT_ISA_##isa,                                 \
+   xr,                                            \
+   qrt_functions_##dtype##__##isa##_x##xr##_rnn,  \
+   qrt_functions_##dtype##__##isa##_x##xr##_lstm, \
    qrt_functions_##dtype##__##isa##_x##xr##_gru},
 #include "functions.inc"
 #undef QRT_FUNCTIONS_KERNEL

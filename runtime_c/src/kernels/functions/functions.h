@@ -1,7 +1,4 @@
-/* functions.h - functions of float arrays, and the cells of recurrent layers that are made of them.
- *
- *   sigmoid, tanh:   for i < n: c[i] = sigmoid(a[i])                                        a and c may be the same
- * memory
+/* functions.h - the cells of recurrent layers, from functions of floats.
  *
  *   x and h are the gates of one row, one after the other, n values each; of input and hidden state:
  *
@@ -23,8 +20,6 @@ typedef struct qrt_functions_kernel {
   const char *name; /* "f32__avx2_x8" */
   uint32_t isa;
   uint32_t xr;
-  void (*sigmoid)(size_t n, const float *a, float *c);
-  void (*tanh)(size_t n, const float *a, float *c);
   void (*rnn)(size_t n, const float *x, const float *h, int relu, float *c);
   void (*lstm)(size_t n, const float *x, const float *h, float *cell, float *c);
   void (*gru)(size_t n, const float *x, const float *h, const float *before, float *c);
@@ -38,8 +33,6 @@ extern const size_t qrt_functions_kernel_count;
 const qrt_functions_kernel *qrt_functions_select(uint32_t isa_mask);
 
 #define QRT_FUNCTIONS_KERNEL(dtype, isa, xr)                                                                           \
-  void qrt_functions_##dtype##__##isa##_x##xr##_sigmoid(size_t n, const float *a, float *c);                           \
-  void qrt_functions_##dtype##__##isa##_x##xr##_tanh(size_t n, const float *a, float *c);                              \
   void qrt_functions_##dtype##__##isa##_x##xr##_rnn(size_t n, const float *x, const float *h, int relu, float *c);     \
   void qrt_functions_##dtype##__##isa##_x##xr##_lstm(size_t n, const float *x, const float *h, float *cell, float *c); \
   void qrt_functions_##dtype##__##isa##_x##xr##_gru(size_t n, const float *x, const float *h, const float *before,     \

@@ -3,14 +3,6 @@
 
 #include "functions.h"
 
-void qrt_functions_f32__scalar_x1_sigmoid(size_t n, const float *a, float *c) {
-  for (size_t i = 0; i < n; i++) c[i] = qrt_sigmoid(a[i]);
-}
-
-void qrt_functions_f32__scalar_x1_tanh(size_t n, const float *a, float *c) {
-  for (size_t i = 0; i < n; i++) c[i] = qrt_tanh(a[i]);
-}
-
 void qrt_functions_f32__scalar_x1_rnn(size_t n, const float *x, const float *h, int relu, float *c) {
   for (size_t i = 0; i < n; i++) {
     const float g = x[i] + h[i];

@@ -1,0 +1,8 @@
+/* binary_f32__neon_x4.c - 4 elements at a time; on 64-bit ARM alone, see binary.inc. */
+#if defined(__aarch64__)
+#define QRT_LANES  4
+#define QRT_KERNEL qrt_binary_f32__neon_x4
+#include "binary_lanes.h"
+#else
+typedef int qrt_binary_neon_is_empty;
+#endif

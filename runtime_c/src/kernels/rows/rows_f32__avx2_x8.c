@@ -1,0 +1,4 @@
+/* rows_f32__avx2_x8.c - 8 elements at a time. */
+#define QRT_LANES          8
+#define QRT_FUNCTION(name) qrt_rows_f32__avx2_x8_##name
+#include "rows_lanes.h"

@@ -1,0 +1,4 @@
+/* unary_f32__avx2_x8.c - 8 elements at a time. */
+#define QRT_LANES  8
+#define QRT_KERNEL qrt_unary_f32__avx2_x8
+#include "unary_lanes.h"

@@ -1,0 +1,40 @@
+"""float.qsdk: a program of every operator on float tensors that quantizes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from fixture import Draft
+from fixture_dynamic import with_vectors
+
+from qsdk.export.plan import plan
+from qsdk.export.program import Program, SeededInput
+
+
+def every_float_operator() -> Program:
+    d = Draft()
+
+    def tensor(*shape: int) -> int:
+        return d.tensor(shape, dtype="float32")
+
+    def normal(*shape: int) -> int:
+        return d.constant(d.random.normal(0, 1, shape).astype(np.float32))
+
+    x = tensor(3, 8)
+    outputs = []
+    for kind in ("relu", "sigmoid", "tanh", "exp", "neg", "abs", "sqrt", "rsqrt", "silu", "hardsigmoid", "hardswish"):
+        outputs.append(d.op(kind, [x], tensor(3, 8)))
+    outputs.append(d.op("gelu", [x], tensor(3, 8), approximate=True))
+    outputs.append(d.op("elu", [x], tensor(3, 8), alpha=0.5))
+    outputs.append(d.op("leaky_relu", [x], tensor(3, 8), negative_slope=0.25))
+    outputs.append(d.op("clamp", [x], tensor(3, 8), min=-1.0, max=2.0))
+    for kind in ("add", "sub", "mul", "div"):
+        outputs.append(d.op(kind, [x, normal(8)], tensor(3, 8)))
+    outputs.append(d.op("linear", [x, normal(20, 8), normal(20)], tensor(3, 20)))
+    outputs.append(d.op("matmul", [x, normal(8, 2)], tensor(3, 2)))
+    outputs.append(d.op("softmax", [x], tensor(3, 8), dim=1))
+    outputs.append(d.op("layer_norm", [x, normal(8), normal(8)], tensor(3, 8), eps=1e-5))
+    outputs.append(d.op("mean", [x], tensor(3), dim=(1,)))
+    # A reader at the end, so that the input does not die early; nothing is in place, and shapes may change.
+    outputs.append(d.op("reshape", [x], tensor(24)))
+    program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), tuple(outputs), name="float"))
+    return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),))

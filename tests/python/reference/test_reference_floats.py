@@ -1,0 +1,154 @@
+"""Operators on float32: each step as rule 11 says it, and close to what PyTorch computes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch._subclasses import FakeTensorMode
+from torch.nn import functional as F
+
+import qsdk
+
+f32 = np.float32
+_qsdk = torch.ops.qsdk
+SPECIAL = torch.tensor([0.0, -0.0, 1e-45, -1e-40, 3e38, -3e38, float("inf"), -float("inf"), float("nan"), 3.0, -3.0])
+
+
+def row_sum(values: list[np.float32]) -> np.float32:
+    """16 partial sums and their tree, one addition at a time."""
+    parts = [f32(0)] * 16
+    for i, value in enumerate(values):
+        parts[i % 16] = parts[i % 16] + value
+    while len(parts) > 1:
+        half = len(parts) // 2
+        parts = [parts[i] + parts[i + half] for i in range(half)]
+    return parts[0]
+
+
+def ascending_sum(values: list[np.float32]) -> np.float32:
+    total = f32(0)
+    for value in values:
+        total = total + value
+    return total
+
+
+def normal(*shape: int) -> torch.Tensor:
+    """Numbers of many magnitudes, so that the order of a sum shows."""
+    return torch.randn(shape) * 2.0 ** torch.randint(-6, 7, shape)
+
+
+def calls() -> dict[str, tuple[object, ...]]:
+    a = normal(2, 3, 5, 4)
+    arguments = dict.fromkeys(("relu", "sigmoid", "tanh", "exp", "neg", "abs", "sqrt", "rsqrt", "silu"), (a,))
+    arguments |= {"hardsigmoid": (a,), "hardswish": (a,), "gelu": (a, True), "elu": (a, 1.0), "leaky_relu": (a, 0.25)}
+    arguments |= {"clamp": (a, -1.0, 2.0), **dict.fromkeys(("add", "sub", "mul", "div"), (a, a[:, :1]))}
+    arguments |= {"linear": (a, normal(20, 4), normal(20)), "matmul": (a, a[0].transpose(1, 2)), "softmax": (a, 3)}
+    arguments |= {"layer_norm": (a, normal(5, 4), normal(5, 4), 1e-5), "mean": (a, [1, 2], True)}
+    return arguments
+
+
+def operator(name: str) -> object:
+    row = qsdk.ops.OPERATORS[name]
+    return row.floating if row.floating is not None else row.reference
+
+
+def test_fake_kernels_agree_with_the_operators() -> None:
+    rows = qsdk.ops.OPERATORS.values()
+    on_float = {row.name for row in rows if row.floating is not None or (row.qparams == "float" and row.rule == 11)}
+    assert set(calls()) == on_float
+    for name, arguments in calls().items():
+        real = operator(name)(*arguments)  # type: ignore[operator]
+        with FakeTensorMode() as mode:
+            fakes = [mode.from_tensor(v) if isinstance(v, torch.Tensor) else v for v in arguments]
+            made = operator(name)(*fakes)  # type: ignore[operator]
+        assert (made.shape, made.dtype) == (real.shape, real.dtype), name
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "options"),
+    [
+        ("relu", torch.relu, ()), ("sigmoid", torch.sigmoid, ()), ("tanh", torch.tanh, ()), ("exp", torch.exp, ()),
+        ("neg", torch.neg, ()), ("abs", torch.abs, ()), ("sqrt", torch.sqrt, ()), ("rsqrt", torch.rsqrt, ()),
+        ("silu", F.silu, ()), ("hardsigmoid", F.hardsigmoid, ()), ("hardswish", F.hardswish, ()),
+        ("gelu", F.gelu, (False,)), ("gelu", lambda x: F.gelu(x, approximate="tanh"), (True,)),
+        ("elu", lambda x: F.elu(x, 0.5), (0.5,)), ("leaky_relu", lambda x: F.leaky_relu(x, 0.25), (0.25,)),
+    ],
+)  # fmt: skip
+def test_functions_are_those_of_pytorch(name: str, function: object, options: tuple[object, ...]) -> None:
+    torch.manual_seed(0)
+    x = torch.cat([torch.randn(2000) * 3, torch.linspace(-12, 12, 999)])
+    result = operator(name)(x, *options)  # type: ignore[operator]
+    expected = function(x.double())  # type: ignore[operator]
+    # A few roundings of numbers of about the size of x, or of 1: exp and the functions made of it lose an ulp or two.
+    torch.testing.assert_close(result.double(), expected, rtol=2e-6, atol=2e-6, equal_nan=True)
+    for value in (result, operator(name)(SPECIAL, *options)):  # type: ignore[operator]
+        nan = value[torch.isnan(value)].view(torch.int32)
+        assert (nan == 0x7FC00000).all()
+
+
+def test_square_roots_are_correctly_rounded() -> None:
+    x = torch.cat([normal(5000).abs(), SPECIAL])
+    with np.errstate(invalid="ignore"):
+        expected = np.sqrt(x.numpy())
+        assert np.array_equal(_qsdk.sqrt(x).numpy(), expected, equal_nan=True)
+        with np.errstate(divide="ignore"):
+            assert np.array_equal(_qsdk.rsqrt(x).numpy(), f32(1) / expected, equal_nan=True)
+    assert np.signbit(_qsdk.sqrt(torch.tensor([-0.0])).numpy())[0]
+
+
+def test_clamp_by_written_comparison() -> None:
+    x = torch.cat([torch.randn(50) * 5, SPECIAL])
+    for least, most in ((-1.0, 2.0), (0.0, float("inf")), (-float("inf"), float("inf")), (0.5, 0.5)):
+        expected = [least if v < least else most if v > most else v for v in x.tolist()]
+        result = _qsdk.clamp.float(x, least, most).numpy()
+        assert np.array_equal(result, np.array(expected, f32), equal_nan=True)
+
+
+@pytest.mark.parametrize("shape", [(1,), (15,), (16,), (17,), (33,), (100,)])
+def test_row_sums_keep_sixteen_partial_sums(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(1)
+    x, weight, bias = normal(3, *shape), normal(4, *shape), normal(4)
+    n = f32(shape[0])
+    for row, mean, products, softmax in zip(
+        x.numpy(), _qsdk.mean.float(x, [1], False).numpy(), _qsdk.linear.float(x, weight, bias).numpy(),
+        _qsdk.softmax.float(x, 1).numpy(), strict=True,
+    ):  # fmt: skip
+        assert mean == row_sum(list(row)) / n
+        expected = [row_sum(list(row * w)) + b for w, b in zip(weight.numpy(), bias.numpy(), strict=True)]
+        assert products.tolist() == expected
+        e = _qsdk.exp(torch.from_numpy(row - row.max())).numpy()
+        assert softmax.tolist() == (e / row_sum(list(e))).tolist()
+
+
+@pytest.mark.parametrize("n", [1, 16, 50])
+def test_layer_norm_step_by_step(n: int) -> None:
+    torch.manual_seed(2)
+    x, weight, bias = normal(4, n), normal(n), normal(n)
+    eps = float(f32(1e-5))
+    result = _qsdk.layer_norm.float(x, weight, bias, eps).numpy()
+    for row, made in zip(x.numpy(), result, strict=True):
+        d = row - row_sum(list(row)) / f32(n)
+        r = f32(1) / np.sqrt(row_sum(list(d * d)) / f32(n) + f32(eps))
+        assert made.tolist() == (d * r * weight.numpy() + bias.numpy()).tolist()
+    torch.testing.assert_close(
+        torch.from_numpy(result).double(),
+        F.layer_norm(x.double(), (n,), weight.double(), bias.double(), eps),
+        rtol=1e-4, atol=1e-3,  # cancellation in float32, of numbers of up to 2^7
+    )  # fmt: skip
+
+
+def test_products_add_in_ascending_order() -> None:
+    torch.manual_seed(3)
+    x, weight, bias = normal(2, 3, 20), normal(16, 20), normal(16)
+    linear, product = _qsdk.linear.float(x, weight, bias).numpy(), _qsdk.matmul.float(x, weight.t()).numpy()
+    for i in range(2):
+        for j in range(3):
+            sums = [ascending_sum(list(x[i, j].numpy() * w)) for w in weight.numpy()]
+            assert product[i, j].tolist() == sums
+            assert linear[i, j].tolist() == [s + b for s, b in zip(sums, bias.numpy(), strict=True)]
+
+
+def test_softmax_wants_the_last_axis() -> None:
+    with pytest.raises(ValueError, match="not the last axis"):
+        _qsdk.softmax.float(torch.ones(2, 3), 0)
