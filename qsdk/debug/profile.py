@@ -34,9 +34,10 @@ def macs(program: Program, op: Operation) -> int:
         window: Any = op.options.get("kernel_size", ())
         groups: Any = op.options.get("groups", 1)
         return output.elements * operands[0].shape[-1] * math.prod(window) // groups
-    if not op.kind.startswith(("conv", "linear", "lstm", "gru", "rnn")):
-        return 0
-    weights = sum(t.elements for t in operands[1:] if t.is_constant and len(t.shape) > 1)
+    if op.kind.startswith(("conv", "linear")):
+        weights = operands[1].elements
+    else:  # those of recurrent layers; tables of embeddings are uint8, initial states float
+        weights = sum(t.elements for t in operands if t.is_constant and t.dtype == "int8" and len(t.shape) > 1)
     source = output if op.kind.startswith("conv") and not op.kind.startswith("conv_transpose") else operands[0]
     return weights * source.elements // source.shape[-1] if source.elements else 0
 
