@@ -129,7 +129,6 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "caches": ", ".join(f"{k[:-6]} {v}" for k, v in words.items() if k.endswith("cache")),
         "kernel": f"{os.uname().sysname} {os.uname().release}",
-        "load": os.getloadavg()[0],
         "isas": available_isas(),
         "peaks": {isa: peak_macs_per_cycle(isa) for isa in isas},
         "frequency": cycles_per_nanosecond(),
@@ -138,6 +137,7 @@ def machine() -> dict[str, Any]:
 
 def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Everything that was measured, as it goes into JSON."""
+    load = os.getloadavg()[0]
     networks = options.networks or list(zoo.ZOO)
     cores = sorted(os.sched_getaffinity(0))[::-1]
     os.sched_setaffinity(0, {cores[0]})
@@ -153,7 +153,7 @@ def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     with console.status("timing operators"):
         files = {n: MODELS / f"{n}-qsdk.qsdk" for n in networks}
         classes = {n: where(file) if file.exists() else [] for n, file in files.items()}
-    host = machine()
+    host = {**machine(), "load": load}
     result: dict[str, Any] = {
         "machine": host,
         "versions": {e.name: e.version for e in (QSDK, *there)} | {"torch": torch.__version__},
@@ -184,7 +184,6 @@ def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
             finally:
                 for worker in workers:
                     worker.stop()
-    host["load_after"] = os.getloadavg()[0]
     return result
 
 

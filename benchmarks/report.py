@@ -182,8 +182,14 @@ def tables(result: dict[str, Any]) -> list[Table]:
 
 
 def remarks(result: dict[str, Any]) -> list[str]:
-    """What is not in the tables, each with its reason; and outputs that are far from the float model's."""
+    """What is not in the tables, each with its reason; outputs far from the float model's; and a busy machine."""
     lines = [f"{result['titles'].get(n, n)}: not measured: {reason}" for n, reason in result["missing"].items()]
+    load = result["machine"]["load"]
+    if load > 1:
+        lines.append(
+            f"Other programs kept this machine busy (load {load:.1f} before it began): least times and CPU times mean more "
+            "than medians, and those of several threads mean little."
+        )
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for network, threads, values, _ in _cells(result):
         for name, value in values.items():
@@ -247,5 +253,5 @@ def write_docs(result: dict[str, Any], path: Path) -> None:
     for table in all_tables(result):
         parts += [f"### {table.title[0].upper()}{table.title[1:]}", table.markdown()]
     missing = remarks(result)
-    parts += ["Not in the tables:\n\n" + "\n".join(f"- {line}" for line in missing)] if missing else []
+    parts += ["What to know beside the tables:\n\n" + "\n".join(f"- {line}" for line in missing)] if missing else []
     path.write_text(before + BEGIN + "\n\n" + "\n\n".join(parts) + "\n\n" + END + after, encoding="utf-8")

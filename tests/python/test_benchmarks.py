@@ -161,6 +161,11 @@ def test_tables_of_a_result() -> None:
     ]
 
 
+def test_a_busy_machine_is_remarked() -> None:
+    busy = {**RESULT, "machine": {**RESULT["machine"], "load": 7.0}}
+    assert [line for line in report.remarks(busy) if "load 7.0" in line]
+
+
 def test_a_document_keeps_what_is_not_generated(tmp_path: Path) -> None:
     path = tmp_path / "benchmarks.md"
     path.write_text(f"Before.\n\n{report.BEGIN}\nold\n{report.END}\n\nAfter.\n")
