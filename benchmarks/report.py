@@ -187,8 +187,8 @@ def remarks(result: dict[str, Any]) -> list[str]:
     load = result["machine"]["load"]
     if load > 1:
         lines.append(
-            f"Other programs kept this machine busy (load {load:.1f} before it began): least times and CPU times mean more "
-            "than medians, and those of several threads mean little."
+            f"Other programs kept this machine busy (load {load:.1f} before it began): least times and CPU times mean "
+            "more than medians, and those of several threads mean little."
         )
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for network, threads, values, _ in _cells(result):

@@ -13,7 +13,6 @@ from torch import nn
 import qsdk
 import qsdk.quantization as tq
 from qsdk.debug.profile import macs
-from qsdk.errors import UnsupportedOperatorError
 from qsdk.export import to_bytes
 from qsdk.export.program import Program
 
@@ -34,16 +33,7 @@ MACS = {
     "lstm": 50 * 4 * 256 * (128 + 256 + 256 + 256) + 50 * 256 * 32,
 }
 LARGE = ("mobilenet_v2", "resnet18", "transformer")
-NAMES = [
-    pytest.param(
-        name,
-        marks=[
-            *([pytest.mark.slow] if name in LARGE else []),
-            *([pytest.mark.xfail(raises=UnsupportedOperatorError)] if name == "transformer" else []),
-        ],
-    )
-    for name in zoo.ZOO
-]
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) for name in zoo.ZOO]
 
 
 @functools.cache
