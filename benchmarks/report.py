@@ -145,7 +145,7 @@ def against_bound(result: dict[str, Any]) -> Rows:
                 quotient(avx2, alone),
             )
         )
-    return Rows("qsdk and the bound", tuple(columns), rows)
+    return Rows("products per cycle, and the bound", tuple(columns), rows)
 
 
 def by_class(result: dict[str, Any]) -> Rows:
