@@ -181,3 +181,88 @@ def mean(input: Tensor, dim: Sequence[int] | None = None, keepdim: bool = False,
 def mean_of_all(input: Tensor, *, dtype: Any = None) -> Tensor:
     """The mean of all elements."""
     return mean(input, dtype=dtype)
+
+
+def convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """Convolutions over one to three axes, transposed or not; those over one have a height of 1."""
+    if weight.dim() == 3:
+        stride, padding, dilation, output_padding = [1, *stride], [0, *padding], [1, *dilation], [0, *output_padding]
+        geometry = (stride, padding, dilation, transposed, output_padding, groups)
+        return convolution(input.unsqueeze(2), weight.unsqueeze(2), bias, *geometry).squeeze(2)
+    axes = weight.dim() - 2
+    if transposed:  # PyTorch's weight is [I, O / groups, ...]
+        weight = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+    bias = torch.zeros(weight.shape[0]) if bias is None else bias
+    if transposed:
+        operator = (_qsdk.conv_transpose2d.float, _qsdk.conv_transpose3d.float)[axes - 2]
+        return operator(input, weight, bias, stride, padding, output_padding, dilation, groups)
+    operator = (_qsdk.conv2d.float, _qsdk.conv3d.float)[axes - 2]
+    return operator(input, weight, bias, stride, [*padding, *padding], dilation, groups)
+
+
+def batch_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    *training_momentum_eps: Any,
+) -> Tensor:
+    """With the statistics that training has left: a factor and an offset for each channel."""
+    if running_mean is None or running_var is None or True in training_momentum_eps[:-2]:
+        raise ValueError("statistics of the batch")
+    factor = (torch.ones_like(running_var) if weight is None else weight).double()
+    factor = factor / torch.sqrt(running_var.double() + training_momentum_eps[-1])
+    offset = -running_mean.double() * factor + (0 if bias is None else bias.double())
+    return _qsdk.batch_norm.float(input, factor.float(), offset.float())
+
+
+def _planes(pool: Callable[..., Tensor], input: Tensor, *arguments: Any) -> Tensor:
+    """A pool of images, or of one image without a batch."""
+    return pool(input, *arguments) if input.dim() == 4 else pool(input.unsqueeze(0), *arguments).squeeze(0)
+
+
+def _pair(value: Sequence[int]) -> list[int]:
+    return [value[0], value[-1]]
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The largest value under each window."""
+    sizes = [_pair(v) for v in (kernel_size, stride or kernel_size, padding, dilation)]
+    return _planes(_qsdk.max_pool2d.float, input, *sizes, ceil_mode)
+
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean under each window."""
+    sizes = [_pair(v) for v in (kernel_size, stride or kernel_size, padding)]
+    return _planes(_qsdk.avg_pool2d.float, input, *sizes, ceil_mode, count_include_pad, divisor_override or 0)
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: Sequence[int]) -> Tensor:
+    """The mean of each of a given number of windows."""
+    return _planes(_qsdk.adaptive_avg_pool2d.float, input, _pair(output_size))

@@ -265,7 +265,9 @@ class _Recorder(TorchDispatchMode):
             self._keep_qparams(func, args, kwargs, result)
             return result
         name = func._schema.name
-        if name.startswith("qsdk::"):
+        if all(id(t) in self._missing for t in touched):
+            self._miss(result, self._missing[id(touched[0])])
+        elif name.startswith("qsdk::"):
             self._record(func, args, kwargs, result)
         elif name in _ALIASES and result.dtype == touched[0].dtype:
             self._bind(result, self._index(touched[0]))
@@ -311,9 +313,14 @@ class _Recorder(TorchDispatchMode):
             finally:
                 self._sketching = outer
         self._bind(first, index)
-        for position, other in enumerate(others, 1):
-            self._bind(other, -1)
-            self._missing[id(other)] = f"result {position} of {func}, which the file does not have"
+        self._miss(others, f"a result of {func} that the file does not have")
+
+    def _miss(self, results: Any, what: str) -> None:
+        """Nobody may read these results, or what is made of them alone."""
+        for tensor in tree_flatten(results)[0]:
+            if isinstance(tensor, torch.Tensor):
+                self._bind(tensor, -1)
+                self._missing[id(tensor)] = what
 
     def _keep_qparams(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         """Remember the scale and zero point of a quantized constant: what made it says them, or what it is made of."""
@@ -371,7 +378,8 @@ class _Recorder(TorchDispatchMode):
         """Whether the operator table says what PyTorch's operator `func` does to these tensors."""
         if func not in BY_ATEN or (func._schema.is_mutable and id(args[0]) not in self._value_of):
             return False
-        tensors = [t for t in tree_flatten((args, result))[0] if isinstance(t, torch.Tensor)]
+        first = result[0] if isinstance(result, (tuple, list)) else result
+        tensors = [t for t in tree_flatten((args, first))[0] if isinstance(t, torch.Tensor)]
         return func in MOVERS or all(t.dtype == torch.float32 for t in tensors)
 
     def _take_parts(self, parts: list[Part], source: torch.Tensor, result: Any) -> None:

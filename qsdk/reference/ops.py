@@ -43,8 +43,26 @@ from qsdk.reference.resize import pad, upsample_bilinear2d, upsample_nearest2d
 from qsdk.reference.shape import cat, permute, reshape, slice
 from qsdk.reference.sums import layer_norm_float, linear_float, matmul_float, mean_float, softmax_float
 from qsdk.reference.weight_only import conv2d_weight_only, linear_weight_only
+from qsdk.reference.windows import (
+    adaptive_avg_pool2d_float,
+    avg_pool2d_float,
+    batch_norm_float,
+    conv2d_float,
+    conv3d_float,
+    conv_transpose2d_float,
+    conv_transpose3d_float,
+    max_pool2d_float,
+)
 
 __all__ = [
+    "adaptive_avg_pool2d_float",
+    "avg_pool2d_float",
+    "batch_norm_float",
+    "conv2d_float",
+    "conv3d_float",
+    "conv_transpose2d_float",
+    "conv_transpose3d_float",
+    "max_pool2d_float",
     "abs",
     "adaptive_avg_pool2d",
     "add",

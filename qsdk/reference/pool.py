@@ -2,7 +2,7 @@
 
     average = clamp(rne(f32(f32(sum input') * f32(rescale / f32(n)))) + output_zero_point, output_min, output_max)
 
-n is the count of the window: PyTorch's rules, restated in `_divisors`.
+n is the count of the window: PyTorch's rules, restated in `divisors`.
 """
 
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def _(
     return input.new_empty([*input.shape[:2], *extents])
 
 
-def _divisors(extent: int, kernel: int, stride: int, padding: int, windows: int) -> tuple[Tensor, Tensor]:
+def divisors(extent: int, kernel: int, stride: int, padding: int, windows: int) -> tuple[Tensor, Tensor]:
     """Per window along one axis: positions in input and padding together, and positions in the input."""
     start = torch.arange(windows) * stride - padding
     end = torch.minimum(start + kernel, torch.tensor(extent + padding))
@@ -103,7 +103,7 @@ def avg_pool2d(
         count = torch.full(total.shape[2:], divisor_override)
     else:
         sides = [
-            _divisors(input.shape[2 + i], kernel_size[i], stride[i], padding[i], total.shape[2 + i])[
+            divisors(input.shape[2 + i], kernel_size[i], stride[i], padding[i], total.shape[2 + i])[
                 0 if count_include_pad else 1
             ].clamp(min=1)
             for i in range(2)

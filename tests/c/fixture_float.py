@@ -34,6 +34,23 @@ def every_float_operator() -> Program:
     outputs.append(d.op("softmax", [x], tensor(3, 8), dim=1))
     outputs.append(d.op("layer_norm", [x, normal(8), normal(8)], tensor(3, 8), eps=1e-5))
     outputs.append(d.op("mean", [x], tensor(3), dim=(1,)))
+    image = d.op("reshape", [x], tensor(1, 2, 3, 4))
+    outputs.append(image)
+    flat = {"stride": (1, 1), "padding": (1, 0, 0, 1), "dilation": (1, 1), "groups": 2}
+    outputs.append(d.op("conv2d", [image, normal(6, 2, 2, 2), normal(6)], tensor(1, 2, 3, 6), **flat))
+    flat |= {"padding": (1, 0), "output_padding": (0, 1), "stride": (2, 2)}
+    outputs.append(d.op("conv_transpose2d", [image, normal(6, 2, 2, 2), normal(6)], tensor(1, 2, 7, 6), **flat))
+    outputs.append(d.op("batch_norm", [image, normal(4), normal(4)], tensor(1, 2, 3, 4)))
+    window = {"kernel_size": (2, 2), "stride": (1, 1), "padding": (0, 0)}
+    outputs.append(d.op("max_pool2d", [image], tensor(1, 1, 2, 4), dilation=(1, 1), ceil_mode=False, **window))
+    outputs.append(d.op("avg_pool2d", [image], tensor(1, 1, 2, 4), **window))
+    outputs.append(d.op("adaptive_avg_pool2d", [image], tensor(1, 2, 2, 4), output_size=(2, 2)))
+    cube = d.op("reshape", [x], tensor(1, 2, 2, 3, 2))
+    outputs.append(cube)
+    deep = {"stride": (1, 1, 1), "padding": (0, 0, 1, 0, 0, 1), "dilation": (1, 1, 2), "groups": 1}
+    outputs.append(d.op("conv3d", [cube, normal(3, 2, 1, 2, 2), normal(3)], tensor(1, 1, 2, 3, 3), **deep))
+    deep |= {"padding": (0, 0, 1), "output_padding": (0, 0, 0), "stride": (2, 1, 2)}
+    outputs.append(d.op("conv_transpose3d", [cube, normal(3, 2, 1, 2, 2), normal(3)], tensor(1, 4, 2, 5, 3), **deep))
     # A reader at the end, so that the input does not die early; nothing is in place, and shapes may change.
     outputs.append(d.op("reshape", [x], tensor(24)))
     program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), tuple(outputs), name="float"))

@@ -30,7 +30,7 @@ static void damage_operator(patient *p, uint32_t code, uint32_t constants, uint3
   for (uint32_t i = 0; i < rank; ++i) {
     uint32_t extent = shape_of(p, output_of(p, index)) + 4 * i;
     int32_t value = qrt_load_int(p->file.bytes + extent);
-    INT(extent, value > 1 ? value - 1 : 2, ERROR_FIELD, "shape[");
+    INT(extent, value > 1 ? value - 1 : 2, ERROR_FIELD, value > 1 ? "shape[" : NULL); /* a larger one may overlap */
   }
   BYTE(position(p, tensor_at(p, output_of(p, index)), QRT_FIELD(Tensor, dtype)), QRT_FB_DType_int32, ERROR_FIELD, NULL);
 }
@@ -104,6 +104,41 @@ static void damage_rows(patient *p) {
   BYTE(position(p, options_at(p, mean), QRT_FIELD(mean, keepdim)), 1, ERROR_FIELD, "rank 1 instead of 2");
 }
 
+/* The options of convolutions are checked by what integers and floats share; here, that floats go that way. */
+static void damage_convolution(patient *p, uint32_t code, const qrt_fb_field *stride, const qrt_fb_field *groups,
+                               uint32_t rank) {
+  uint32_t index = find(p, code), options = options_at(p, index), weight = input_of(p, index, 1);
+  damage_operator(p, code, 2, rank);
+  INT(inputs_at(p, index) + 4, (int32_t)input_of(p, index, 0), ERROR_FIELD, NULL);
+  INT(inputs_at(p, index) + 8, (int32_t)long_vector(p), ERROR_FIELD, "shape[0] is 20");
+  INT(vector(p, options, stride) + 4, 0, ERROR_FIELD, "stride");
+  INT(position(p, options, groups), 5, ERROR_FIELD, "groups");
+  FLOAT(data_of(p, weight), special(0x7fc00000), ERROR_FIELD, "inputs[1][0]");
+  FLOAT(data_of(p, input_of(p, index, 2)), special(0x7f800000), ERROR_FIELD, "inputs[2][0]");
+}
+
+static void damage_windows(patient *p) {
+  damage_convolution(p, QRT_FB_Operation_conv2d, QRT_FIELD(conv2d, stride), QRT_FIELD(conv2d, groups), 4);
+  damage_convolution(p, QRT_FB_Operation_conv3d, QRT_FIELD(conv3d, stride), QRT_FIELD(conv3d, groups), 5);
+  damage_convolution(p, QRT_FB_Operation_conv_transpose2d, QRT_FIELD(conv_transpose2d, stride),
+                     QRT_FIELD(conv_transpose2d, groups), 4);
+  damage_convolution(p, QRT_FB_Operation_conv_transpose3d, QRT_FIELD(conv_transpose3d, stride),
+                     QRT_FIELD(conv_transpose3d, groups), 5);
+  uint32_t norm = find(p, QRT_FB_Operation_batch_norm);
+  damage_operator(p, QRT_FB_Operation_batch_norm, 2, 4);
+  INT(inputs_at(p, norm) + 8, (int32_t)short_vector(p), ERROR_FIELD, "shape[0] is 8 instead of 4");
+  FLOAT(data_of(p, input_of(p, norm, 1)) + 12, special(0x7fc00000), ERROR_FIELD, "inputs[1][3]");
+  uint32_t largest = options_at(p, find(p, QRT_FB_Operation_max_pool2d));
+  damage_operator(p, QRT_FB_Operation_max_pool2d, 0, 4);
+  INT(vector(p, largest, QRT_FIELD(max_pool2d, dilation)) + 4, 0, ERROR_FIELD, "dilation");
+  uint32_t average = options_at(p, find(p, QRT_FB_Operation_avg_pool2d));
+  damage_operator(p, QRT_FB_Operation_avg_pool2d, 0, 4);
+  INT(position(p, average, QRT_FIELD(avg_pool2d, divisor_override)), -1, ERROR_FIELD, "divisor_override");
+  uint32_t adaptive = options_at(p, find(p, QRT_FB_Operation_adaptive_avg_pool2d));
+  damage_operator(p, QRT_FB_Operation_adaptive_avg_pool2d, 0, 4);
+  INT(vector(p, adaptive, QRT_FIELD(adaptive_avg_pool2d, output_size)) + 4, 0, ERROR_FIELD, "output_size");
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: test_float FOLDER\n");
@@ -118,6 +153,7 @@ int main(int argc, char **argv) {
   damage_linear(&p);
   damage_matmul(&p);
   damage_rows(&p);
+  damage_windows(&p);
   CHECK(memcmp(p.file.bytes, file.bytes, file.size) == 0);
   free(p.file.bytes);
   free(file.bytes);

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from parity.build import constant, single
+from parity.conv_cases import CONVOLUTIONS, geometry
 from parity.float_cases import activation
 from qsdk.export.program import Program, TensorInfo
 
@@ -34,6 +35,17 @@ MEAN = [
     ((1, 4, 5, 16), (1, 2), False), ((2, 3, 3, 5), (1, 2), True), ((2, 40), (1,), False), ((3, 100, 33), (1,), True),
     ((7,), (0,), False), ((2, 3, 4), (0, 1, 2), False), ((2, 1, 3), (1,), False),
 ]  # fmt: skip
+CHANNELS = [(1, 3, 3, 16), (2, 4, 17), (3, 33), (1, 1, 1, 1), (1, 2, 2, 2, 5)]
+# (n, h, w, c), kernel, stride, padding, then dilation, ceil_mode; or ceil_mode, count_include_pad, divisor_override
+MAX_POOL2D = [
+    ((1, 8, 8, 16), (2, 2), (2, 2), (0, 0), (1, 1), False), ((2, 7, 9, 17), (3, 3), (2, 2), (1, 1), (1, 1), False),
+    ((1, 7, 7, 5), (3, 2), (2, 2), (1, 0), (1, 1), True), ((1, 9, 9, 33), (3, 3), (1, 1), (1, 1), (2, 2), False),
+]  # fmt: skip
+AVG_POOL2D = [
+    ((1, 8, 8, 16), (2, 2), (2, 2), (0, 0), False, True, 0), ((2, 7, 9, 17), (3, 3), (2, 2), (1, 1), False, False, 0),
+    ((1, 7, 7, 5), (3, 2), (2, 2), (1, 1), True, True, 0), ((1, 6, 6, 40), (3, 3), (1, 1), (0, 0), False, True, 5),
+]  # fmt: skip
+ADAPTIVE = [((1, 7, 7, 17), (1, 1)), ((2, 8, 6, 16), (3, 4)), ((1, 5, 5, 3), (7, 7))]
 FUNCTIONS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("relu", "sigmoid", "tanh", "exp", "neg", "abs", "sqrt", "rsqrt"), {}),
     **dict.fromkeys(("silu", "hardsigmoid", "hardswish"), {}),
@@ -91,6 +103,27 @@ def _mean(generator: np.random.Generator, regime: str, row: tuple[tuple[int, ...
     return single("mean", [activation(shape)], None, {"dim": dim, "keepdim": keepdim})
 
 
+def _convolution(kind: str, axes: int) -> Callable[..., Program]:
+    def make(generator: np.random.Generator, regime: str, row: tuple[Any, ...]) -> Program:
+        shape, weight, options = geometry(kind, axes, row)
+        return single(kind, [activation(shape), *constants(generator, regime, weight, weight[:1])], None, options)
+
+    return make
+
+
+def _batch_norm(generator: np.random.Generator, regime: str, shape: tuple[int, ...]) -> Program:
+    operands = constants(generator, regime, shape[-1:], shape[-1:])
+    return single("batch_norm", [activation(shape), *operands], None, {})
+
+
+def _pool(kind: str, *names: str) -> Callable[..., Program]:
+    def make(generator: np.random.Generator, regime: str, row: tuple[Any, ...]) -> Program:
+        return single(kind, [activation(row[0])], None, dict(zip(names, row[1:], strict=True)))
+
+    return make
+
+
+WINDOW = ("kernel_size", "stride", "padding")
 FLOATING_TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     *((kind, _function(kind), SIZES, FLOAT) for kind in FUNCTIONS),
     *((kind, _binary(kind), BROADCASTS, FLOAT) for kind in ("add", "sub", "mul", "div")),
@@ -99,4 +132,14 @@ FLOATING_TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] 
     ("softmax", _softmax, ROWS, FLOAT),
     ("layer_norm", _layer_norm, LAYER_NORM, FLOATS),
     ("mean", _mean, MEAN, FLOAT),
+    *((kind, _convolution(kind, axes), rows, FLOATS) for kind, (axes, rows) in CONVOLUTIONS.items()),
+    ("batch_norm", _batch_norm, CHANNELS, FLOATS),
+    ("max_pool2d", _pool("max_pool2d", *WINDOW, "dilation", "ceil_mode"), MAX_POOL2D, FLOAT),
+    (
+        "avg_pool2d",
+        _pool("avg_pool2d", *WINDOW, "ceil_mode", "count_include_pad", "divisor_override"),
+        AVG_POOL2D,
+        FLOAT,
+    ),
+    ("adaptive_avg_pool2d", _pool("adaptive_avg_pool2d", "output_size"), ADAPTIVE, FLOAT),
 ]

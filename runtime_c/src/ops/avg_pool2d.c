@@ -21,7 +21,7 @@ static const qrt_pool2d_fields fields = {
 qrt_status qrt_check_avg_pool2d(qrt_verify *v, const qrt_node *node) {
   qrt_tensor input, output;
   int32_t divisor;
-  QRT_TRY(qrt_check_pool2d(v, node, &fields, &input, &output));
+  QRT_TRY(qrt_check_pool2d(v, node, &fields, QRT_FB_DType_int8, &input, &output));
   QRT_TRY(qrt_expect_int(v, node, QRT_FIELD(avg_pool2d, divisor_override), 0, INT32_MAX, &divisor));
   QRT_TRY(qrt_expect_multiplier(v, node, QRT_FIELD(avg_pool2d, rescale)));
   return qrt_expect_range(v, node, QRT_FIELD(avg_pool2d, output_min), QRT_FIELD(avg_pool2d, output_max));

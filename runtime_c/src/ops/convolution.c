@@ -1,136 +1,13 @@
 /* convolution.c - see convolution.h; design rule 3. Channels come last. The patch under each pixel of the output is a
  * row of a matrix multiplication. Patches are gathered into scratch, unless they are single pixels of the input.
- *
- * A transposed convolution adds input[i] * weight[t] to output[i * stride - padding + t * dilation]. Seen from the
- * output, pixels that are `stride` apart meet the same taps, those for which the division has no rest, and neighbours
- * among them meet neighbours of the input. So each of the stride * stride (* stride) phases is a convolution of stride
- * 1 with some of the taps, and nothing is multiplied with zeros that lie between pixels.
- *
- * A float input becomes int8 in scratch, by the range that it turns out to have, and the sums of products floats where
- * they lie; design rule 10. */
+ */
 #include "convolution.h"
 
 #include "dynamic.h"
 #include "pack.h"
-
-/* ---- geometry ---- */
-
-enum { AXES = 3 }; /* depth, height, width */
-
-/* One axis as the options have it. */
-typedef struct axis {
-  int64_t in, kernel, stride, before, after, dilation;
-  int64_t output_padding; /* -1: not transposed */
-} axis;
-
-/* Of one phase, along one axis: pixels first, first + step, ... of the output, `count` of them. Tap t of the i-th reads
- * the input at begin + i * stride + t * dilation, which is padding if it is outside; its weight is first_tap +
- * t * tap_step. */
-typedef struct span {
-  int64_t first, step, count;
-  int64_t begin, stride, dilation;
-  int64_t taps, first_tap, tap_step;
-} span;
-
-/* 0 if there is none, or too much. */
-static int32_t output_extent(const axis *x) {
-  int64_t reach = x->dilation * (x->kernel - 1) + 1, outputs;
-  if (x->output_padding >= 0) {
-    outputs = (x->in - 1) * x->stride - x->before - x->after + reach + x->output_padding;
-  } else {
-    int64_t room = x->in + x->before + x->after - reach;
-    outputs = room < 0 ? 0 : room / x->stride + 1;
-  }
-  return outputs < 0 || outputs > INT32_MAX ? 0 : (int32_t)outputs;
-}
-
-static int64_t phase_count(const axis *x) {
-  int64_t out = output_extent(x);
-  return x->output_padding < 0 ? 1 : out < x->stride ? out : x->stride;
-}
-
-static int64_t common_divisor(int64_t a, int64_t b) {
-  while (b) {
-    int64_t rest = a % b;
-    a = b;
-    b = rest;
-  }
-  return a;
-}
-
-static span phase_of(const axis *x, int64_t phase) {
-  int64_t out = output_extent(x);
-  if (x->output_padding < 0) {
-    return (span){0, 1, out, -x->before, x->stride, x->dilation, x->kernel, 0, 1};
-  }
-  int64_t tap = 0, step = x->stride / common_divisor(x->stride, x->dilation), at = phase + x->before;
-  while (tap < x->kernel && tap < step && (at - tap * x->dilation) % x->stride) {
-    ++tap;
-  }
-  span s = {phase, x->stride, (out - phase + x->stride - 1) / x->stride, x->in, 1, 0, 1, 0, 1};
-  if (tap < x->kernel && tap < step) { /* else no tap meets the phase: it has one that reads padding */
-    s.begin = (at - tap * x->dilation) / x->stride;
-    s.dilation = -(step * x->dilation / x->stride);
-    s.taps = (x->kernel - 1 - tap) / step + 1;
-    s.first_tap = tap;
-    s.tap_step = step;
-  }
-  return s;
-}
-
-/* Options that a check has accepted. */
-static void read_axes(const qrt_node *node, const qrt_convolution_fields *fields, const qrt_tensor *input,
-                      const qrt_tensor *weight, axis *x) {
-  int32_t stride[AXES], padding[2 * AXES], dilation[AXES], output_padding[AXES];
-  uint32_t axes = fields->axes;
-  qrt_node_ints(node, fields->stride, axes, stride);
-  qrt_node_ints(node, fields->padding, fields->output_padding ? axes : 2 * axes, padding);
-  qrt_node_ints(node, fields->dilation, axes, dilation);
-  if (fields->output_padding) {
-    qrt_node_ints(node, fields->output_padding, axes, output_padding);
-  }
-  x[0] = (axis){1, 1, 1, 0, 0, 1, -1};
-  for (uint32_t i = 0; i < axes; ++i) {
-    x[AXES - axes + i] = (axis){
-        .in = input->shape[1 + i],
-        .kernel = weight->shape[1 + i],
-        .stride = stride[i],
-        .before = padding[i],
-        .after = padding[fields->output_padding ? i : axes + i],
-        .dilation = dilation[i],
-        .output_padding = fields->output_padding ? output_padding[i] : -1,
-    };
-  }
-}
+#include "windows.h"
 
 /* ---- check ---- */
-
-static qrt_status check_groups(qrt_verify *v, const qrt_node *node, const qrt_convolution_fields *fields,
-                               const qrt_tensor *input, const qrt_tensor *weight) {
-  int32_t groups, in = input->shape[fields->axes + 1], out = weight->shape[0], per = weight->shape[fields->axes + 1];
-  QRT_TRY(qrt_expect_int(v, node, fields->groups, 1, QRT_LIMIT_OPTION, &groups));
-  if (in % groups || out % groups || per != in / groups) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "groups: %d do not fit %d to %d channels with weights of %d", groups,
-                         in, out, per);
-  }
-  return QRT_OK;
-}
-
-/* Padding at the far end that PyTorch allows; and a number of phases that can be packed one by one. */
-static qrt_status check_transposed(qrt_verify *v, const qrt_node *node, const axis *x) {
-  int64_t phases = 1;
-  for (uint32_t i = 0; i < AXES; ++i) {
-    phases *= x[i].output_padding < 0 ? 1 : x[i].stride;
-    if (x[i].output_padding >= x[i].stride && x[i].output_padding >= x[i].dilation) {
-      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "output_padding: %d is not below stride or dilation",
-                           (int32_t)x[i].output_padding);
-    }
-    if (phases > QRT_LIMIT_PHASES) {
-      return QRT_NODE_FAIL(v, node, QRT_ERROR_LIMIT, "stride: a product above %d", QRT_LIMIT_PHASES);
-    }
-  }
-  return QRT_OK;
-}
 
 /* Weights with what belongs to each output channel, and the input. */
 static qrt_status check_operands(qrt_verify *v, const qrt_node *node, const qrt_convolution_fields *fields,
@@ -153,28 +30,10 @@ static qrt_status check_operands(qrt_verify *v, const qrt_node *node, const qrt_
 
 qrt_status qrt_check_convolution(qrt_verify *v, const qrt_node *node, const qrt_convolution_fields *fields) {
   qrt_tensor input, weight, output;
-  int32_t values[2 * AXES], shape[AXES + 2];
+  int32_t shape[QRT_AXES + 2];
   uint32_t axes = fields->axes;
-  axis x[AXES];
   QRT_TRY(check_operands(v, node, fields, &input, &weight));
-  QRT_TRY(qrt_expect_ints(v, node, fields->stride, axes, 1, QRT_LIMIT_OPTION, values));
-  uint32_t paddings = fields->output_padding ? axes : 2 * axes;
-  QRT_TRY(qrt_expect_ints(v, node, fields->padding, paddings, 0, QRT_LIMIT_OPTION, values));
-  QRT_TRY(qrt_expect_ints(v, node, fields->dilation, axes, 1, QRT_LIMIT_OPTION, values));
-  if (fields->output_padding) {
-    QRT_TRY(qrt_expect_ints(v, node, fields->output_padding, axes, 0, QRT_LIMIT_OPTION, values));
-  }
-  QRT_TRY(check_groups(v, node, fields, &input, &weight));
-  read_axes(node, fields, &input, &weight, x);
-  QRT_TRY(check_transposed(v, node, x));
-  shape[0] = input.shape[0];
-  for (uint32_t i = 0; i < axes; ++i) {
-    if (weight.shape[1 + i] > QRT_LIMIT_OPTION) {
-      return QRT_NODE_FAIL(v, node, QRT_ERROR_LIMIT, "a kernel of %d", weight.shape[1 + i]);
-    }
-    shape[1 + i] = output_extent(&x[AXES - axes + i]);
-  }
-  shape[axes + 1] = weight.shape[0];
+  QRT_TRY(qrt_check_windows(v, node, fields, &input, &weight, shape));
   if (!fields->least) {
     return qrt_expect_output(v, node, QRT_FB_DType_float32, axes + 2, shape, &output);
   }
@@ -185,7 +44,7 @@ qrt_status qrt_check_convolution(qrt_verify *v, const qrt_node *node, const qrt_
 /* ---- run ---- */
 
 typedef struct phase {
-  span span[AXES];
+  qrt_span span[QRT_AXES];
   size_t k;   /* per group */
   int direct; /* patches are single pixels, all inside the input */
   const uint8_t *packed;
@@ -195,7 +54,7 @@ typedef struct phase {
 
 typedef struct arguments {
   const qrt_gemm_kernel *kernel;
-  int64_t in[AXES], out[AXES];
+  int64_t in[QRT_AXES], out[QRT_AXES];
   size_t batch, in_channels, out_channels, groups;
   size_t phases;
   const phase *phase;
@@ -211,7 +70,7 @@ typedef struct arguments {
 } arguments;
 
 /* The taps along the width, the first of them at pixel x of a line of the input. */
-static int8_t *gather_line(const arguments *a, const span *s, const int8_t *line, int64_t x, int8_t *patch) {
+static int8_t *gather_line(const arguments *a, const qrt_span *s, const int8_t *line, int64_t x, int8_t *patch) {
   size_t channels = a->in_channels / a->groups, size = (size_t)s->taps * channels;
   if (s->dilation == 1 && a->groups == 1 && x >= 0 && x + s->taps <= a->in[2]) {
     memcpy(patch, line + (size_t)x * channels, size);
@@ -228,7 +87,7 @@ static int8_t *gather_line(const arguments *a, const span *s, const int8_t *line
 }
 
 /* The patch whose first tap is at pixel `at` of the image. */
-static void gather(const arguments *a, const span *s, const int8_t *image, const int64_t *at, int8_t *patch) {
+static void gather(const arguments *a, const qrt_span *s, const int8_t *image, const int64_t *at, int8_t *patch) {
   size_t line = (size_t)a->in[2] * a->in_channels, size = (size_t)s[2].taps * (a->in_channels / a->groups);
   for (int64_t i = 0; i < s[0].taps; ++i) {
     int64_t z = at[0] + i * s[0].dilation;
@@ -247,7 +106,7 @@ static void gather(const arguments *a, const span *s, const int8_t *image, const
 /* One line of the phase's pixels; the patch of the first has its first tap at pixel `at` of the image. */
 static void run_line(const arguments *a, const phase *p, const int8_t *image, const int64_t *at, int8_t *patches,
                      uint8_t *output) {
-  const span *s = &p->span[2];
+  const qrt_span *s = &p->span[2];
   size_t n = a->out_channels / a->groups, pixel = (size_t)s->step * a->out_channels * a->element;
   size_t width = (size_t)s->count;
   const qrt_output_range *range = a->convert ? NULL : &a->range;
@@ -262,7 +121,7 @@ static void run_line(const arguments *a, const phase *p, const int8_t *image, co
     size_t m = width - i < a->kernel->mr ? width - i : a->kernel->mr;
     for (size_t g = 0; g < a->groups; ++g) {
       for (size_t j = 0; j < m; ++j) {
-        int64_t patch_at[AXES] = {at[0], at[1], at[2] + (int64_t)(i + j) * s->stride};
+        int64_t patch_at[QRT_AXES] = {at[0], at[1], at[2] + (int64_t)(i + j) * s->stride};
         gather(a, p->span, image + g * (a->in_channels / a->groups), patch_at, patches + j * p->k);
       }
       a->kernel->run(m, n, &rows, p->packed + g * p->packed_stride, range,
@@ -273,7 +132,7 @@ static void run_line(const arguments *a, const phase *p, const int8_t *image, co
 
 /* Sums of a line's pixels to floats, in place. */
 static void scale_line(const arguments *a, const phase *p, uint8_t *output) {
-  const span *s = &p->span[2];
+  const qrt_span *s = &p->span[2];
   const qrt_sums_scale params = {p->sum, a->weight_scale, a->bias, a->scale, a->zero_point, 0};
   for (int64_t i = 0; i < s->count; ++i, output += (size_t)s->step * a->out_channels * a->element) {
     a->convert->scale_sums(a->out_channels, (const int32_t *)(const void *)output, &params, (float *)(void *)output);
@@ -281,11 +140,11 @@ static void scale_line(const arguments *a, const phase *p, uint8_t *output) {
 }
 
 static void run_phase(const arguments *a, const phase *p, size_t batch, int8_t *patches) {
-  const span *s = p->span;
+  const qrt_span *s = p->span;
   size_t in = (size_t)(a->in[0] * a->in[1] * a->in[2]) * a->in_channels;
   for (int64_t z = 0; z < s[0].count; ++z) {
     for (int64_t y = 0; y < s[1].count; ++y) {
-      int64_t at[AXES] = {s[0].begin + z * s[0].stride, s[1].begin + y * s[1].stride, s[2].begin};
+      int64_t at[QRT_AXES] = {s[0].begin + z * s[0].stride, s[1].begin + y * s[1].stride, s[2].begin};
       size_t line = batch * (size_t)a->out[0] + (size_t)(s[0].first + z * s[0].step);
       line = line * (size_t)a->out[1] + (size_t)(s[1].first + y * s[1].step);
       uint8_t *output = a->output + (line * (size_t)a->out[2] + (size_t)s[2].first) * a->out_channels * a->element;
@@ -318,40 +177,13 @@ static void run_dynamic(const void *pointer, void *scratch) {
 
 /* ---- prepare ---- */
 
-/* The weights of a phase's taps, which lie apart in the file: copied together. NULL while counting. */
-static const int8_t *select_taps(qrt_binder *binder, const qrt_tensor *weight, const axis *x, const phase *p) {
-  const span *s = p->span;
-  const int8_t *w = qrt_tensor_data(binder->model, weight);
-  if (s[0].taps == x[0].kernel && s[1].taps == x[1].kernel && s[2].taps == x[2].kernel) {
-    return w;
-  }
-  size_t channels = (size_t)weight->shape[weight->rank - 1], outputs = (size_t)weight->shape[0];
-  int8_t *copy = qrt_bind_memory(binder, (uint64_t)outputs * p->k);
-  for (int8_t *to = copy; to && to < copy + outputs * p->k; w += weight->count / outputs) {
-    for (int64_t i = 0; i < s[0].taps; ++i) {
-      for (int64_t j = 0; j < s[1].taps; ++j) {
-        for (int64_t k = 0; k < s[2].taps; ++k, to += channels) {
-          int64_t z = s[0].first_tap + i * s[0].tap_step, y = s[1].first_tap + j * s[1].tap_step;
-          int64_t tap = (z * x[1].kernel + y) * x[2].kernel + s[2].first_tap + k * s[2].tap_step;
-          memcpy(to, w + (size_t)tap * channels, channels);
-        }
-      }
-    }
-  }
-  return copy;
-}
-
-static int inside(const span *s, int64_t in) {
-  return s->taps == 1 && s->begin >= 0 && s->begin + (s->count - 1) * s->stride < in;
-}
-
-static void bind_phase(qrt_binder *binder, const qrt_node *node, const axis *x, const arguments *a, phase *p) {
-  const span *s = p->span;
+static void bind_phase(qrt_binder *binder, const qrt_node *node, const qrt_axis *x, const arguments *a, phase *p) {
+  const qrt_span *s = p->span;
   qrt_tensor weight;
   qrt_node_input(node, 1, &weight);
   p->k = (size_t)(s[0].taps * s[1].taps * s[2].taps) * (a->in_channels / a->groups);
-  p->direct = a->groups == 1 && inside(&s[0], x[0].in) && inside(&s[1], x[1].in) && inside(&s[2], x[2].in);
-  const int8_t *w = select_taps(binder, &weight, x, p);
+  p->direct = a->groups == 1 && qrt_inside(&s[0], x[0].in) && qrt_inside(&s[1], x[1].in) && qrt_inside(&s[2], x[2].in);
+  const int8_t *w = qrt_select_taps(binder, &weight, x, s, p->k);
   size_t n = a->out_channels / a->groups;
   p->packed = a->convert ? qrt_pack_sums(binder, &weight, a->kernel, w, a->weight_scale, a->groups, n, p->k,
                                          &p->packed_stride, &p->sum)
@@ -359,19 +191,19 @@ static void bind_phase(qrt_binder *binder, const qrt_node *node, const axis *x, 
   qrt_bind_scratch(binder, a->patches_at + (p->direct ? 0 : (uint64_t)a->kernel->mr * p->k));
 }
 
-static const phase *bind_phases(qrt_binder *binder, const qrt_node *node, const axis *x, arguments *a) {
-  size_t counts[AXES];
-  for (uint32_t i = 0; i < AXES; ++i) {
-    counts[i] = (size_t)phase_count(&x[i]);
+static const phase *bind_phases(qrt_binder *binder, const qrt_node *node, const qrt_axis *x, arguments *a) {
+  size_t counts[QRT_AXES];
+  for (uint32_t i = 0; i < QRT_AXES; ++i) {
+    counts[i] = (size_t)qrt_phase_count(&x[i]);
   }
   a->phases = counts[0] * counts[1] * counts[2];
   phase *phases = qrt_bind_memory(binder, (uint64_t)a->phases * sizeof *phases);
   for (size_t i = 0; i < a->phases; ++i) {
     phase p;
     memset(&p, 0, sizeof p);
-    p.span[0] = phase_of(&x[0], (int64_t)(i / counts[2] / counts[1]));
-    p.span[1] = phase_of(&x[1], (int64_t)(i / counts[2] % counts[1]));
-    p.span[2] = phase_of(&x[2], (int64_t)(i % counts[2]));
+    p.span[0] = qrt_phase_of(&x[0], (int64_t)(i / counts[2] / counts[1]));
+    p.span[1] = qrt_phase_of(&x[1], (int64_t)(i / counts[2] % counts[1]));
+    p.span[2] = qrt_phase_of(&x[2], (int64_t)(i % counts[2]));
     bind_phase(binder, node, x, a, &p);
     if (phases) {
       phases[i] = p;
@@ -397,16 +229,16 @@ void qrt_prepare_convolution(qrt_binder *binder, const qrt_node *node, const qrt
                              qrt_step *step) {
   qrt_tensor input, weight, output;
   arguments a;
-  axis x[AXES];
+  qrt_axis x[QRT_AXES];
   qrt_node_input(node, 0, &input);
   qrt_node_input(node, 1, &weight);
   qrt_node_output(node, &output);
-  read_axes(node, fields, &input, &weight, x);
+  qrt_read_axes(node, fields, &input, &weight, x);
   memset(&a, 0, sizeof a);
   a.kernel = qrt_gemm_select(binder->isa);
-  for (uint32_t i = 0; i < AXES; ++i) {
+  for (uint32_t i = 0; i < QRT_AXES; ++i) {
     a.in[i] = x[i].in;
-    a.out[i] = output_extent(&x[i]);
+    a.out[i] = qrt_output_extent(&x[i]);
   }
   a.batch = (size_t)input.shape[0];
   a.in_channels = (size_t)input.shape[input.rank - 1];

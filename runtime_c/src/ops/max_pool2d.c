@@ -15,7 +15,7 @@ static const qrt_pool2d_fields fields = {
 
 qrt_status qrt_check_max_pool2d(qrt_verify *v, const qrt_node *node) {
   qrt_tensor input, output;
-  QRT_TRY(qrt_check_pool2d(v, node, &fields, &input, &output));
+  QRT_TRY(qrt_check_pool2d(v, node, &fields, QRT_FB_DType_int8, &input, &output));
   return qrt_expect_same_qparams(v, node, &input, &output);
 }
 

@@ -24,10 +24,11 @@ static qrt_status check_axis(qrt_verify *v, const qrt_node *node, const qrt_pool
   return QRT_OK;
 }
 
-qrt_status qrt_check_pool2d(qrt_verify *v, const qrt_node *node, const qrt_pool2d_fields *fields, qrt_tensor *input,
-                            qrt_tensor *output) {
+qrt_status qrt_check_pool2d(qrt_verify *v, const qrt_node *node, const qrt_pool2d_fields *fields, uint32_t dtype,
+                            qrt_tensor *input, qrt_tensor *output) {
   int32_t kernel[2], stride[2], padding[2], dilation[2] = {1, 1};
-  QRT_TRY(qrt_expect_quantized(v, node, 0, input));
+  QRT_TRY(dtype == QRT_FB_DType_int8 ? qrt_expect_quantized(v, node, 0, input)
+                                     : qrt_expect_input(v, node, 0, dtype, input));
   QRT_TRY(qrt_expect_rank(v, node, 0, input, 4));
   QRT_TRY(qrt_expect_ints(v, node, fields->kernel_size, 2, 1, QRT_LIMIT_OPTION, kernel));
   QRT_TRY(qrt_expect_ints(v, node, fields->stride, 2, 1, QRT_LIMIT_OPTION, stride));
@@ -46,7 +47,7 @@ qrt_status qrt_check_pool2d(qrt_verify *v, const qrt_node *node, const qrt_pool2
     int64_t outputs = output_extent(&axis, ceil_mode);
     shape[1 + i] = outputs > INT32_MAX ? 0 : (int32_t)outputs;
   }
-  return qrt_expect_output(v, node, QRT_FB_DType_int8, 4, shape, output);
+  return qrt_expect_output(v, node, dtype, 4, shape, output);
 }
 
 void qrt_pool2d_read(const qrt_node *node, const qrt_pool2d_fields *fields, qrt_pool2d_shape *shape) {

@@ -20,9 +20,9 @@ typedef struct qrt_pool2d_shape {
   qrt_pool2d_axis h, w;
 } qrt_pool2d_shape;
 
-/* Checks the options and the output's shape (not its qparams). */
-qrt_status qrt_check_pool2d(qrt_verify *v, const qrt_node *node, const qrt_pool2d_fields *fields, qrt_tensor *input,
-                            qrt_tensor *output);
+/* Checks the operands' type, the options and the output's shape (not its qparams). */
+qrt_status qrt_check_pool2d(qrt_verify *v, const qrt_node *node, const qrt_pool2d_fields *fields, uint32_t dtype,
+                            qrt_tensor *input, qrt_tensor *output);
 
 void qrt_pool2d_read(const qrt_node *node, const qrt_pool2d_fields *fields, qrt_pool2d_shape *shape);
 

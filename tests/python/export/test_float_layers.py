@@ -134,6 +134,51 @@ def test_transformer_encoder(norm_first: bool) -> None:
     assert check(model, torch.randn(2, 6, 16)).count("softmax") == 2
 
 
+def cell(inputs: int, outputs: int, **geometry: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, **geometry), nn.BatchNorm2d(outputs), nn.ReLU6())
+
+
+NETWORKS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
+    "images": (
+        nn.Sequential(
+            cell(3, 16, stride=2, padding=1), cell(16, 16, padding=1, groups=16), cell(16, 24, dilation=2, groups=2),
+            nn.MaxPool2d(2, ceil_mode=True), nn.ConvTranspose2d(24, 8, 3, 2, 1, output_padding=1), nn.AvgPool2d(3, 2, 1),
+            nn.AdaptiveAvgPool2d((2, 3)), nn.Flatten(), nn.Linear(48, 10), nn.Softmax(-1),
+        ),
+        (2, 3, 24, 20),
+    ),
+    "sound": (
+        nn.Sequential(
+            nn.Conv1d(4, 16, 5, 2, 2), nn.BatchNorm1d(16), nn.Hardswish(), nn.MaxPool1d(2), nn.Conv1d(16, 16, 3, groups=16),
+            nn.ConvTranspose1d(16, 6, 4, 2, groups=2), nn.AvgPool1d(3, 1, 1), nn.Flatten(), nn.Linear(60, 20),
+        ),
+        (1, 4, 28),
+    ),
+    "volumes": (
+        nn.Sequential(nn.Conv3d(1, 6, 3, (1, 2, 1), 1), nn.BatchNorm3d(6), nn.ELU(), nn.ConvTranspose3d(6, 2, (2, 3, 2), 2)),
+        (1, 1, 4, 6, 5),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_convolutional_networks(name: str) -> None:
+    torch.manual_seed(0)
+    model, shape = copy.deepcopy(NETWORKS[name])
+    for module in model.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    kinds = check(model, torch.randn(shape))
+    assert kinds[1:-1].count("permute") == (name == "images")  # in front of its flatten
+
+
+def test_indices_of_a_pool_are_not_in_the_file() -> None:
+    model = nn.Sequential(nn.MaxPool2d(2, return_indices=True)).eval()
+    with pytest.raises(qsdk.QsdkError, match="max_pool2d_with_indices"):
+        to_bytes(model, torch.randn(1, 2, 4, 4))
+
+
 def test_mixed_with_a_float_head_and_a_float_stem() -> None:
     torch.manual_seed(0)
 

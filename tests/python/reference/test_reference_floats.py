@@ -45,6 +45,16 @@ def calls() -> dict[str, tuple[object, ...]]:
     arguments |= {"clamp": (a, -1.0, 2.0), **dict.fromkeys(("add", "sub", "mul", "div"), (a, a[:, :1]))}
     arguments |= {"linear": (a, normal(20, 4), normal(20)), "matmul": (a, a[0].transpose(1, 2)), "softmax": (a, 3)}
     arguments |= {"layer_norm": (a, normal(5, 4), normal(5, 4), 1e-5), "mean": (a, [1, 2], True)}
+    cube, weight, flat = normal(1, 4, 3, 5, 4), normal(6, 2, 3, 2), [[2, 1], [1, 0, 2, 1], [1, 2], 1]
+    arguments |= {"conv2d": (normal(2, 2, 5, 4), weight, normal(6), *flat)}
+    deep = [[1, 2, 1], [0, 1, 1, 0, 1, 0], [1, 1, 2], 2]
+    arguments |= {"conv3d": (cube, normal(6, 2, 2, 3, 2), normal(6), *deep)}
+    arguments |= {"conv_transpose2d": (normal(2, 4, 5, 4), weight, normal(6), [2, 3], [1, 0], [1, 2], [1, 2], 2)}
+    shifted = [[1, 2, 1], [0, 1, 1], [0, 1, 0], [1, 1, 1], 2]
+    arguments |= {"conv_transpose3d": (cube, normal(6, 2, 2, 3, 2), normal(6), *shifted)}
+    arguments |= {"batch_norm": (a, normal(3), normal(3)), "adaptive_avg_pool2d": (a, [3, 3])}
+    arguments |= {"max_pool2d": (a, [3, 2], [2, 2], [1, 1], [1, 1], True)}
+    arguments |= {"avg_pool2d": (a, [3, 2], [2, 3], [1, 0], True, True, 0)}
     return arguments
 
 
@@ -152,3 +162,37 @@ def test_products_add_in_ascending_order() -> None:
 def test_softmax_wants_the_last_axis() -> None:
     with pytest.raises(ValueError, match="not the last axis"):
         _qsdk.softmax.float(torch.ones(2, 3), 0)
+
+
+def test_convolutions_are_those_of_pytorch_up_to_rounding() -> None:
+    torch.manual_seed(4)
+    x, weight, bias = torch.randn(2, 4, 7, 6), torch.randn(6, 2, 3, 2), torch.randn(6)
+    made = _qsdk.conv2d.float(x, weight, bias, [2, 1], [1, 0, 2, 1], [1, 2], 2)
+    padded = F.pad(x, (0, 1, 1, 2)).double()
+    expected = F.conv2d(padded, weight.double(), bias.double(), [2, 1], 0, [1, 2], 2)
+    torch.testing.assert_close(made.double(), expected, rtol=1e-5, atol=1e-5)  # float32 sums of 12 products
+    by_input = weight.unflatten(0, (2, 3)).transpose(1, 2).flatten(0, 1)
+    made = _qsdk.conv_transpose2d.float(x, weight, bias, [2, 3], [1, 0], [1, 2], [1, 2], 2)
+    expected = F.conv_transpose2d(x.double(), by_input.double(), bias.double(), [2, 3], [1, 0], [1, 2], 2, [1, 2])
+    torch.testing.assert_close(made.double(), expected, rtol=1e-5, atol=1e-5)  # likewise
+
+
+def test_a_convolution_adds_rows_then_columns_then_channels() -> None:
+    torch.manual_seed(5)
+    x, weight, bias = normal(1, 3, 2, 2), normal(1, 3, 2, 2), normal(1)
+    made = _qsdk.conv2d.float(x, weight, bias, [1, 1], [0, 0, 0, 0], [1, 1], 1).item()
+    products = [x[0, c, i, j].numpy() * weight[0, c, i, j].numpy() for i in (0, 1) for j in (0, 1) for c in (0, 1, 2)]
+    assert made == ascending_sum(products) + bias.numpy()[0]
+
+
+def test_pools_are_those_of_pytorch() -> None:
+    torch.manual_seed(6)
+    x = torch.randn(2, 3, 9, 7)
+    made = _qsdk.max_pool2d.float(x, [3, 2], [2, 2], [1, 1], [1, 2], True)
+    assert torch.equal(made, F.max_pool2d(x, [3, 2], [2, 2], [1, 1], [1, 2], True))
+    for include in (True, False):
+        made = _qsdk.avg_pool2d.float(x, [3, 2], [2, 2], [1, 1], True, include, 0)
+        torch.testing.assert_close(made, F.avg_pool2d(x, [3, 2], [2, 2], [1, 1], True, include))  # sums of 6
+    torch.testing.assert_close(_qsdk.adaptive_avg_pool2d.float(x, [4, 3]), F.adaptive_avg_pool2d(x, [4, 3]))
+    nan = torch.tensor([[[[float("nan"), -3.0], [float("nan"), float("nan")]]]])
+    assert _qsdk.max_pool2d.float(nan, [2, 2], [1, 1], [0, 0], [1, 1], False).item() == -3
