@@ -25,6 +25,11 @@ def _taps(kernel: Sequence[int]) -> Iterator[tuple[int, ...]]:
     return product(*map(range, kernel))
 
 
+def _inner(*axes: Any) -> Any:
+    """An index of the last axes."""
+    return (..., *axes)
+
+
 def _grouped(x: Tensor, groups: int) -> Tensor:
     """[N, C, ...] as [N, groups, 1, C / groups, ...]."""
     return x.unflatten(1, (groups, 1, -1))
@@ -62,7 +67,7 @@ def _convolution(
         window = [
             slice(t * d, t * d + (e - 1) * s + 1, s) for t, d, e, s in zip(tap, dilation, extents, stride, strict=True)
         ]
-        total = _add_products(total, padded[(..., *window)], by_group[(..., *tap)])
+        total = _add_products(total, padded[_inner(*window)], by_group[_inner(*tap)])
     return _with_bias(total, bias)
 
 
@@ -82,15 +87,14 @@ def _transposed_convolution(
     whole = [e + p + p for e, p in zip(extents, padding, strict=True)]
     total = input.new_zeros([shape[0], groups, shape[1] // groups, *whole])
     for tap in _taps(weight.shape[2:]):
-        target = (
-            ...,
+        target = _inner(
             *(
                 slice(t * d, t * d + (n - 1) * s + 1, s)
                 for t, d, n, s in zip(tap, dilation, input.shape[2:], stride, strict=True)
-            ),
+            )
         )
-        total[target] = _add_products(total[target], x, by_group[(..., *tap)])
-    inner = (..., *(slice(p, p + e) for p, e in zip(padding, extents, strict=True)))
+        total[target] = _add_products(total[target], x, by_group[_inner(*tap)])
+    inner = _inner(*(slice(p, p + e) for p, e in zip(padding, extents, strict=True)))
     return _with_bias(total[inner], bias)
 
 

@@ -122,7 +122,7 @@ def test_refuses_what_cannot_be_exported(digits: Digits, tmp_path: Path) -> None
     target.write_bytes(b"older file")
     x = torch.randn(1, 1, 8, 8)
     partly = Partly()
-    partly.conv2.qconfig = None
+    partly.conv2 = nn.LogSigmoid()
     with pytest.raises(qsdk.UnsupportedOperatorError, match="conv2.*operator table"):
         qsdk.export(_converted(partly, x), x, target)
     model = copy.deepcopy(digits[0])
