@@ -142,20 +142,24 @@ NETWORKS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "images": (
         nn.Sequential(
             cell(3, 16, stride=2, padding=1), cell(16, 16, padding=1, groups=16), cell(16, 24, dilation=2, groups=2),
-            nn.MaxPool2d(2, ceil_mode=True), nn.ConvTranspose2d(24, 8, 3, 2, 1, output_padding=1), nn.AvgPool2d(3, 2, 1),
-            nn.AdaptiveAvgPool2d((2, 3)), nn.Flatten(), nn.Linear(48, 10), nn.Softmax(-1),
+            nn.MaxPool2d(2, ceil_mode=True), nn.ConvTranspose2d(24, 8, 3, 2, 1, output_padding=1),
+            nn.AvgPool2d(3, 2, 1), nn.AdaptiveAvgPool2d((2, 3)), nn.Flatten(), nn.Linear(48, 10), nn.Softmax(-1),
         ),
         (2, 3, 24, 20),
     ),
     "sound": (
         nn.Sequential(
-            nn.Conv1d(4, 16, 5, 2, 2), nn.BatchNorm1d(16), nn.Hardswish(), nn.MaxPool1d(2), nn.Conv1d(16, 16, 3, groups=16),
-            nn.ConvTranspose1d(16, 6, 4, 2, groups=2), nn.AvgPool1d(3, 1, 1), nn.Flatten(), nn.Linear(72, 20),
+            nn.Conv1d(4, 16, 5, 2, 2), nn.BatchNorm1d(16), nn.Hardswish(), nn.MaxPool1d(2),
+            nn.Conv1d(16, 16, 3, groups=16), nn.ConvTranspose1d(16, 6, 4, 2, groups=2),
+            nn.AvgPool1d(3, 1, 1), nn.Flatten(), nn.Linear(72, 20),
         ),
         (1, 4, 28),
     ),
     "volumes": (
-        nn.Sequential(nn.Conv3d(1, 6, 3, (1, 2, 1), 1), nn.BatchNorm3d(6), nn.ELU(), nn.ConvTranspose3d(6, 2, (2, 3, 2), 2)),
+        nn.Sequential(
+            nn.Conv3d(1, 6, 3, (1, 2, 1), 1), nn.BatchNorm3d(6), nn.ELU(),
+            nn.ConvTranspose3d(6, 2, (2, 3, 2), 2),
+        ),
         (1, 1, 4, 6, 5),
     ),
 }  # fmt: skip
