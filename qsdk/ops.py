@@ -637,6 +637,12 @@ _ROWS = (
     _function("elu", F.elu, _aten.elu.default, _aten.elu_.default, call=aten.elu),
     _function("leaky_relu", F.leaky_relu, _aten.leaky_relu.default, _aten.leaky_relu_.default, call=aten.leaky_relu),
     OperatorRow(
+        name="lstm",
+        rule=21,
+        reference=_qsdk.lstm.default,
+        function=qF.lstm,
+    ),
+    OperatorRow(
         name="linear_weight_only",
         rule=20,
         reference=_qsdk.linear_weight_only.default,

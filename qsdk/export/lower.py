@@ -416,8 +416,14 @@ class _Recorder(TorchDispatchMode):
     def _emit_several(
         self, kind: str, operands: tuple[int, ...], options: dict[str, Any], results: tuple[torch.Tensor, ...]
     ) -> None:
-        """Append an operator with several outputs, none of them quantized."""
-        indices = [self._add(TensorInfo(self.where, _DTYPES[r.dtype], tuple(r.shape))) for r in results]
+        """Append an operator with an output and states; where they are quantized, then as the states that go in."""
+        indices = []
+        for position, result in enumerate(results):
+            info = TensorInfo(self.where, _DTYPES[result.dtype], tuple(result.shape))
+            if info.dtype == "int8":
+                state = self.tensors[operands[max(position, 1)]]  # the output is quantized as the first state
+                info = replace(info, scale=state.scale, zero_point=state.zero_point)
+            indices.append(self._add(info))
         self.operators.append(Operation(kind, operands, tuple(indices), options, self.where))
         for result, index in zip(results, indices, strict=True):
             self._bind(result, index)

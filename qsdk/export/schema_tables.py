@@ -93,6 +93,7 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "gelu",
         "elu",
         "leaky_relu",
+        "lstm",
     ),
 }
 
@@ -303,6 +304,13 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("relu", 2, "bool", "", False, False),
     ),
     "lookup_table": (),
+    "lstm": (
+        Field("reverse", 0, "bool", "", False, False),
+        Field("zero_point", 1, "vector", "int", None, False),
+        Field("output_min", 2, "vector", "int", None, False),
+        Field("output_max", 3, "vector", "int", None, False),
+        Field("multiplier", 4, "vector", "float", None, False),
+    ),
     "lstm_dynamic": (Field("reverse", 0, "bool", "", False, False), Field("per_step", 1, "bool", "", False, False)),
     "matmul": (
         Field("multiplier", 0, "float", "", 0.0, False),

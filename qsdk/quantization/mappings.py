@@ -9,6 +9,7 @@ from torch import nn
 from qsdk.errors import QuantizationError
 from qsdk.nn import intrinsic as nni
 from qsdk.nn import qat as nnqat
+from qsdk.nn import quantizable as nnqz
 from qsdk.nn import quantized as nnq
 from qsdk.nn.intrinsic import qat as nniqat
 from qsdk.nn.intrinsic import quantized as nniq
@@ -98,6 +99,7 @@ _ROWS: dict[type[nn.Module], _Row] = {
     nni.BNReLU3d: _Row(nniq.BNReLU3d),
     nni.LinearReLU: _Row(nniq.LinearReLU, nniqat.LinearReLU, dynamic=nniqd.LinearReLU),
     nn.LSTM: _Row(None, observed=False, dynamic=nnqd.LSTM),
+    nnqz.LSTM: _Row(nnq.LSTM, observed=False),
     nn.GRU: _Row(None, observed=False, dynamic=nnqd.GRU),
     nn.RNNCell: _Row(None, observed=False, dynamic=nnqd.RNNCell),
     nn.LSTMCell: _Row(None, observed=False, dynamic=nnqd.LSTMCell),

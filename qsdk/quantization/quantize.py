@@ -13,6 +13,7 @@ from torch import nn
 from qsdk import dispatch
 from qsdk.errors import QsdkError, QuantizationError
 from qsdk.nn import intrinsic as nni
+from qsdk.nn import quantizable as nnqz
 from qsdk.nn import quantized as nnq
 from qsdk.qparams import qint8
 from qsdk.quantization.mappings import (
@@ -32,6 +33,7 @@ from qsdk.quantization.qconfig import (
     float_qparams_weight_only_qconfig,
     float_qparams_weight_only_qconfig_4bit,
     is_dynamic,
+    is_static,
     is_weight_only,
 )
 from qsdk.quantization.stubs import QuantWrapper
@@ -142,6 +144,7 @@ def prepare(
     if not any(getattr(module, "qconfig", None) for module in model.modules()):
         warnings.warn("prepare: no module has a qconfig; set model.qconfig = get_default_qconfig()", stacklevel=2)
     custom = (prepare_custom_config_dict or {}).get("float_to_observed_custom_module_class", {})
+    _swap_recurrent(model, set(custom))
     observed = set(allow_list) if allow_list is not None else get_default_qconfig_propagation_list()
     _swap_custom(model, custom)
     insert_observers(model, set(observer_non_leaf_module_list or ()) | set(custom.values()), observed)
@@ -216,6 +219,20 @@ def _swap_custom(module: nn.Module, classes: dict[type[nn.Module], Any]) -> None
             module._modules[name] = swapped
         else:
             _swap_custom(child, classes)
+
+
+def _swap_recurrent(module: nn.Module, others: set[type[nn.Module]]) -> None:
+    """Recurrent layers that will be quantized with observed ranges, by those whose parts can be observed.
+
+    `others` are the types that the user swaps.
+    """
+    for name, child in module.named_children():
+        qconfig: Any = getattr(child, "qconfig", None)
+        if type(child) is nn.LSTM and nn.LSTM not in others and qconfig is not None and is_static(qconfig):
+            child._qualified_name = name
+            module._modules[name] = nnqz.LSTM.from_float(child)
+        else:
+            _swap_recurrent(child, others)
 
 
 def swap_module(mod: nn.Module, mapping: dict[Any, Any], custom_module_class_mapping: dict[Any, Any]) -> nn.Module:

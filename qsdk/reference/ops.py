@@ -36,6 +36,7 @@ from qsdk.reference.floats import (
     sub_float,
     tanh,
 )
+from qsdk.reference.lstm import lstm
 from qsdk.reference.norm import batch_norm, group_norm, layer_norm, softmax
 from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mean
 from qsdk.reference.recurrent import gru_dynamic, lstm_dynamic, rnn_dynamic
@@ -100,6 +101,7 @@ __all__ = [
     "linear_float",
     "linear_weight_only",
     "lookup_table",
+    "lstm",
     "lstm_dynamic",
     "matmul",
     "matmul_float",

@@ -257,6 +257,14 @@ const qrt_fb_field qrt_fb_linear_weight_only_fields[] = {
   {QRT_FB_NAME("relu"), QRT_FB_BOOL, QRT_FB_NONE, 0, 2, 0, 0, 0.0f},
 };
 
+const qrt_fb_field qrt_fb_lstm_fields[] = {
+  {QRT_FB_NAME("reverse"), QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
+  {QRT_FB_NAME("zero_point"), QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_min"), QRT_FB_VECTOR, QRT_FB_INT, 0, 2, 0, 0, 0.0f},
+  {QRT_FB_NAME("output_max"), QRT_FB_VECTOR, QRT_FB_INT, 0, 3, 0, 0, 0.0f},
+  {QRT_FB_NAME("multiplier"), QRT_FB_VECTOR, QRT_FB_FLOAT, 0, 4, 0, 0, 0.0f},
+};
+
 const qrt_fb_field qrt_fb_lstm_dynamic_fields[] = {
   {QRT_FB_NAME("reverse"), QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, 0, 0.0f},
   {QRT_FB_NAME("per_step"), QRT_FB_BOOL, QRT_FB_NONE, 0, 1, 0, 0, 0.0f},
@@ -392,6 +400,7 @@ const qrt_fb_table qrt_fb_tables[] = {
   {qrt_fb_linear_dynamic_fields, 2},
   {qrt_fb_linear_weight_only_fields, 3},
   {0, 0},
+  {qrt_fb_lstm_fields, 5},
   {qrt_fb_lstm_dynamic_fields, 2},
   {qrt_fb_matmul_fields, 3},
   {qrt_fb_max_pool2d_fields, 5},
@@ -435,7 +444,7 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_conv_transpose2d_dynamic, QRT_FB_TABLE_conv_transpose3d_dynamic, QRT_FB_TABLE_linear_weight_only,
   QRT_FB_TABLE_conv2d_weight_only, QRT_FB_TABLE_exp, QRT_FB_TABLE_neg, QRT_FB_TABLE_abs, QRT_FB_TABLE_sqrt,
   QRT_FB_TABLE_rsqrt, QRT_FB_TABLE_silu, QRT_FB_TABLE_hardsigmoid, QRT_FB_TABLE_hardswish, QRT_FB_TABLE_gelu,
-  QRT_FB_TABLE_elu, QRT_FB_TABLE_leaky_relu,
+  QRT_FB_TABLE_elu, QRT_FB_TABLE_leaky_relu, QRT_FB_TABLE_lstm,
 };
 
 static const char *const qrt_fb_Operation_names[] = {
@@ -445,9 +454,9 @@ static const char *const qrt_fb_Operation_names[] = {
   "div", "slice", "sub", "pad", "upsample_nearest2d", "upsample_bilinear2d", "embedding", "embedding_bag", "sigmoid",
   "tanh", "lstm_dynamic", "gru_dynamic", "rnn_dynamic", "conv2d_dynamic", "conv3d_dynamic", "conv_transpose2d_dynamic",
   "conv_transpose3d_dynamic", "linear_weight_only", "conv2d_weight_only", "exp", "neg", "abs", "sqrt", "rsqrt", "silu",
-  "hardsigmoid", "hardswish", "gelu", "elu", "leaky_relu",
+  "hardsigmoid", "hardswish", "gelu", "elu", "leaky_relu", "lstm",
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 57},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 58},
 };

@@ -92,7 +92,8 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_gelu = 55,
   QRT_FB_Operation_elu = 56,
   QRT_FB_Operation_leaky_relu = 57,
-  QRT_FB_Operation_END = 58
+  QRT_FB_Operation_lstm = 58,
+  QRT_FB_Operation_END = 59
 };
 
 enum { /* struct Buffer: offsets */
@@ -424,6 +425,16 @@ enum { /* fields of linear_weight_only */
 };
 extern const qrt_fb_field qrt_fb_linear_weight_only_fields[];
 
+enum { /* fields of lstm */
+  QRT_FB_lstm_reverse,
+  QRT_FB_lstm_zero_point,
+  QRT_FB_lstm_output_min,
+  QRT_FB_lstm_output_max,
+  QRT_FB_lstm_multiplier,
+  QRT_FB_lstm_FIELDS
+};
+extern const qrt_fb_field qrt_fb_lstm_fields[];
+
 enum { /* fields of lstm_dynamic */
   QRT_FB_lstm_dynamic_reverse,
   QRT_FB_lstm_dynamic_per_step,
@@ -589,6 +600,7 @@ enum {
   QRT_FB_TABLE_linear_dynamic,
   QRT_FB_TABLE_linear_weight_only,
   QRT_FB_TABLE_lookup_table,
+  QRT_FB_TABLE_lstm,
   QRT_FB_TABLE_lstm_dynamic,
   QRT_FB_TABLE_matmul,
   QRT_FB_TABLE_max_pool2d,

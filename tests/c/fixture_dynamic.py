@@ -1,4 +1,4 @@
-"""Programs of float operators: dynamic.qsdk, embedding.qsdk, recurrent.qsdk and weight_only.qsdk."""
+"""Programs of float operators: dynamic.qsdk, embedding.qsdk, recurrent.qsdk, weight_only.qsdk; and lstm.qsdk, of int8."""
 
 from __future__ import annotations
 
@@ -103,6 +103,31 @@ def every_recurrent_operator() -> Program:
     outputs += [d.op("reshape", [i], d.tensor((24 // n,), dtype="float32")) for i, n in ((x, 1), (h, 4), (c, 4))]
     program = plan(Program(tuple(d.tensors), tuple(d.operators), (x, h, c), tuple(outputs), name="recurrent"))
     return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),) * 3)
+
+
+def quantized_lstm() -> Program:
+    """Two steps, three in a batch, four inputs; two in the states, which have parameters of their own."""
+    d = Draft()
+    x, h, c = d.tensor((2, 3, 4)), d.tensor((3, 2), 0.01, -5), d.tensor((3, 2), 0.03, 7)
+    tables = [d.constant(d.random.integers(-128, 128, 256).astype(np.int8)) for _ in range(3)]
+    made = [d.tensor((2, 3, 2), 0.01, -5), d.tensor((3, 2), 0.01, -5), d.tensor((3, 2), 0.03, 7)]
+    d.op(
+        "lstm",
+        [x, h, c, *d.weights(8, 4), *d.weights(8, 2), *tables],
+        *made,
+        reverse=True,
+        zero_point=(1, -2, 3, -4, 5, -128, 0, 6),
+        output_min=(-128,) * 7,
+        output_max=(127, 127, 100, 127, 127, 127, 120),
+        multiplier=(0.5, 0.75, 0.01, 0.02, 0.5, 0.6, 0.03),
+    )
+    # A reader at the end, so that the inputs do not die early.
+    outputs = made + [
+        d.op("reshape", [i], d.tensor((24 // n,), *q))
+        for i, n, q in ((x, 1, ()), (h, 4, (0.01, -5)), (c, 4, (0.03, 7)))
+    ]
+    program = plan(Program(tuple(d.tensors), tuple(d.operators), (x, h, c), tuple(outputs), name="lstm"))
+    return with_vectors(program, (SeededInput(),) * 3)
 
 
 def table(d: Draft, rows: int, columns: int) -> list[int]:

@@ -46,6 +46,7 @@ def test_without_threads(folder: Path) -> None:
         "test_embedding",
         "test_recurrent",
         "test_weight_only",
+        "test_lstm",
         "test_threads",
         "test_float",
     ],

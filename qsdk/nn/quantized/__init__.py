@@ -31,6 +31,7 @@ from qsdk.nn.quantized.normalization import (
     InstanceNorm3d,
     LayerNorm,
 )
+from qsdk.nn.quantized.rnn import LSTM
 
 __all__ = [
     "BatchNorm1d",
@@ -55,6 +56,7 @@ __all__ = [
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "LSTM",
     "LayerNorm",
     "LeakyReLU",
     "Linear",

@@ -18,15 +18,31 @@ from qsdk.runtime import Session, available_isas, runner_path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "c"))
 from fixture import every_operator  # noqa: E402
-from fixture_dynamic import every_dynamic_operator, every_recurrent_operator, every_weight_only_operator  # noqa: E402
+from fixture_dynamic import (  # noqa: E402
+    every_dynamic_operator,
+    every_recurrent_operator,
+    every_weight_only_operator,
+    quantized_lstm,
+)
 
-PROGRAMS = [every_operator, every_dynamic_operator, every_recurrent_operator, every_weight_only_operator]
+PROGRAMS = [
+    every_operator,
+    every_dynamic_operator,
+    every_recurrent_operator,
+    every_weight_only_operator,
+    quantized_lstm,
+]
 PACKING = [isa for isa in available_isas() if isa != "scalar"]
 
 
 def inputs(program: Program) -> list[np.ndarray]:
     random = np.random.default_rng(1)
-    return [random.normal(0, 1, program.tensors[i].shape).astype(np.float32) for i in program.inputs]
+    return [
+        random.normal(0, 30, t.shape).clip(-128, 127).astype(t.dtype)
+        if t.dtype == "int8"
+        else random.normal(0, 1, t.shape).astype(np.float32)
+        for t in (program.tensors[i] for i in program.inputs)
+    ]
 
 
 def outputs(data: bytes, program: Program, isa: str) -> list[bytes]:

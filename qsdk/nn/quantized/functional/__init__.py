@@ -41,6 +41,7 @@ from qsdk.nn.quantized.functional.embedding import (
     table_constants,
 )
 from qsdk.nn.quantized.functional.extremes import adaptive_max_pool1d, adaptive_max_pool2d, amax, amin
+from qsdk.nn.quantized.functional.lstm import lstm
 from qsdk.nn.quantized.functional.norm import (
     batch_norm_bound,
     group_norm_bound,
@@ -148,6 +149,7 @@ __all__ = [
     "linear_dynamic",
     "linear_weight_only",
     "lookup_table",
+    "lstm",
     "lstm_dynamic",
     "matmul",
     "max_pool1d",

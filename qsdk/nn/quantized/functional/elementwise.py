@@ -157,13 +157,18 @@ def _table(function: Callable[[Tensor], Tensor], source: QParams, output: QParam
     )
 
 
+def table_of(function: Callable[[Tensor], Tensor], source: QParams, output: QParams, name: str = "") -> Tensor:
+    """Rule 6's int8 table of a function of one value, for these parameters of its argument and its result."""
+    try:
+        return _table(function, source, output)
+    except ValueError as error:
+        raise QuantizationError(f"{error}{where(name)}; check the calibration data") from None
+
+
 def lookup_table(input: QTensor, function: Callable[[Tensor], Tensor], output: QParams, name: str = "") -> QTensor:
     """Rule 6: any function of one value, as a table. `function` maps float64 tensors element by element."""
     input = need_qtensor(input, "lookup_table", name)
-    try:
-        table = _table(function, input.qparams, output).to(input.device)
-    except ValueError as error:
-        raise QuantizationError(f"{error}{where(name)}; check the calibration data") from None
+    table = table_of(function, input.qparams, output, name).to(input.device)
     storage = call(torch.ops.qsdk.lookup_table.default, input.storage, table, output.scale, output.device_zero_point)
     return QTensor(storage, output)
 
