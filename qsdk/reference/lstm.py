@@ -53,7 +53,9 @@ def lstm(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """input int8 [T,N,I]; hidden and cell int8 [N,H]. Returns output [T,N,H], hidden and cell [N,H]."""
     zx, zh, zgates, zkept, zadded, zsigmoid, ztanh, zcell = zero_point
-    tails = list(zip((zx, zh, zgates, zkept, zadded, cell_zero_point, hidden_zero_point), output_min, output_max, strict=True))
+    tails = list(
+        zip((zx, zh, zgates, zkept, zadded, cell_zero_point, hidden_zero_point), output_min, output_max, strict=True)
+    )
     gates = linear(input, weight_ih, bias_ih, multiplier_ih, input_zero_point, 1.0, *tails[0])
     output = [hidden] * len(input)
     for t in reversed(range(len(input))) if reverse else range(len(input)):

@@ -1,4 +1,4 @@
-"""Programs of float operators: dynamic.qsdk, embedding.qsdk, recurrent.qsdk, weight_only.qsdk; and lstm.qsdk, of int8."""
+"""Programs of float operators: dynamic.qsdk, embedding.qsdk, recurrent.qsdk, weight_only.qsdk; and lstm.qsdk."""
 
 from __future__ import annotations
 
