@@ -148,7 +148,7 @@ class LSTM(nn.Module):
         for name, cell in result.named_children():
             if isinstance(cell, LSTMCell):
                 cell._take(other, f"_{name}")
-        chosen = getattr(other, "qconfig", None) if qconfig is None else qconfig
+        chosen: Any = getattr(other, "qconfig", None) if qconfig is None else qconfig
         for module in result.modules():
             module.qconfig = chosen
         return result.train(other.training)
