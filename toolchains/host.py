@@ -6,6 +6,7 @@ from pathlib import Path
 X86 = {
     "scalar": [],
     "avx2": ["-mavx2"],
+    "avxvnni": ["-mavx2", "-mavxvnni"],
     "avx512vnni": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni"],
 }
 ARM64 = {
@@ -24,6 +25,7 @@ ISAS = {
 
 # What older machines may lack, and how Linux says that this one does not.
 OPTIONAL = {
+    "avxvnni": {"avx_vnni"},
     "avx512vnni": {"avx512f", "avx512bw", "avx512vl", "avx512_vnni"},
     "neondot": {"asimddp"},
     "i8mm": {"asimddp", "i8mm"},

@@ -25,6 +25,21 @@ static const isa_row rows[] = {
 #undef QRT_ISA_ROW
 };
 
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+
+/* Some compilers do not know the name. */
+static int has_avxvnni(void) {
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
+#endif
+
+/* AVX-VNNI's kernels are compiled to AVX-512's instructions on 256 bits, for machines that have only these. */
+#ifndef QRT_AVXVNNI_EVEX
+#define QRT_AVXVNNI_EVEX 0
+#endif
+
 /* What the CPU can execute and the operating system preserves. Where there is nobody to ask, what the compiler was
  * told. */
 static uint32_t cpu_isas(void) {
@@ -34,6 +49,8 @@ static uint32_t cpu_isas(void) {
   if (__builtin_cpu_supports("avx2")) isas |= QRT_ISA_avx2;
   if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
     isas |= QRT_ISA_avx512vnni;
+  if (isas & QRT_ISA_avx2 && has_avxvnni()) isas |= QRT_ISA_avxvnni;
+  if (QRT_AVXVNNI_EVEX && isas & QRT_ISA_avx512vnni) isas |= QRT_ISA_avxvnni;
 #elif defined(__aarch64__)
   isas |= QRT_ISA_neon;
 #if QRT_HOSTED && defined(__linux__)
@@ -58,6 +75,7 @@ static uint32_t cpu_isas(void) {
 static uint32_t built_isas(void) {
   uint32_t isas = QRT_ISA_scalar;
   if (QRT_HAVE_AVX512VNNI) isas |= QRT_ISA_avx512vnni;
+  if (QRT_HAVE_AVXVNNI) isas |= QRT_ISA_avxvnni;
   if (QRT_HAVE_AVX2) isas |= QRT_ISA_avx2;
   if (QRT_HAVE_I8MM) isas |= QRT_ISA_i8mm;
   if (QRT_HAVE_NEONDOT) isas |= QRT_ISA_neondot;
