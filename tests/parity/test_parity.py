@@ -42,6 +42,8 @@ def test_nothing_is_missing() -> None:
     flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
     if {"avx512_vnni", "avx512bw", "avx512vl"} <= set(flags):
         assert "avx512vnni" in isas
+    if "avx_vnni" in flags:
+        assert "avxvnni" in isas
     assert {b.split(":")[0] for b in BACKENDS} == {"host", *TARGETS}
 
 

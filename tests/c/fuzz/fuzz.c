@@ -1,7 +1,8 @@
 /* fuzz.c - the libFuzzer entry: opens, binds, runs and self-tests whatever it is given. Not part of the usual build:
  *
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -ffp-contract=off -fno-math-errno -DQRT_HOSTED=0 \
- *     -DQRT_HAVE_AVX512VNNI=0 -DQRT_HAVE_AVXVNNI=0 -DQRT_HAVE_AVX2=0 -DQRT_HAVE_NEON=0 -Iruntime_c/include tests/c/fuzz/fuzz.c \
+ *     -DQRT_HAVE_AVX512VNNI=0 -DQRT_HAVE_AVXVNNI=0 -DQRT_HAVE_AVX2=0 -DQRT_HAVE_NEON=0 -Iruntime_c/include
+ * tests/c/fuzz/fuzz.c \
  *     $(find runtime_c/src -name '*.c' | grep -v -e avx -e neon) -o fuzz
  *   ./fuzz -max_len=20000 CORPUS
  */

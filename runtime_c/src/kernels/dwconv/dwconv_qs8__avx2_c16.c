@@ -111,6 +111,14 @@ INLINE void column(const lines *l, size_t at, size_t count, __m256i q[2]) {
   q[1] = _mm256_cvtepi8_epi32(row[2]);
 }
 
+INLINE void store(__m128i bytes, size_t count, int8_t *c) {
+  if (count == BLOCK) {
+    _mm_storel_epi64((__m128i *)c, bytes);
+  } else {
+    qrt_store_avx2(c, bytes, count);
+  }
+}
+
 /* The window moves by `fresh` columns, or none of them is needed again. */
 INLINE void slide(size_t fresh, size_t count, const lines *l, const strip *s, int8_t *restrict c) {
   const __m256 multiplier = _mm256_load_ps(s->b->multiplier);
@@ -127,25 +135,30 @@ INLINE void slide(size_t fresh, size_t count, const lines *l, const strip *s, in
     }
     if (t >= fresh) column(l, at + (t - fresh) * s->tap, count, q[t]);
   }
-  for (size_t i = 0; i < s->outputs; i++, at += s->advance, c += s->c_step) {
-    __m256i acc = bias;
+  /* Two outputs at a time: the epilogue takes sixteen lanes. */
+  for (size_t i = 0; i < s->outputs; i += 2) {
+    __m256i acc[2] = {bias, bias};
+#pragma GCC unroll 2
+    for (size_t o = 0; o < 2; o++) {
+      if (i + o == s->outputs) break;
 #pragma GCC unroll 3
-    for (size_t t = 0; t < SIDE; t++) {
-      if (t + fresh < SIDE) {
-        q[t][0] = q[t + fresh][0];
-        q[t][1] = q[t + fresh][1];
-      } else {
-        column(l, at + t * s->tap, count, q[t]);
+      for (size_t t = 0; t < SIDE; t++) {
+        if (t + fresh < SIDE) {
+          q[t][0] = q[t + fresh][0];
+          q[t][1] = q[t + fresh][1];
+        } else {
+          column(l, at + t * s->tap, count, q[t]);
+        }
+        acc[o] = _mm256_add_epi32(acc[o], _mm256_madd_epi16(q[t][0], w[t][0]));
+        acc[o] = _mm256_add_epi32(acc[o], _mm256_madd_epi16(q[t][1], w[t][1]));
       }
-      acc = _mm256_add_epi32(acc, _mm256_madd_epi16(q[t][0], w[t][0]));
-      acc = _mm256_add_epi32(acc, _mm256_madd_epi16(q[t][1], w[t][1]));
+      at += s->advance;
     }
-    const __m128i bytes = qrt_requantize_avx2(acc, acc, multiplier, multiplier, &s->range);
-    if (count == BLOCK) {
-      _mm_storel_epi64((__m128i *)c, bytes);
-    } else {
-      qrt_store_avx2(c, bytes, count);
-    }
+    const __m128i bytes = qrt_requantize_avx2(acc[0], acc[1], multiplier, multiplier, &s->range);
+    store(bytes, count, c);
+    c += s->c_step;
+    if (i + 1 < s->outputs) store(_mm_unpackhi_epi64(bytes, bytes), count, c);
+    c += s->c_step;
   }
 }
 
