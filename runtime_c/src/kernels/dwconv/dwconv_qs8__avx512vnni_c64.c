@@ -4,7 +4,8 @@
  * sums it. Windows three columns wide (and at most three rows high) slide: a column that the next outputs need again
  * stays in registers. Others load every column anew. Where 64 is a multiple of the channels and the stride is 1, a
  * vector holds several pixels, else up to 64 channels of one pixel; either way it is 64 bytes of a row, and what of it
- * lies left or right of the row is the zero point.
+ * lies left or right of the row is the zero point. Of 8 and 16 channels with a stride of 2, every pixel is computed and
+ * every second one kept: 2 or 4 outputs a vector instead of one.
  *
  * vpdpbusd multiplies unsigned bytes by signed ones, so inputs go in with 128 added. Packed, for every 64 channels
  *
@@ -145,12 +146,14 @@ typedef struct block {
   ptrdiff_t first;           /* where the first tap of the first vector lies in a row; negative in the padding */
   ptrdiff_t tap, advance;    /* bytes to the next tap, and to the next vector's first */
   size_t vectors, c_step;    /* of the output, and from one to the next */
+  __mmask8 keep;             /* which eight bytes of a vector are outputs; 0: all, or as mask says */
   __mmask64 mask, last_mask; /* which bytes of a vector are outputs, and of the last vector */
   qrt_range_avx512 range;
 } block;
 
 INLINE void store(const block *b, size_t i, const __m512i acc[4], int8_t *c) {
-  const __m512i bytes = qrt_requantize4_avx512(acc, b->multiplier, &b->range);
+  __m512i bytes = qrt_requantize4_avx512(acc, b->multiplier, &b->range);
+  if (b->keep) bytes = _mm512_maskz_compress_epi64(b->keep, bytes);
   _mm512_mask_storeu_epi8(c + i * b->c_step, i + 1 < b->vectors ? b->mask : b->last_mask, bytes);
 }
 
@@ -225,13 +228,18 @@ static void walk(const qrt_dwconv_shape *shape, const int8_t *const *rows, const
 void qrt_dwconv_qs8__avx512vnni_c64(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
                                     const qrt_output_range *output, int8_t *c) {
   const size_t channels = shape->channels, step = shape->stride;
-  const size_t pixels = CR % channels == 0 && step == 1 ? CR / channels : 1; /* in a vector */
-  const size_t fresh = shape->dilation == 1 ? pixels * step : 3;             /* columns, while they slide */
+  const int halves = step == 2 && (channels == 8 || channels == 16);
+  const size_t pixels = CR % channels == 0 && (step == 1 || halves) ? CR / channels : 1; /* in a vector */
+  const size_t outputs = halves ? pixels / 2 : pixels;
+  const size_t fresh = shape->dilation == 1 ? outputs * step : 3; /* columns, while they slide */
   const lines l[READY] = {lines_make(shape, rows, 0), lines_make(shape, rows, QUAD)};
   block b = {.tap = (ptrdiff_t)(shape->dilation * channels),
-             .advance = (ptrdiff_t)(pixels * step * channels),
-             .vectors = (shape->out_w + pixels - 1) / pixels,
-             .c_step = pixels * channels,
+             .advance = (ptrdiff_t)(outputs * step * channels),
+             .vectors = (shape->out_w + outputs - 1) / outputs,
+             .c_step = outputs * channels,
+             .keep = !halves         ? 0
+                     : channels == 8 ? 0x55
+                                     : 0x33,
              .range = qrt_range_make_avx512(output, 0)};
   for (size_t j = 0; j < channels; j += CR) {
     b.bias = (const __m512i *)((const char *)packed + j / CR * block_size(shape->kh, shape->kw));
@@ -239,8 +247,8 @@ void qrt_dwconv_qs8__avx512vnni_c64(const qrt_dwconv_shape *shape, const int8_t 
     b.w = b.bias + 8;
     b.range.safe = qrt_below_one_avx512(4, b.multiplier);
     b.first = (ptrdiff_t)j - (ptrdiff_t)(shape->pad_left * channels);
-    const size_t bytes = pixels > 1 || channels - j > CR ? CR : channels - j;
-    const size_t last_bytes = pixels > 1 ? (shape->out_w - (b.vectors - 1) * pixels) * channels : bytes;
+    const size_t bytes = outputs > 1 ? outputs * channels : channels - j > CR ? CR : channels - j;
+    const size_t last_bytes = outputs > 1 ? (shape->out_w - (b.vectors - 1) * outputs) * channels : bytes;
     b.mask = ~(__mmask64)0 >> (CR - bytes);
     b.last_mask = ~(__mmask64)0 >> (CR - last_bytes);
     if (shape->kh > 3 || shape->kw != 3) {
