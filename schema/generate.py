@@ -227,10 +227,13 @@ def c_header(schema: Schema) -> str:
         out += [f"  QRT_FB_{name}_{member} = {offset}," for member, _, offset in struct.members]
         out += [f"  QRT_FB_{name}_SIZE = {struct.size}", "};", ""]
     for name, fields in schema.tables.items():
+        out += [f"enum {{ /* fields of {name} */"]
+        out += [f"  QRT_FB_{name}_{field.name}," for field in fields]
+        out += [f"  QRT_FB_{name}_FIELDS", "};"]
         if fields:
-            out += [f"enum {{ /* fields of {name} */"]
-            out += [f"  QRT_FB_{name}_{field.name}," for field in fields]
-            out += [f"  QRT_FB_{name}_FIELDS", "};", f"extern const qrt_fb_field qrt_fb_{name}_fields[];", ""]
+            out += [f"extern const qrt_fb_field qrt_fb_{name}_fields[];", ""]
+        else:
+            out += [f"#define qrt_fb_{name}_fields NULL", ""]
     out += ["enum {"]
     out += [f"  QRT_FB_TABLE_{name}," for name in schema.tables]
     out += ["  QRT_FB_TABLE_COUNT", "};", ""]
@@ -261,15 +264,15 @@ def c_field(schema: Schema, field: Field) -> str:
         link = f"QRT_FB_TABLE_{field.element}"
     elif field.kind == "union":
         link = f"QRT_FB_UNION_{field.element}"
-    number, real = 0, 0.0
+    value = "{0}"
     if field.kind == "float":
-        real = float(field.default or 0.0)
+        value = f"{{.real = {float(field.default or 0.0)!r}f}}"
     elif field.default is not None:
-        number = int(field.default)
-        assert -(2**31) <= number < 2**31
+        value = f"{{{int(field.default)}}}"
+        assert -(2**31) <= int(field.default) < 2**31
     return (
-        f'  {{QRT_FB_NAME("{field.name}"), QRT_FB_{field.kind.upper()}, QRT_FB_{element}, {int(field.required)}, '
-        f"{field.slot}, {link}, {number}, {real!r}f}},"
+        f'  {{QRT_FB_NAME("{field.name}") QRT_FB_{field.kind.upper()}, QRT_FB_{element}, {int(field.required)}, '
+        f"{field.slot}, {link}, {value}}},"
     )
 
 
@@ -280,19 +283,41 @@ def c_source(schema: Schema) -> str:
             out += [f"const qrt_fb_field qrt_fb_{name}_fields[] = {{"]
             out += [c_field(schema, field) for field in fields]
             out += ["};", ""]
-    out += ["const qrt_fb_table qrt_fb_tables[] = {"]
-    for name, fields in schema.tables.items():
-        entry = f"qrt_fb_{name}_fields, {len(fields)}" if fields else "0, 0"
-        out += [f"  {{{entry}}},"]
+    operators = {member for members in schema.unions.values() for member in members}
+    out += [
+        "/* The tables of operators that are not in this build are never read: their operators are refused. Some operators",
+        " * have two rows in the list, with one table. */",
+        '#pragma GCC diagnostic ignored "-Woverride-init"',
+        "const qrt_fb_table qrt_fb_tables[QRT_FB_TABLE_COUNT] = {",
+        "#define QRT_OPERATOR(name, least, most, outputs, in_place) \\",
+        "  [QRT_FB_TABLE_##name] = {qrt_fb_##name##_fields, QRT_FB_##name##_FIELDS},",
+        "#define QRT_FLOAT_OPERATOR QRT_OPERATOR",
+        "#include QRT_OPERATORS",
+        "#undef QRT_OPERATOR",
+        "#undef QRT_FLOAT_OPERATOR",
+    ]
+    for name in schema.tables:
+        if name not in operators:
+            out += [f"  [QRT_FB_TABLE_{name}] = {{qrt_fb_{name}_fields, QRT_FB_{name}_FIELDS}},"]
     out += ["};", "", "const qrt_fb_struct qrt_fb_structs[] = {"]
     out += [f"  {{{struct.size}, {struct.align}}}," for struct in schema.structs.values()]
     out += ["};", ""]
     for name, members in schema.unions.items():
         out += [f"static const uint8_t qrt_fb_{name}_members[] = {{"]
         out += wrap([f"QRT_FB_TABLE_{member}" for member in members], "  ")
-        out += ["};", "", f"static const char *const qrt_fb_{name}_names[] = {{"]
+        out += ["};", "", f"static const char *const qrt_fb_{name}_names[{len(members)}] = {{", "#if QRT_MESSAGES"]
         out += wrap([f'"{member}"' for member in members], "  ")
-        out += ["};", ""]
+        out += [
+            "#else",
+            f"#define QRT_OPERATOR(name, least, most, outputs, in_place) [QRT_FB_{name}_##name - 1] = #name,",
+            "#define QRT_FLOAT_OPERATOR QRT_OPERATOR",
+            "#include QRT_OPERATORS",
+            "#undef QRT_OPERATOR",
+            "#undef QRT_FLOAT_OPERATOR",
+            "#endif",
+            "};",
+            "",
+        ]
     out += ["const qrt_fb_union qrt_fb_unions[] = {"]
     for name, members in schema.unions.items():
         out += [f"  {{qrt_fb_{name}_members, qrt_fb_{name}_names, {len(members)}}},"]

@@ -18,6 +18,8 @@ system() {
   have arm-none-eabi-gcc gcc-arm-none-eabi
   echo '#include <stdio.h>' | arm-none-eabi-gcc -E - >/dev/null 2>&1 || missing="$missing libnewlib-arm-none-eabi"
   have qemu-system-arm qemu-system-arm
+  have cmake cmake
+  have pkg-config pkg-config
   python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
   python3 -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' || missing="$missing python3-dev"

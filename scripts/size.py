@@ -11,14 +11,15 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 import networks  # noqa: E402
+from budgets import budgets  # noqa: E402
 
 import qsdk.quantization as tq  # noqa: E402
 from qsdk.export import to_bytes  # noqa: E402
 from qsdk.runtime import Session, available_isas  # noqa: E402
 
-TOOLS = {"host": "", "aarch64": "aarch64-linux-gnu-", "armv7hf": "arm-linux-gnueabihf-"}
+TOOLS = {"host": "", "aarch64": "aarch64-linux-gnu-", "armv7hf": "arm-linux-gnueabihf-", "cortex-m3": "arm-none-eabi-"}
 # What the core may take from outside. hosted.o (environment, trace) and workers.o (threads) are not part of the core.
-ALLOWED = {"memcpy", "memset", "memcmp", "memmove", "_GLOBAL_OFFSET_TABLE_", "getauxval", "__getauxval"}
+ALLOWED = {"memcpy", "memset", "memcmp", "memmove", "strlen", "_GLOBAL_OFFSET_TABLE_", "getauxval", "__getauxval"}
 ALLOWED_PREFIXES = ("qrt_", "__aeabi_", "__cpu_", "__stack_chk")
 HOSTED = {"hosted.o", "workers.o"}
 
@@ -88,6 +89,17 @@ def arenas() -> Table:
     return table
 
 
+def budget_table() -> tuple[Table, list[str]]:
+    """The table of scripts/budgets.py, and a line for each row that is over."""
+    table = Table(title="budgets (bytes); the method is in scripts/budgets.py")
+    for heading in ("what", "measured", "allowed"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    rows = budgets()
+    for row in rows:
+        table.add_row(row.name, f"{row.measured:,}", f"{row.allowed:,}")
+    return table, [f"{row.name}: {row.measured:,} bytes" for row in rows if row.measured > row.allowed]
+
+
 def main() -> int:
     console = Console(width=120)
     wrong = []
@@ -100,8 +112,13 @@ def main() -> int:
         wrong += [f"{target} {line}" for line in foreign]
         console.print(f"{target}: symbols from outside the core: {', '.join(foreign) or 'only memcpy and its like'}\n")
     console.print(arenas())
+    table, over = budget_table()
+    console.print(table)
     if wrong:
         console.print("[red]FAILED[/red]: the core may not need\n" + "\n".join(wrong))
+    if over:
+        console.print("[red]FAILED[/red]: over budget\n" + "\n".join(over))
+    wrong += over
     return int(bool(wrong))
 
 

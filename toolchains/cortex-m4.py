@@ -8,7 +8,7 @@ def generate(env):
         env,
         flags=["-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"],
         linker_script="mps2.ld",
-        isas={},
+        isas={"dsp": []},
         runner={"mps2-an386": f"{QEMU} mps2-an386"},
     )
 

@@ -8,7 +8,7 @@ def generate(env):
         env,
         flags=["-mcpu=cortex-m7", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"],
         linker_script="mps2_an500.ld",
-        isas={},
+        isas={"dsp": []},
         runner={"mps2-an500": f"{QEMU} mps2-an500"},
     )
 

@@ -1,4 +1,4 @@
-"""The `qsdk` command: inspect, run, bench, report, verify.
+"""The `qsdk` command: inspect, run, bench, report, verify, emit-c, build.
 
 Exit codes: 0 success; 1 the file is bad, an input does not fit, or an answer differs; 2 the command was misspelt.
 """
@@ -20,7 +20,9 @@ from qsdk.debug import operators, profile
 from qsdk.export.program import Program, last_uses
 from qsdk.export.serialize import checksum_ok, deserialize, load
 from qsdk.runtime import Session, available_isas
-from qsdk.runtime.artifacts import DOES_NOT_FIT, EMULATORS, command
+from qsdk.runtime.artifacts import DOES_NOT_FIT, EMULATORS, command, runner_path
+from qsdk.runtime.remote import run_remote
+from qsdk.tools import build as build_module
 
 app = typer.Typer(
     help="Inspect, run and verify .qsdk files. Exit codes: 0 success, 1 failure, 2 wrong usage.",
@@ -33,6 +35,20 @@ errors = Console(stderr=True)
 
 File = Annotated[Path, typer.Argument(help="a .qsdk file")]
 Inputs = Annotated[list[Path], typer.Option(help="a .npy file per input, in order")]
+Remote = Annotated[str | None, typer.Option(help="user@address: there, over ssh, in its qrt_run")]
+
+
+def _isa(isa: str | None) -> list[str]:
+    """The words that limit qrt_run to an instruction set."""
+    return ["--isa", isa] if isa else []
+
+
+def _print_remote(result: subprocess.CompletedProcess[str]) -> None:
+    """What qrt_run printed elsewhere; exit 1 if it failed."""
+    good = result.returncode == 0
+    console.print((result.stdout if good else result.stderr or result.stdout).strip(), markup=False, highlight=False)
+    if not good:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -119,8 +135,12 @@ def run(
     input: Inputs,
     output: Annotated[list[Path], typer.Option(help="where to write each output, .npy")],
     isa: Annotated[str | None, typer.Option(help="use nothing above this instruction set")] = None,
+    remote: Remote = None,
 ) -> None:
     """Run the file once on .npy inputs."""
+    if remote is not None:
+        _print_remote(run_remote(remote, file, _isa(isa), input, output))
+        return
     session = Session(file, isa=isa)
     if len(output) != len(session.outputs):
         raise qsdk.QsdkError(f"the model has {len(session.outputs)} outputs, --output was given {len(output)} times")
@@ -138,8 +158,16 @@ def bench(
     isa: Annotated[str | None, typer.Option(help="use nothing above this instruction set")] = None,
     threads: Annotated[int, typer.Option(help="threads of the session")] = 1,
     runs: Annotated[int, typer.Option(help="how often")] = 200,
+    remote: Remote = None,
 ) -> None:
-    """Time of a run and of each operator, and its products per cycle of this CPU's clock."""
+    """Time of a run and of each operator, and its products per cycle of this CPU's clock.
+
+    On another machine: percentiles of the time of a run, and each operator's share.
+    """
+    if remote is not None:
+        more = ["--repeat", str(runs), *(["--profile"] if per_op else []), *_isa(isa)]
+        _print_remote(run_remote(remote, file, more, input or []))
+        return
     found = profile(file, *_arrays(input or []), isa=isa, threads=threads, runs=runs)
     if per_op:
         console.print(found)
@@ -173,15 +201,47 @@ def report(
         raise typer.Exit(1)
 
 
+@app.command("emit-c")
+def emit_c(
+    file: File,
+    output: Annotated[Path, typer.Option("--output", "-o", help="the folder for the two files")] = Path(),
+    name: Annotated[str | None, typer.Option(help="of the array; that of the file if not given")] = None,
+    target: Annotated[str, typer.Option(help="whose qrt_run is asked for the arena's size")] = "host",
+) -> None:
+    """The file as C source: an aligned constant, used where it lies, and a header with its size and the arena's."""
+    data = load(file)
+    words = build_module.identifier(name or file.stem)
+    size = build_module.arena_size(target, runner_path(target), file.resolve(), data)
+    for path in build_module.emit_c(data, words, output, size):
+        console.print(str(path), soft_wrap=True)
+
+
+@app.command()
+def build(
+    target: Annotated[str, typer.Option(help="a toolchain of the source tree, such as aarch64 or cortex-m4")] = "host",
+    model: Annotated[Path | None, typer.Option(help="a .qsdk file: only its operators, and a program with it")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="the folder to install to")] = Path("qrt"),
+    toolchain: Annotated[str | None, typer.Option(help="zig: the compiler of the PyPI package ziglang")] = None,
+    messages: Annotated[bool, typer.Option(help="errors with sentences, not only a status")] = True,
+) -> None:
+    """The runtime for a target: library, header, runner, files for pkg-config and CMake. Needs SCons and a compiler."""
+    for path in build_module.build(target.replace("cortex_m", "cortex-m"), output, model, toolchain, messages):
+        console.print(f"{path}  {path.stat().st_size:,} bytes", soft_wrap=True, highlight=False)
+
+
 @app.command()
 def verify(
     file: File,
     target: Annotated[str, typer.Option(help=f"one of {', '.join(EMULATORS)}, or 'all'")] = "host",
     isa: Annotated[str | None, typer.Option(help="use nothing above this instruction set")] = None,
+    remote: Remote = None,
 ) -> None:
     """Structure, checksum, then the embedded test vectors bit for bit, in a C process. Exit 1 on any difference."""
+    if remote is not None:
+        _print_remote(run_remote(remote, file, ["--verify", *_isa(isa)]))
+        return
     failed = False
-    arguments = [str(file), "--verify", *(["--isa", isa] if isa else [])]
+    arguments = [str(file), "--verify", *_isa(isa)]
     for name in EMULATORS if target == "all" else [target.replace("cortex_m", "cortex-m")]:
         for cpu in EMULATORS.get(name, {name: []}):
             words = command(name, cpu, arguments)

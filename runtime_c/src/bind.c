@@ -98,7 +98,7 @@ const void *qrt_bind_packed(qrt_binder *binder, const qrt_tensor *weight, const 
     return qrt_bind_memory(binder, size);
   }
   qrt_packed packed = {binder->operator_index, weight->index, pack_id, layout, NULL, (size_t)size, 0};
-  packed.data = layout ? find_packed(binder, &packed) : NULL;
+  packed.data = layout && !QRT_COMPACT ? find_packed(binder, &packed) : NULL;
   packed.in_file = packed.data != NULL;
   if (!packed.data) {
     packed.data = *to = qrt_bind_memory(binder, size);
@@ -106,7 +106,7 @@ const void *qrt_bind_packed(qrt_binder *binder, const qrt_tensor *weight, const 
       memset(*to, 0, (size_t)size);
     }
   }
-  if (layout) {
+  if (layout && !QRT_COMPACT) {
     remember(binder, &packed);
   }
   return packed.data;

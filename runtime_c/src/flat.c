@@ -42,7 +42,7 @@ static qrt_status fail(const verifier *v, qrt_status status, const char *problem
   for (uint32_t i = 0; i < v->depth; ++i) {
     const frame *f = &v->frames[i];
     if (f->field) {
-      QRT_APPEND(v->error, status, "%s%s", i ? "." : "", f->field->name);
+      QRT_APPEND(v->error, status, "%s%s", i ? "." : "", qrt_fb_name(f->field));
     }
     if (f->elements) {
       QRT_APPEND(v->error, status, "[%u]", f->next_element - 1);
@@ -268,27 +268,27 @@ uint32_t qrt_flat_find(const uint8_t *fb, uint32_t table, const qrt_fb_field *fi
 
 uint8_t qrt_flat_byte(const uint8_t *fb, uint32_t table, const qrt_fb_field *field) {
   uint32_t at = qrt_flat_find(fb, table, field);
-  return at ? fb[at] : (uint8_t)field->number;
+  return at ? fb[at] : (uint8_t)field->value.number;
 }
 
 int32_t qrt_flat_int(const uint8_t *fb, uint32_t table, const qrt_fb_field *field) {
   uint32_t at = qrt_flat_find(fb, table, field);
-  return at ? qrt_load_int(fb + at) : field->number;
+  return at ? qrt_load_int(fb + at) : field->value.number;
 }
 
 uint32_t qrt_flat_uint(const uint8_t *fb, uint32_t table, const qrt_fb_field *field) {
   uint32_t at = qrt_flat_find(fb, table, field);
-  return at ? qrt_load32(fb + at) : (uint32_t)field->number;
+  return at ? qrt_load32(fb + at) : (uint32_t)field->value.number;
 }
 
 uint64_t qrt_flat_ulong(const uint8_t *fb, uint32_t table, const qrt_fb_field *field) {
   uint32_t at = qrt_flat_find(fb, table, field);
-  return at ? qrt_load64(fb + at) : (uint64_t)field->number;
+  return at ? qrt_load64(fb + at) : (uint64_t)field->value.number;
 }
 
 float qrt_flat_float(const uint8_t *fb, uint32_t table, const qrt_fb_field *field) {
   uint32_t at = qrt_flat_find(fb, table, field);
-  return at ? qrt_load_float(fb + at) : field->real;
+  return at ? qrt_load_float(fb + at) : field->value.real;
 }
 
 const char *qrt_flat_string(const uint8_t *fb, uint32_t table, const qrt_fb_field *field) {

@@ -4,11 +4,16 @@
 
 #include "platform.h"
 
+/* The operators of this build, rows of QRT_OPERATOR as in ops/ops.inc; a build for one model has a shorter list. */
+#ifndef QRT_OPERATORS
+#define QRT_OPERATORS "ops/ops.inc"
+#endif
+
 /* Names are only needed in messages. */
 #if QRT_MESSAGES
-#define QRT_FB_NAME(text) text
+#define QRT_FB_NAME(text) text,
 #else
-#define QRT_FB_NAME(text) ""
+#define QRT_FB_NAME(text)
 #endif
 
 enum {
@@ -27,15 +32,28 @@ enum {
 };
 
 typedef struct qrt_fb_field {
+#if QRT_MESSAGES
   const char *name;
-  uint8_t kind;
-  uint8_t element; /* kind of a vector's elements */
-  uint8_t required;
-  uint8_t slot;   /* in the vtable; a union's tag has the slot before */
-  uint16_t link;  /* index of the table, struct or union */
-  int32_t number; /* default of every scalar but float */
-  float real;     /* default of a float */
+#endif
+  unsigned kind : 4;
+  unsigned element : 4; /* kind of a vector's elements */
+  unsigned required : 1;
+  unsigned slot : 7;  /* in the vtable; a union's tag has the slot before */
+  unsigned link : 16; /* index of the table, struct or union */
+  union {
+    int32_t number; /* default of every scalar but float */
+    float real;     /* default of a float */
+  } value;
 } qrt_fb_field;
+
+static inline const char *qrt_fb_name(const qrt_fb_field *field) {
+#if QRT_MESSAGES
+  return field->name;
+#else
+  (void)field;
+  return "";
+#endif
+}
 
 typedef struct qrt_fb_table {
   const qrt_fb_field *fields;

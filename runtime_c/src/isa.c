@@ -69,6 +69,9 @@ static uint32_t cpu_isas(void) {
 #elif defined(__ARM_NEON)
   isas |= QRT_ISA_neon;
 #endif
+#ifdef __ARM_FEATURE_DSP
+  isas |= QRT_ISA_dsp;
+#endif
   return isas;
 }
 
@@ -80,6 +83,7 @@ static uint32_t built_isas(void) {
   if (QRT_HAVE_I8MM) isas |= QRT_ISA_i8mm;
   if (QRT_HAVE_NEONDOT) isas |= QRT_ISA_neondot;
   if (QRT_HAVE_NEON) isas |= QRT_ISA_neon;
+  if (QRT_HAVE_DSP) isas |= QRT_ISA_dsp;
   return isas;
 }
 

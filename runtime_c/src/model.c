@@ -53,7 +53,7 @@ static qrt_status limit_count(qrt_error *error, const qrt_fb_field *field, uint3
                               uint32_t most) {
   if (count < least || count > most) {
     return QRT_FAIL(error, count > most ? QRT_ERROR_LIMIT : QRT_ERROR_FIELD,
-                    "%s: %u of them; this runtime takes %u..%u", field->name, count, least, most);
+                    "%s: %u of them; this runtime takes %u..%u", qrt_fb_name(field), count, least, most);
   }
   return QRT_OK;
 }

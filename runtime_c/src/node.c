@@ -188,7 +188,7 @@ qrt_status qrt_expect_range(qrt_verify *v, const qrt_node *node, const qrt_fb_fi
 
 qrt_status qrt_expect_multiplier(qrt_verify *v, const qrt_node *node, const qrt_fb_field *field) {
   if (!qrt_multiplier_ok(qrt_flat_float(node->model->file, node->options, field))) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s is not within 2^-60 and 2^60", field->name);
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s is not within 2^-60 and 2^60", qrt_fb_name(field));
   }
   return QRT_OK;
 }
@@ -213,13 +213,14 @@ qrt_status qrt_expect_ints(qrt_verify *v, const qrt_node *node, const qrt_fb_fie
   uint32_t given;
   qrt_flat_vector(node->model->file, node->options, field, &given);
   if (given != count) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s has %u elements instead of %u", field->name, given, count);
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s has %u elements instead of %u", qrt_fb_name(field), given,
+                         count);
   }
   qrt_node_ints(node, field, count, values);
   for (uint32_t i = 0; i < count; ++i) {
     if (values[i] < least || values[i] > most) {
-      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s[%u] is %d, not in %d..%d", field->name, i, values[i], least,
-                           most);
+      return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s[%u] is %d, not in %d..%d", qrt_fb_name(field), i, values[i],
+                           least, most);
     }
   }
   return QRT_OK;
@@ -229,7 +230,7 @@ qrt_status qrt_expect_int(qrt_verify *v, const qrt_node *node, const qrt_fb_fiel
                           int32_t *value) {
   *value = qrt_flat_int(node->model->file, node->options, field);
   if (*value < least || *value > most) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s is %d, not in %d..%d", field->name, *value, least, most);
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s is %d, not in %d..%d", qrt_fb_name(field), *value, least, most);
   }
   return QRT_OK;
 }

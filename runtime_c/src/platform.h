@@ -3,6 +3,7 @@
  *   QRT_MESSAGES  1: errors carry a sentence that names the field; 0: only a status, and no text is linked
  *   QRT_THREADS   1: sessions may run on several threads; qrt_workers_open makes them with pthreads
  *   QRT_HOSTED    1: the environment variables QRT_ISA and QRT_TRACE are honoured (hosted.c)
+ *   QRT_COMPACT   1: little memory: an operator is bound anew before each of its runs, in memory that all share
  */
 #ifndef QRT_PLATFORM_H
 #define QRT_PLATFORM_H
@@ -25,6 +26,13 @@
 
 #ifndef QRT_THREADS
 #define QRT_THREADS 0
+#endif
+
+#ifndef QRT_COMPACT
+#define QRT_COMPACT 0
+#endif
+#if QRT_COMPACT && QRT_THREADS
+#error "qrt: QRT_COMPACT is for sessions on one thread; build with QRT_THREADS=0"
 #endif
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__

@@ -186,6 +186,11 @@ enum { /* fields of TestVector */
 };
 extern const qrt_fb_field qrt_fb_TestVector_fields[];
 
+enum { /* fields of abs */
+  QRT_FB_abs_FIELDS
+};
+#define qrt_fb_abs_fields NULL
+
 enum { /* fields of adaptive_avg_pool2d */
   QRT_FB_adaptive_avg_pool2d_output_size,
   QRT_FB_adaptive_avg_pool2d_rescale,
@@ -344,6 +349,16 @@ enum { /* fields of custom */
 };
 extern const qrt_fb_field qrt_fb_custom_fields[];
 
+enum { /* fields of dequantize */
+  QRT_FB_dequantize_FIELDS
+};
+#define qrt_fb_dequantize_fields NULL
+
+enum { /* fields of div */
+  QRT_FB_div_FIELDS
+};
+#define qrt_fb_div_fields NULL
+
 enum { /* fields of elu */
   QRT_FB_elu_alpha,
   QRT_FB_elu_FIELDS
@@ -367,6 +382,11 @@ enum { /* fields of embedding_bag */
 };
 extern const qrt_fb_field qrt_fb_embedding_bag_fields[];
 
+enum { /* fields of exp */
+  QRT_FB_exp_FIELDS
+};
+#define qrt_fb_exp_fields NULL
+
 enum { /* fields of gelu */
   QRT_FB_gelu_approximate,
   QRT_FB_gelu_FIELDS
@@ -388,6 +408,16 @@ enum { /* fields of gru_dynamic */
   QRT_FB_gru_dynamic_FIELDS
 };
 extern const qrt_fb_field qrt_fb_gru_dynamic_fields[];
+
+enum { /* fields of hardsigmoid */
+  QRT_FB_hardsigmoid_FIELDS
+};
+#define qrt_fb_hardsigmoid_fields NULL
+
+enum { /* fields of hardswish */
+  QRT_FB_hardswish_FIELDS
+};
+#define qrt_fb_hardswish_fields NULL
 
 enum { /* fields of layer_norm */
   QRT_FB_layer_norm_eps,
@@ -424,6 +454,11 @@ enum { /* fields of linear_weight_only */
   QRT_FB_linear_weight_only_FIELDS
 };
 extern const qrt_fb_field qrt_fb_linear_weight_only_fields[];
+
+enum { /* fields of lookup_table */
+  QRT_FB_lookup_table_FIELDS
+};
+#define qrt_fb_lookup_table_fields NULL
 
 enum { /* fields of lstm */
   QRT_FB_lstm_reverse,
@@ -478,6 +513,11 @@ enum { /* fields of mul */
 };
 extern const qrt_fb_field qrt_fb_mul_fields[];
 
+enum { /* fields of neg */
+  QRT_FB_neg_FIELDS
+};
+#define qrt_fb_neg_fields NULL
+
 enum { /* fields of pad */
   QRT_FB_pad_before,
   QRT_FB_pad_mode,
@@ -508,6 +548,16 @@ enum { /* fields of quantize_per_tensor */
 };
 extern const qrt_fb_field qrt_fb_quantize_per_tensor_fields[];
 
+enum { /* fields of relu */
+  QRT_FB_relu_FIELDS
+};
+#define qrt_fb_relu_fields NULL
+
+enum { /* fields of reshape */
+  QRT_FB_reshape_FIELDS
+};
+#define qrt_fb_reshape_fields NULL
+
 enum { /* fields of rnn_dynamic */
   QRT_FB_rnn_dynamic_relu,
   QRT_FB_rnn_dynamic_reverse,
@@ -515,6 +565,21 @@ enum { /* fields of rnn_dynamic */
   QRT_FB_rnn_dynamic_FIELDS
 };
 extern const qrt_fb_field qrt_fb_rnn_dynamic_fields[];
+
+enum { /* fields of rsqrt */
+  QRT_FB_rsqrt_FIELDS
+};
+#define qrt_fb_rsqrt_fields NULL
+
+enum { /* fields of sigmoid */
+  QRT_FB_sigmoid_FIELDS
+};
+#define qrt_fb_sigmoid_fields NULL
+
+enum { /* fields of silu */
+  QRT_FB_silu_FIELDS
+};
+#define qrt_fb_silu_fields NULL
 
 enum { /* fields of slice */
   QRT_FB_slice_start,
@@ -532,6 +597,11 @@ enum { /* fields of softmax */
 };
 extern const qrt_fb_field qrt_fb_softmax_fields[];
 
+enum { /* fields of sqrt */
+  QRT_FB_sqrt_FIELDS
+};
+#define qrt_fb_sqrt_fields NULL
+
 enum { /* fields of sub */
   QRT_FB_sub_input_multiplier,
   QRT_FB_sub_other_multiplier,
@@ -540,6 +610,11 @@ enum { /* fields of sub */
   QRT_FB_sub_FIELDS
 };
 extern const qrt_fb_field qrt_fb_sub_fields[];
+
+enum { /* fields of tanh */
+  QRT_FB_tanh_FIELDS
+};
+#define qrt_fb_tanh_fields NULL
 
 enum { /* fields of upsample_bilinear2d */
   QRT_FB_upsample_bilinear2d_output_size,

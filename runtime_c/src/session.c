@@ -47,31 +47,49 @@ static qrt_status read_config(const qrt_config *config, settings *s, qrt_error *
   return QRT_OK;
 }
 
-/* The layout; see bind.h for why it is walked twice. The session it describes is written only when placing. */
-static qrt_session *bind(qrt_binder *binder, const settings *s) {
-  const qrt_model *model = binder->model;
-  binder->isa = s->isa;
-  binder->threads = s->threads;
-  binder->last = &binder->packs;
-  if (!s->ignore_packed) {
-    qrt_flat_vector(model->file, model->root, QRT_FIELD(Model, packed), &binder->section_count);
+static void bind_operator(qrt_binder *binder, uint32_t index, qrt_step *step) {
+  qrt_node node;
+  qrt_tensor output;
+  memset(step, 0, sizeof *step);
+  qrt_node_read(binder->model, index, &node);
+  qrt_node_output(&node, &output);
+  step->kernel = "";
+  step->threads = 1;
+  step->output = qrt_bind_output(binder, &output);
+  step->output_size = (size_t)output.size;
+  binder->operator_index = index;
+  qrt_op_find(&node)->prepare(binder, &node, step);
+}
+
+#if QRT_COMPACT
+/* Each operator's part begins at the same place, so the largest counts. Placing has nothing to write. */
+static void bind_operators(qrt_binder *binder, const settings *s, qrt_session *session) {
+  const uint64_t begin = binder->used;
+  uint64_t end = begin, scratch = 0;
+  (void)s;
+  for (uint32_t i = 0; !session && i < binder->model->operator_count; ++i) {
+    qrt_step step;
+    binder->used = begin;
+    binder->scratch = 0;
+    bind_operator(binder, i, &step);
+    qrt_bind_memory(binder, binder->scratch);
+    end = binder->used > end ? binder->used : end;
+    scratch = binder->scratch > scratch ? binder->scratch : scratch;
   }
-  qrt_session *session = qrt_bind_memory(binder, sizeof *session);
-  binder->activations = qrt_bind_memory(binder, model->activation_size);
+  binder->used = end;
+  binder->scratch = scratch;
+  if (session) {
+    session->isa = binder->isa;
+    session->work = (uint32_t)begin;
+  }
+}
+#else
+static void bind_operators(qrt_binder *binder, const settings *s, qrt_session *session) {
+  const qrt_model *model = binder->model;
   qrt_step *steps = qrt_bind_memory(binder, (uint64_t)model->operator_count * sizeof *steps);
   for (uint32_t i = 0; i < model->operator_count; ++i) {
-    qrt_node node;
-    qrt_tensor output;
     qrt_step step;
-    memset(&step, 0, sizeof step);
-    qrt_node_read(model, i, &node);
-    qrt_node_output(&node, &output);
-    step.kernel = "";
-    step.threads = 1;
-    step.output = qrt_bind_output(binder, &output);
-    step.output_size = (size_t)output.size;
-    binder->operator_index = i;
-    qrt_op_find(&node)->prepare(binder, &node, &step);
+    bind_operator(binder, i, &step);
     if (steps) {
       steps[i] = step;
     }
@@ -80,19 +98,36 @@ static qrt_session *bind(qrt_binder *binder, const settings *s) {
   binder->scratch = s->threads > 1 ? stride * s->threads : binder->scratch;
   void *scratch = qrt_bind_memory(binder, binder->scratch);
   if (session) {
-    memset(session, 0, sizeof *session);
-    memset(binder->activations, 0, (size_t)model->activation_size);
-    session->model = model;
-    session->activations = binder->activations;
     session->steps = steps;
     session->scratch = scratch;
     session->scratch_stride = (size_t)stride;
     session->threads = s->threads;
     session->workers = s->threads > 1 ? s->workers : NULL;
     session->packs = binder->packs;
+  }
+}
+#endif
+
+/* The layout; see bind.h for why it is walked twice. The session it describes is written only when placing. */
+static qrt_session *bind(qrt_binder *binder, const settings *s) {
+  const qrt_model *model = binder->model;
+  binder->isa = s->isa;
+  binder->threads = s->threads;
+  binder->last = &binder->packs;
+  if (!s->ignore_packed && !QRT_COMPACT) {
+    qrt_flat_vector(model->file, model->root, QRT_FIELD(Model, packed), &binder->section_count);
+  }
+  qrt_session *session = qrt_bind_memory(binder, sizeof *session);
+  binder->activations = qrt_bind_memory(binder, model->activation_size);
+  if (session) {
+    memset(session, 0, sizeof *session);
+    memset(binder->activations, 0, (size_t)model->activation_size);
+    session->model = model;
+    session->activations = binder->activations;
     session->on_operator = s->on_operator;
     session->user = s->user;
   }
+  bind_operators(binder, s, session);
   return session;
 }
 
@@ -202,8 +237,27 @@ qrt_status qrt_session_set_input(qrt_session *session, uint32_t index, const voi
   return QRT_OK;
 }
 
-static void report(const qrt_session *session, uint32_t index) {
-  const qrt_step *step = &session->steps[index];
+/* What an operator runs with, and its scratch memory. */
+static void get_step(const qrt_session *session, uint32_t index, qrt_step *step, void **scratch) {
+#if QRT_COMPACT
+  qrt_binder binder;
+  memset(&binder, 0, sizeof binder);
+  binder.model = session->model;
+  binder.arena = (uint8_t *)(uintptr_t)session;
+  binder.activations = session->activations;
+  binder.used = session->work;
+  binder.isa = session->isa;
+  binder.threads = 1;
+  binder.last = &binder.packs;
+  bind_operator(&binder, index, step);
+  *scratch = binder.arena + binder.used;
+#else
+  *step = session->steps[index];
+  *scratch = session->scratch;
+#endif
+}
+
+static void report(const qrt_session *session, uint32_t index, const qrt_step *step) {
   qrt_node node;
   qrt_event event;
   qrt_node_read(session->model, index, &node);
@@ -216,8 +270,7 @@ static void report(const qrt_session *session, uint32_t index) {
   session->on_operator(session->user, &event);
 }
 
-static qrt_status check(const qrt_session *session, uint32_t index, qrt_error *error) {
-  const qrt_step *step = &session->steps[index];
+static qrt_status check(const qrt_session *session, uint32_t index, const qrt_step *step, qrt_error *error) {
   qrt_verify v = {session->model, error, 0};
   qrt_node node;
   if (!step->check) {
@@ -227,21 +280,23 @@ static qrt_status check(const qrt_session *session, uint32_t index, qrt_error *e
   return step->check(&v, &node, step->arguments);
 }
 
-static void run_step(const qrt_session *session, uint32_t index) {
-  const qrt_step *step = &session->steps[index];
+static void run_step(const qrt_step *step, void *scratch) {
   if (step->run_units) {
-    step->run_units(step->arguments, session->scratch, 0, step->units);
+    step->run_units(step->arguments, scratch, 0, step->units);
   } else {
-    step->run(step->arguments, session->scratch);
+    step->run(step->arguments, scratch);
   }
 }
 
 static qrt_status run(const qrt_session *session, qrt_error *error) {
   for (uint32_t i = 0; i < session->model->operator_count; ++i) {
-    QRT_TRY(check(session, i, error));
-    run_step(session, i);
+    qrt_step step;
+    void *scratch;
+    get_step(session, i, &step, &scratch);
+    QRT_TRY(check(session, i, &step, error));
+    run_step(&step, scratch);
     if (session->on_operator) {
-      report(session, i);
+      report(session, i, &step);
     }
   }
   return QRT_OK;
@@ -268,7 +323,7 @@ static int wait_for_all(qrt_session *session) {
 /* Thread 0 runs what is not shared, and the others wait only where something is. 0 when the run has failed. */
 static int run_step_together(qrt_session *session, uint32_t index, uint32_t thread) {
   const qrt_step *step = &session->steps[index];
-  if (thread == 0 && check(session, index, session->error) != QRT_OK) {
+  if (thread == 0 && check(session, index, step, session->error) != QRT_OK) {
     session->status = QRT_ERROR_INDEX;
     qrt_barrier_break(&session->barrier);
     return 0;
@@ -276,7 +331,7 @@ static int run_step_together(qrt_session *session, uint32_t index, uint32_t thre
   if (step->threads > 1) {
     run_share(session, step, thread);
   } else if (thread == 0) {
-    run_step(session, index);
+    run_step(step, session->scratch);
   }
   const int next = index + 1 < session->model->operator_count && step[1].threads > 1;
   if ((step->threads > 1 || next || session->on_operator) && !wait_for_all(session)) {
@@ -286,7 +341,7 @@ static int run_step_together(qrt_session *session, uint32_t index, uint32_t thre
     return 1;
   }
   if (thread == 0) {
-    report(session, index);
+    report(session, index, step);
   }
   return wait_for_all(session);
 }
@@ -326,9 +381,19 @@ qrt_status qrt_session_run(qrt_session *session, qrt_error *error) {
   return status;
 }
 
+/* The first of what the session has packed; NULL if compact. */
+static const qrt_pack *first_pack(const qrt_session *session) {
+#if QRT_COMPACT
+  (void)session;
+  return NULL;
+#else
+  return session->packs;
+#endif
+}
+
 qrt_status qrt_session_packed(const qrt_session *session, uint32_t index, qrt_packed *packed, qrt_error *error) {
   qrt_error_clear(error);
-  const qrt_pack *pack = session ? session->packs : NULL;
+  const qrt_pack *pack = session ? first_pack(session) : NULL;
   for (uint32_t i = 0; pack && i < index; ++i) {
     pack = pack->next;
   }
@@ -344,8 +409,8 @@ qrt_status qrt_session_check_packed(const qrt_session *session, const qrt_sessio
   if (!session || !repacked || session->model != repacked->model) {
     return QRT_FAIL(error, QRT_ERROR_ARGUMENT, "qrt_session_check_packed: not two sessions of one model");
   }
-  const qrt_pack *other = repacked->packs;
-  for (const qrt_pack *pack = session->packs; pack && other; pack = pack->next, other = other->next) {
+  const qrt_pack *other = first_pack(repacked);
+  for (const qrt_pack *pack = first_pack(session); pack && other; pack = pack->next, other = other->next) {
     const qrt_packed *a = &pack->packed, *b = &other->packed;
     if (a->pack_id != b->pack_id || a->size != b->size || memcmp(a->data, b->data, a->size) != 0) {
       return QRT_FAIL(error, QRT_ERROR_MISMATCH, "operators[%u]: what the file holds for %s is not tensors[%u] packed",
@@ -356,5 +421,11 @@ qrt_status qrt_session_check_packed(const qrt_session *session, const qrt_sessio
 }
 
 const char *qrt_session_kernel(const qrt_session *session, uint32_t index) {
-  return session && index < session->model->operator_count ? session->steps[index].kernel : "";
+  qrt_step step;
+  void *scratch;
+  if (!session || index >= session->model->operator_count) {
+    return "";
+  }
+  get_step(session, index, &step, &scratch);
+  return step.kernel;
 }

@@ -148,7 +148,7 @@ static int open_inputs(tensors *t, const program *p, const char *const *paths, u
     return 1;
   }
   for (uint32_t i = 0; i < count; ++i) {
-    size_t samples;
+    size_t samples = 0;
     if (qrt_model_input(&p->model, i, &t->info[i], NULL) != QRT_OK || read_file(paths[i], &t->inputs[i]) ||
         input_data(paths[i], &t->inputs[i], &t->info[i], &t->data[i], &samples)) {
       return 1;

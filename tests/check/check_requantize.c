@@ -14,11 +14,31 @@ static int8_t oracle(float x, float multiplier, const qrt_output_range *output) 
 
 static void compare_one(uint32_t acc, float multiplier, const qrt_output_range *output) {
   const int8_t expected = oracle((float)(double)(int32_t)acc, multiplier, output);
-  const int8_t actual = qrt_requantize(acc, multiplier, output);
-  if (expected == actual) return;
+  const int8_t floats = qrt_requantize_float(acc, multiplier, output);
+  const int8_t integers = qrt_requantize_integer(acc, multiplier, output);
+  if (expected == floats && expected == integers) return;
   check_case("accumulator %d, multiplier %a, zero point %d, clamp %d..%d", (int32_t)acc, (double)multiplier,
              output->zero_point, output->min, output->max);
-  check_fail("expected %d, got %d", expected, actual);
+  check_fail("expected %d, in floats %d, in integers %d", expected, floats, integers);
+}
+
+/* Floats of every exponent, near ties and anywhere. */
+static void compare_rounding(const qrt_output_range *output) {
+  for (uint32_t i = 0; i < 4096; i++) {
+    uint32_t bits = i << 20 | (check_random() & 0xfffff);
+    float x;
+    if (i % 2) { /* a half integer, or its neighbour */
+      x = (float)((int32_t)check_below(1025) - 512) + 0.5f;
+      memcpy(&bits, &x, sizeof bits);
+      bits += check_below(3) - 1;
+    }
+    memcpy(&x, &bits, sizeof x);
+    if (x != x) continue;
+    const int32_t floats = qrt_round_float(x, output), integers = qrt_round_integer(x, output);
+    if (floats == integers) continue;
+    check_case("%a, zero point %d, clamp %d..%d", (double)x, output->zero_point, output->min, output->max);
+    check_fail("in floats %d, in integers %d", floats, integers);
+  }
 }
 
 static void requantize_compare(size_t index) {
@@ -40,6 +60,7 @@ static void requantize_compare(size_t index) {
         compare_one(power + (power >> 1) + near - 20, multiplier, &output);
       }
     }
+    compare_rounding(&output);
     for (int i = 0; i < 5000; i++) compare_one(check_random() >> check_below(32), multiplier, &output);
     /* Products near each half integer, from both sides. */
     for (int half = -600; half <= 600; half++) {

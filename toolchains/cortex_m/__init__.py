@@ -28,8 +28,8 @@ def describe(env, flags, linker_script, isas, runner, memory=None):
         TEST_RUNNER=runner,
         HOSTED=0,
         COMPACT=1,
-        STARTUP=[f"{FOLDER}/startup.c"],
-        INSTALL=[f"{FOLDER}/startup.c", f"{FOLDER}/sections.ld", f"{FOLDER}/{linker_script}"],
+        STARTUP=[f"{FOLDER}/startup.c", f"{FOLDER}/semihosting.c"],
+        BOARD=[f"{FOLDER}/{name}" for name in ("startup.c", "board.h", "sections.ld", linker_script)],
     )
     env.Append(
         CCFLAGS=["-mthumb", *flags],

@@ -148,12 +148,12 @@ static void join_lines(qrt_conv2d_shape *s) {
 }
 
 /* Is each row of the window one run of bytes, and long enough? A kernel that takes rows one by one would gain nothing
- * by a padded copy, which is larger than a patch. */
+ * by a padded copy, which is larger than a patch, and little memory may not hold it. */
 static int has_runs(const arguments *a) {
   const qrt_conv2d_shape *s = &a->shape;
   size_t run = (size_t)(s->kw * s->in_c);
   return s->groups == 1 && (s->dilation_w == 1 || s->kw == 1) && (s->kh == 1 || run >= a->kernel->kr) &&
-         !(a->padded && a->kernel->mr == 1);
+         !(a->padded && (a->kernel->mr == 1 || QRT_COMPACT));
 }
 
 void qrt_prepare_conv2d(qrt_binder *binder, const qrt_node *node, qrt_step *step) {

@@ -7,6 +7,13 @@
 #include "pack.h"
 #include "windows.h"
 
+/* Is any dynamically quantized convolution in this build? Else what serves them is left out. */
+static int any_dynamic(void) {
+  return qrt_op_built(QRT_FB_Operation_conv2d_dynamic) || qrt_op_built(QRT_FB_Operation_conv3d_dynamic) ||
+         qrt_op_built(QRT_FB_Operation_conv_transpose2d_dynamic) ||
+         qrt_op_built(QRT_FB_Operation_conv_transpose3d_dynamic);
+}
+
 /* ---- check ---- */
 
 /* Weights with what belongs to each output channel, and the input. */
@@ -69,6 +76,10 @@ typedef struct arguments {
   size_t input_size, patches_at; /* in scratch, behind the quantized input */
 } arguments;
 
+static int is_dynamic(const arguments *a) {
+  return any_dynamic() && a->convert;
+}
+
 /* The taps along the width, the first of them at pixel x of a line of the input. */
 static int8_t *gather_line(const arguments *a, const qrt_span *s, const int8_t *line, int64_t x, int8_t *patch) {
   size_t channels = a->in_channels / a->groups, size = (size_t)s->taps * channels;
@@ -109,7 +120,7 @@ static void run_line(const arguments *a, const phase *p, const int8_t *image, co
   const qrt_span *s = &p->span[2];
   size_t n = a->out_channels / a->groups, pixel = (size_t)s->step * a->out_channels * a->element;
   size_t width = (size_t)s->count;
-  const qrt_output_range *range = a->convert ? NULL : &a->range;
+  const qrt_output_range *range = is_dynamic(a) ? NULL : &a->range;
   if (p->direct) {
     size_t first = (size_t)((at[0] * a->in[1] + at[1]) * a->in[2] + at[2]) * a->in_channels;
     qrt_gemm_rows rows = qrt_gemm_matrix(image + first, p->k, (size_t)s->stride * a->in_channels);
@@ -149,7 +160,7 @@ static void run_phase(const arguments *a, const phase *p, size_t batch, int8_t *
       line = line * (size_t)a->out[1] + (size_t)(s[1].first + y * s[1].step);
       uint8_t *output = a->output + (line * (size_t)a->out[2] + (size_t)s[2].first) * a->out_channels * a->element;
       run_line(a, p, a->input + batch * in, at, patches, output);
-      if (a->convert) {
+      if (is_dynamic(a)) {
         scale_line(a, p, output);
       }
     }
@@ -185,9 +196,10 @@ static void bind_phase(qrt_binder *binder, const qrt_node *node, const qrt_axis 
   p->direct = a->groups == 1 && qrt_inside(&s[0], x[0].in) && qrt_inside(&s[1], x[1].in) && qrt_inside(&s[2], x[2].in);
   const int8_t *w = qrt_select_taps(binder, &weight, x, s, p->k);
   size_t n = a->out_channels / a->groups;
-  p->packed = a->convert ? qrt_pack_sums(binder, &weight, a->kernel, w, a->weight_scale, a->groups, n, p->k,
-                                         &p->packed_stride, &p->sum)
-                         : qrt_pack_gemm_weights(binder, node, a->kernel, w, a->groups, n, 1, p->k, &p->packed_stride);
+  p->packed = is_dynamic(a)
+                  ? qrt_pack_sums(binder, &weight, a->kernel, w, a->weight_scale, a->groups, n, p->k, &p->packed_stride,
+                                  &p->sum)
+                  : qrt_pack_gemm_weights(binder, node, a->kernel, w, a->groups, n, 1, p->k, &p->packed_stride);
   qrt_bind_scratch(binder, a->patches_at + (p->direct ? 0 : (uint64_t)a->kernel->mr * p->k));
 }
 
@@ -246,7 +258,7 @@ void qrt_prepare_convolution(qrt_binder *binder, const qrt_node *node, const qrt
   a.groups = (size_t)qrt_flat_int(node->model->file, node->options, fields->groups);
   a.output = qrt_bind_output(binder, &output);
   a.element = qrt_dtype_size(output.dtype);
-  if (fields->least) {
+  if (fields->least || !any_dynamic()) {
     a.input = qrt_bind_tensor(binder, &input);
     a.zero_point = input.zero_point;
     a.range.zero_point = output.zero_point;
@@ -256,7 +268,7 @@ void qrt_prepare_convolution(qrt_binder *binder, const qrt_node *node, const qrt
     bind_floats(binder, node, &input, &a);
   }
   a.phase = bind_phases(binder, node, x, &a);
-  step->run = fields->least ? run : run_dynamic;
+  step->run = is_dynamic(&a) ? run_dynamic : run;
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

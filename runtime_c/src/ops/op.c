@@ -1,20 +1,12 @@
 /* op.c - from an operator's code and the type of its first input to its functions. */
 #include "op.h"
 
-static const qrt_op operators[QRT_FB_Operation_END] = {
+static const qrt_op operators[] = {
 #define QRT_OPERATOR(name, least, most, outputs, in_place) \
-  [QRT_FB_Operation_##name] = {least, most, outputs, in_place, qrt_check_##name, qrt_prepare_##name},
-#define QRT_FLOAT_OPERATOR(name, least, most, outputs, in_place)
-#include "ops.inc"
-#undef QRT_OPERATOR
-#undef QRT_FLOAT_OPERATOR
-};
-
-static const qrt_op float_operators[QRT_FB_Operation_END] = {
-#define QRT_OPERATOR(name, least, most, outputs, in_place)
+  {QRT_FB_Operation_##name, least, most, outputs, in_place, 0, qrt_check_##name, qrt_prepare_##name},
 #define QRT_FLOAT_OPERATOR(name, least, most, outputs, in_place) \
-  [QRT_FB_Operation_##name] = {least, most, outputs, in_place, qrt_check_float_##name, qrt_prepare_float_##name},
-#include "ops.inc"
+  {QRT_FB_Operation_##name, least, most, outputs, in_place, 1, qrt_check_float_##name, qrt_prepare_float_##name},
+#include QRT_OPERATORS
 #undef QRT_OPERATOR
 #undef QRT_FLOAT_OPERATOR
 };
@@ -29,9 +21,13 @@ static int first_is_float(const qrt_node *node) {
 }
 
 const qrt_op *qrt_op_find(const qrt_node *node) {
-  const qrt_op *plain = &operators[node->code], *floating = &float_operators[node->code];
-  if (!plain->check || (floating->check && first_is_float(node))) {
-    plain = floating;
+  const qrt_op *found = NULL;
+  const int is_float = first_is_float(node);
+  for (size_t i = 0; i < sizeof operators / sizeof *operators; ++i) {
+    const qrt_op *op = &operators[i];
+    if (op->code == node->code && (!found || op->is_float == is_float)) {
+      found = op;
+    }
   }
-  return plain->check ? plain : NULL;
+  return found;
 }

@@ -13,10 +13,12 @@
 #include "../kernels/kernels.h"
 
 typedef struct qrt_op {
+  uint8_t code; /* QRT_FB_Operation_... */
   uint8_t least_inputs;
   uint8_t most_inputs;
-  uint8_t outputs;
-  uint8_t in_place; /* the only output may take an input's place */
+  uint8_t outputs : 6;
+  uint8_t in_place : 1; /* the only output may take an input's place */
+  uint8_t is_float : 1; /* for a first input of float32, where there is another row for other types */
   qrt_status (*check)(qrt_verify *v, const qrt_node *node);
   void (*prepare)(qrt_binder *binder, const qrt_node *node, qrt_step *step);
 } qrt_op;
@@ -35,6 +37,17 @@ typedef struct qrt_op {
 #include "ops.inc"
 #undef QRT_OPERATOR
 #undef QRT_FLOAT_OPERATOR
+
+/* Is an operator in this build? Known when compiling, so that what serves absent ones alone is left out. */
+static inline int qrt_op_built(uint32_t code) {
+  return 0
+#define QRT_OPERATOR(name, least, most, outputs, in_place) || code == QRT_FB_Operation_##name
+#define QRT_FLOAT_OPERATOR                                 QRT_OPERATOR
+#include QRT_OPERATORS
+#undef QRT_OPERATOR
+#undef QRT_FLOAT_OPERATOR
+      ;
+}
 
 /* By the operation and the type of its first input. NULL for an operator that is not in this build. */
 const qrt_op *qrt_op_find(const qrt_node *node);

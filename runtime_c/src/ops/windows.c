@@ -1,9 +1,20 @@
 /* windows.c - see windows.h. */
 #include "windows.h"
 
+/* Is any transposed convolution in this build? Else what serves them is left out. */
+static int any_transposed(void) {
+  return qrt_op_built(QRT_FB_Operation_conv_transpose2d) || qrt_op_built(QRT_FB_Operation_conv_transpose3d) ||
+         qrt_op_built(QRT_FB_Operation_conv_transpose2d_dynamic) ||
+         qrt_op_built(QRT_FB_Operation_conv_transpose3d_dynamic);
+}
+
+static int is_transposed(const qrt_axis *x) {
+  return any_transposed() && x->output_padding >= 0;
+}
+
 int32_t qrt_output_extent(const qrt_axis *x) {
   int64_t reach = x->dilation * (x->kernel - 1) + 1, outputs;
-  if (x->output_padding >= 0) {
+  if (is_transposed(x)) {
     outputs = (x->in - 1) * x->stride - x->before - x->after + reach + x->output_padding;
   } else {
     int64_t room = x->in + x->before + x->after - reach;
@@ -14,7 +25,7 @@ int32_t qrt_output_extent(const qrt_axis *x) {
 
 int64_t qrt_phase_count(const qrt_axis *x) {
   int64_t out = qrt_output_extent(x);
-  return x->output_padding < 0 ? 1 : out < x->stride ? out : x->stride;
+  return !is_transposed(x) ? 1 : out < x->stride ? out : x->stride;
 }
 
 static int64_t common_divisor(int64_t a, int64_t b) {
@@ -28,7 +39,7 @@ static int64_t common_divisor(int64_t a, int64_t b) {
 
 qrt_span qrt_phase_of(const qrt_axis *x, int64_t phase) {
   int64_t out = qrt_output_extent(x);
-  if (x->output_padding < 0) {
+  if (!is_transposed(x)) {
     return (qrt_span){0, 1, out, -x->before, x->stride, x->dilation, x->kernel, 0, 1};
   }
   int64_t tap = 0, step = x->stride / common_divisor(x->stride, x->dilation), at = phase + x->before;
@@ -85,8 +96,8 @@ static qrt_status check_groups(qrt_verify *v, const qrt_node *node, const qrt_co
 static qrt_status check_transposed(qrt_verify *v, const qrt_node *node, const qrt_axis *x) {
   int64_t phases = 1;
   for (uint32_t i = 0; i < QRT_AXES; ++i) {
-    phases *= x[i].output_padding < 0 ? 1 : x[i].stride;
-    if (x[i].output_padding >= x[i].stride && x[i].output_padding >= x[i].dilation) {
+    phases *= is_transposed(&x[i]) ? x[i].stride : 1;
+    if (is_transposed(&x[i]) && x[i].output_padding >= x[i].stride && x[i].output_padding >= x[i].dilation) {
       return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "output_padding: %d is not below stride or dilation",
                            (int32_t)x[i].output_padding);
     }
@@ -126,7 +137,7 @@ qrt_status qrt_check_windows(qrt_verify *v, const qrt_node *node, const qrt_conv
 const void *qrt_select_taps(qrt_binder *binder, const qrt_tensor *weight, const qrt_axis *x, const qrt_span *s,
                             size_t k) {
   const uint8_t *w = qrt_tensor_data(binder->model, weight);
-  if (s[0].taps == x[0].kernel && s[1].taps == x[1].kernel && s[2].taps == x[2].kernel) {
+  if (!any_transposed() || (s[0].taps == x[0].kernel && s[1].taps == x[1].kernel && s[2].taps == x[2].kernel)) {
     return w;
   }
   size_t channels = (size_t)weight->shape[weight->rank - 1] * qrt_dtype_size(weight->dtype);

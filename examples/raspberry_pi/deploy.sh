@@ -1,0 +1,21 @@
+#!/bin/sh
+# From a model to a Raspberry Pi: export, build, copy, run. Everything after the first failure is left out.
+#   ./deploy.sh pi@raspberrypi [model.qsdk]
+set -eu
+host=$1
+here=$(cd "$(dirname "$0")" && pwd)
+python=${PYTHON:-python3}
+work=${WORK:-$here/build}
+mkdir -p "$work"
+
+model=${2:-$work/digits.qsdk}
+[ -f "$model" ] || "$python" "$here/../small_model.py" "$model"
+
+# 64-bit systems; a 32-bit one takes armv7hf.
+"$python" -m qsdk.tools.cli build --target "${TARGET:-aarch64}" --model "$model" -o "$work/qrt" ${TOOLCHAIN:+--toolchain "$TOOLCHAIN"}
+
+folder=$(ssh "$host" mktemp -d)
+scp -q "$work/qrt/bin/qrt_run" "$host:$folder/qrt_run"
+scp -q "$model" "$host:$folder/model.qsdk"
+ssh "$host" "cd $folder && ./qrt_run model.qsdk --verify --repeat 20 --profile"
+ssh "$host" "rm -rf $folder"

@@ -1,0 +1,132 @@
+"""A model as C source, and the runtime built for a target with what a model needs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from qsdk.errors import QsdkError
+from qsdk.export.program import Operation, Program
+from qsdk.export.serialize import deserialize, load
+from qsdk.runtime import Session, available_isas
+from qsdk.runtime.artifacts import EMULATORS, emulate, is_bare_metal
+
+_ROW = 24  # bytes to a line of C
+
+
+def source_root() -> Path:
+    """The folder with SConstruct and runtime_c: of the source tree, or the copy that comes with the package.
+
+    Raises:
+        QsdkError: there is neither.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for root in (package.parent, package / "runtime" / "source"):
+        if (root / "SConstruct").is_file() and (root / "runtime_c").is_dir():
+            return root
+    raise QsdkError("the C sources of the runtime are not in this installation; reinstall qsdk from its source tree")
+
+
+def identifier(text: str) -> str:
+    """A name that C accepts, made of `text`."""
+    name = re.sub(r"\W", "_", text, flags=re.ASCII)
+    return name if name[:1].isalpha() else f"model_{name}"
+
+
+def emit_c(data: bytes, name: str, directory: Path, arena_size: int) -> tuple[Path, Path]:
+    """Writes a verified .qsdk file as <name>.c, an aligned constant array, and <name>.h; returns their paths.
+
+    arena_size: bytes that a session needs on the target.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    header, source = directory / f"{name}.h", directory / f"{name}.c"
+    guard = f"{name.upper()}_H"
+    header.write_text(
+        f"/* {name}.h - a model as a constant, to be used where it lies. Made by qsdk emit-c. */\n"
+        f"#ifndef {guard}\n#define {guard}\n\n"
+        f"#define {name.upper()}_SIZE       {len(data)}\n"
+        f"#define {name.upper()}_ARENA_SIZE {arena_size} /* bytes that qrt_session_open needs */\n\n"
+        f"extern const unsigned char {name}[{name.upper()}_SIZE];\n\n#endif\n"
+    )
+    rows = (", ".join(map(str, data[i : i + _ROW])) for i in range(0, len(data), _ROW))
+    body = ",\n".join(f"    {row}" for row in rows)
+    source.write_text(
+        f'/* {name}.c - see {name}.h. Made by qsdk emit-c. */\n#include "{name}.h"\n\n'
+        f"_Alignas(64) const unsigned char {name}[{name.upper()}_SIZE] = {{\n{body}}};\n"
+    )
+    return source, header
+
+
+def operators_of(data: bytes) -> list[str]:
+    """The kinds of operators in a .qsdk file, in alphabetical order; float_<kind> if its first input is of floats."""
+    program = deserialize(data)
+    return sorted({f"{_prefix(program, op)}{op.kind}" for op in program.operators})
+
+
+def _prefix(program: Program, op: Operation) -> str:
+    return "float_" if op.inputs and program.tensors[op.inputs[0]].dtype == "float32" else ""
+
+
+def host_arena_size(data: bytes) -> int:
+    """What a session takes on this host, with the instruction set that needs most: enough on smaller machines."""
+    return max(Session(data, isa=isa).arena_size for isa in available_isas())
+
+
+def arena_size(target: str, runner: Path, file: Path, data: bytes) -> int:
+    """Bytes of the arena on a target, as its runner says; where that cannot be run, what the host needs."""
+    emulators = list(EMULATORS.get(target, {}).values())
+    if not emulators:
+        return host_arena_size(data)
+    words = emulate(emulators[0], runner, [str(file), "--info"], is_bare_metal(target))
+    try:
+        result = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    except OSError:  # no emulator, or a program of another system
+        return host_arena_size(data)
+    found = re.search(r"arena (\d+) bytes", result.stdout)
+    if not found:
+        raise QsdkError(f"{runner} does not run {file} on {target}: {(result.stderr or result.stdout).strip()}")
+    return int(found[1])
+
+
+def _scons(switches: Sequence[str]) -> None:
+    root = source_root()
+    words = [sys.executable, "-m", "SCons", "-Q", "-s", "-C", str(root), *switches]
+    result = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    if result.returncode:
+        lines = (result.stdout + result.stderr).strip().splitlines()
+        if any("No module named SCons" in line for line in lines):
+            raise QsdkError("the build needs SCons: pip install scons")
+        if any("No module named ziglang" in line for line in lines):
+            raise QsdkError("the zig toolchain needs its compiler: pip install ziglang")
+        raise QsdkError("the build failed:\n" + "\n".join(lines[-12:]))
+
+
+def build(
+    target: str, directory: Path, model: Path | None = None, toolchain: str | None = None, messages: bool = True
+) -> list[Path]:
+    """Builds the runtime for a target and installs it: include/, lib/, bin/, and board/ for targets without a system.
+
+    With a model, the library has no other operators than the model's, and there are src/model.c, src/model.h and
+    bin/qrt_image, a program that has the model inside and runs its test vectors. messages: errors carry sentences.
+    Returns the installed files.
+
+    Raises:
+        QsdkError: the file is damaged, the target or toolchain is unknown, or the compiler fails.
+    """
+    directory = directory.resolve()
+    work = directory / "objects"
+    switches = [f"target={target}", f"prefix={directory}", f"build={work}", f"messages={int(messages)}"]
+    switches += [f"toolchain={toolchain}"] if toolchain else []
+    if model is None:
+        _scons([*switches, "install"])
+    else:
+        file, data = model.resolve(), load(model)
+        switches.append(f"operators={','.join(operators_of(data))}")
+        _scons([*switches, "install"])
+        size = arena_size(target, directory / "bin" / "qrt_run", file, data)
+        source, _ = emit_c(data, "model", directory / "src", size)
+        _scons([*switches, f"model={source}", "install"])
+    return sorted(path for path in directory.rglob("*") if path.is_file() and work not in path.parents)

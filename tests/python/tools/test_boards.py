@@ -1,0 +1,177 @@
+"""qsdk build, emit-c and --remote, and the boards' examples: what they make is used as a user would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import qsdk
+from qsdk.runtime import remote
+from qsdk.runtime.artifacts import command
+from qsdk.tools.build import build, identifier, operators_of
+
+ROOT = Path(__file__).resolve().parents[3]
+MAIN = """#include <stdio.h>
+#include "qrt.h"
+int main(void) { return puts(qrt_isa_name(0)) < 0 || qrt_model_input_count(NULL) != 0; }
+"""
+
+
+def call(*words: object, **options: object) -> str:
+    """What a program prints, on both streams; it must succeed."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    result = subprocess.run([str(w) for w in words], text=True, check=False, **streams, **options)  # type: ignore[call-overload]
+    assert result.returncode == 0, result.stdout
+    return str(result.stdout)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This tree's qsdk for every process."""
+    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHON": sys.executable} | more
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("boards") / "digits.qsdk"
+    call(sys.executable, ROOT / "examples" / "small_model.py", path, env=environment())
+    return path
+
+
+# ---- emit-c ----
+
+
+def test_a_model_as_c_has_the_bytes_of_the_file(file: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "qsdk.tools.cli", "emit-c", file, "-o", tmp_path, "--name", "my-model"]
+    call(*words, env=environment())
+    (tmp_path / "main.c").write_text(
+        '#include <stdint.h>\n#include <stdio.h>\n#include "my_model.h"\n'
+        "int main(void) { return (uintptr_t)my_model % 64 || "
+        "fwrite(my_model, 1, sizeof my_model, stdout) != MY_MODEL_SIZE; }\n"
+    )
+    call("cc", "-std=c11", "main.c", "my_model.c", "-o", "main", cwd=tmp_path)
+    assert subprocess.run([tmp_path / "main"], capture_output=True, check=True).stdout == file.read_bytes()
+    assert identifier("3 - x.y") == "model_3___x_y"
+
+
+def test_a_damaged_file_is_not_emitted(file: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.qsdk"
+    bad.write_bytes(file.read_bytes()[:500])
+    words = [sys.executable, "-m", "qsdk.tools.cli", "emit-c", str(bad), "-o", str(tmp_path)]
+    result = subprocess.run(words, capture_output=True, text=True, env=environment(), check=False)
+    assert result.returncode == 1 and "Traceback" not in result.stderr and not list(tmp_path.glob("*.c"))
+
+
+# ---- build ----
+
+
+@pytest.mark.slow
+def test_what_is_installed_is_found_by_pkg_config_and_cmake(tmp_path: Path) -> None:
+    prefix = tmp_path / "prefix"
+    build("host", prefix)
+    (tmp_path / "main.c").write_text(MAIN)
+    found = environment(PKG_CONFIG_PATH=str(prefix / "lib" / "pkgconfig"))
+    flags = call("pkg-config", "--cflags", "--libs", "qrt", env=found).split()
+    call("cc", "main.c", *flags, "-o", "shared", cwd=tmp_path)
+    isa = qsdk.runtime.available_isas()[0]
+    assert call(tmp_path / "shared", env=environment(LD_LIBRARY_PATH=str(prefix / "lib"))).strip() == isa
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.16)\nproject(user C)\nfind_package(qrt REQUIRED)\n"
+        "add_executable(static main.c)\ntarget_link_libraries(static qrt::qrt)\n"
+    )
+    call("cmake", "-S", tmp_path, "-B", tmp_path / "made", f"-DCMAKE_PREFIX_PATH={prefix}")
+    call("cmake", "--build", tmp_path / "made")
+    assert call(tmp_path / "made" / "static").strip() == isa
+
+
+def test_unknown_names_are_refused(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(qsdk.QsdkError, match="no toolchains/toaster.py; there are aarch64"):
+        build("toaster", tmp_path)
+    assert operators_of(file.read_bytes())[0] == "adaptive_avg_pool2d"
+
+
+@pytest.mark.slow
+def test_zig_builds_for_aarch64(file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ziglang", reason="ziglang is not installed")
+    build("aarch64", tmp_path, file, toolchain="zig")
+    assert "identical" in call("qemu-aarch64", tmp_path / "bin" / "qrt_image")
+
+
+# ---- examples ----
+
+
+@pytest.mark.slow
+def test_bare_metal(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("build"))
+    made = environment()
+    folder = tmp_path / "examples" / "bare_metal"
+    output = call("make", "run", f"PYTHON={sys.executable}", cwd=folder, env=made)
+    lines = output.splitlines()
+    assert "self-test: identical" in lines
+    data = (folder / "build" / "digits.qsdk").read_bytes()
+    (scores,) = qsdk.reference.run(data, np.eye(8, dtype=np.float32)[None, None])
+    assert f"class {scores.argmax()}" in lines
+    # The same library refuses, by name, what it was not built for.
+    sizes = next(line.split() for line in reversed(lines) if line.strip().endswith("image.elf"))
+    assert int(sizes[0]) - len(data) < 24 * 1024
+
+
+def fake_ssh(folder: Path, emulator: str = "") -> str:
+    """A PATH with an ssh and an scp that stay on this machine; any other host than pi@board is unknown to them."""
+    (folder / "ssh").write_text(
+        '#!/bin/sh\n[ "$1" = pi@board ] || { echo "no route to $1" >&2; exit 255; }\nshift\n'
+        f"changed=$(echo \"$*\" | sed 's|\\./qrt_run|{emulator} ./qrt_run|; s|^uname -m$|echo ${{MACHINE:-x86_64}}|')\n"
+        'exec sh -c "$changed"\n'
+    )
+    (folder / "scp").write_text('#!/bin/sh\n[ "$1" = -q ] && shift\nexec cp "${1#pi@board:}" "${2#pi@board:}"\n')
+    for name in ("ssh", "scp"):
+        (folder / name).chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.mark.slow
+def test_raspberry_pi(file: Path, tmp_path: Path) -> None:
+    path = fake_ssh(tmp_path, "qemu-aarch64")
+    script = ROOT / "examples" / "raspberry_pi" / "deploy.sh"
+    output = call(script, "pi@board", file, env=environment(PATH=path, WORK=str(tmp_path / "work")))
+    assert "verified, 2 test vectors" in output and "runs 20" in output and "operator 0:" in output
+
+
+# ---- remote ----
+
+
+def test_remote(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", fake_ssh(tmp_path))
+    before = set(Path("/tmp").glob("tmp.*"))
+    assert "verified" in remote.run_remote("pi@board", file, ["--verify"]).stdout
+    x = np.random.default_rng(0).random((1, 1, 8, 8), np.float32)
+    np.save(tmp_path / "x.npy", x)
+    result = remote.run_remote("pi@board", file, [], [tmp_path / "x.npy"], [tmp_path / "y.npy"])
+    assert result.returncode == 0, result.stderr
+    assert np.load(tmp_path / "y.npy").tobytes() == qsdk.reference.run(file, x)[0].tobytes()
+    assert "p99" in remote.run_remote("pi@board", file, ["--repeat", "3"]).stdout
+    assert remote.run_remote("pi@board", file, ["--nonsense"]).returncode == 2
+    assert set(Path("/tmp").glob("tmp.*")) <= before  # nothing stays there
+
+
+def test_remote_says_what_went_wrong(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", fake_ssh(tmp_path))
+    with pytest.raises(qsdk.QsdkError, match="no route to pi@moon"):
+        remote.run_remote("pi@moon", file)
+    with pytest.raises(qsdk.QsdkError, match="no host for ssh"):
+        remote.run_remote("-oProxyCommand=x", file)
+    monkeypatch.setenv("MACHINE", "riscv64")
+    with pytest.raises(qsdk.QsdkError, match="riscv64"):
+        remote.run_remote("pi@board", file)
+
+
+def test_qrt_run_profiles_on_a_board(file: Path) -> None:
+    words = command("cortex-m4", "mps2-an386", [str(file), "--self-test", "--repeat", "2", "--profile"])
+    output = call(*words)
+    assert "verified, 2 test vectors" in output and "p90" in output and "cycles" in output
+    assert output.count("operator ") == 17 and "conv2d qs8__dsp_2x2" in output
