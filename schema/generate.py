@@ -285,8 +285,8 @@ def c_source(schema: Schema) -> str:
             out += ["};", ""]
     operators = {member for members in schema.unions.values() for member in members}
     out += [
-        "/* The tables of operators that are not in this build are never read: their operators are refused. Some operators",
-        " * have two rows in the list, with one table. */",
+        "/* The tables of operators that are not in this build are never read: their operators are refused. Some",
+        " * operators have two rows in the list, with one table. */",
         '#pragma GCC diagnostic ignored "-Woverride-init"',
         "const qrt_fb_table qrt_fb_tables[QRT_FB_TABLE_COUNT] = {",
         "#define QRT_OPERATOR(name, least, most, outputs, in_place) \\",

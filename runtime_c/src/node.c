@@ -195,7 +195,7 @@ qrt_status qrt_expect_multiplier(qrt_verify *v, const qrt_node *node, const qrt_
 
 qrt_status qrt_expect_factor(qrt_verify *v, const qrt_node *node, const qrt_fb_field *field) {
   if (!qrt_factor_ok(qrt_flat_float(node->model->file, node->options, field))) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s is not within -2^60 and 2^60", field->name);
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s is not within -2^60 and 2^60", qrt_fb_name(field));
   }
   return QRT_OK;
 }
@@ -203,7 +203,7 @@ qrt_status qrt_expect_factor(qrt_verify *v, const qrt_node *node, const qrt_fb_f
 qrt_status qrt_expect_eps(qrt_verify *v, const qrt_node *node, const qrt_fb_field *field) {
   float eps = qrt_flat_float(node->model->file, node->options, field);
   if (!(eps >= 0.0f && qrt_factor_ok(eps))) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s is not within 0 and 2^60", field->name);
+    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "%s is not within 0 and 2^60", qrt_fb_name(field));
   }
   return QRT_OK;
 }

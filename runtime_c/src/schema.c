@@ -358,8 +358,8 @@ const qrt_fb_field qrt_fb_upsample_nearest2d_fields[] = {
   {QRT_FB_NAME("scale_width") QRT_FB_FLOAT, QRT_FB_NONE, 0, 2, 0, {.real = 0.0f}},
 };
 
-/* The tables of operators that are not in this build are never read: their operators are refused. Some operators
- * have two rows in the list, with one table. */
+/* The tables of operators that are not in this build are never read: their operators are refused. Some
+ * operators have two rows in the list, with one table. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 const qrt_fb_table qrt_fb_tables[QRT_FB_TABLE_COUNT] = {
 #define QRT_OPERATOR(name, least, most, outputs, in_place) \
