@@ -113,16 +113,14 @@ def is_dynamic(qconfig: QConfig) -> bool:
 
 def is_weight_only(qconfig: QConfig) -> bool:
     """Whether a qconfig has qint8 weights and activations that stay float."""
-    activation, weight = qconfig.activation(), qconfig.weight()
-    float_ = isinstance(activation, nn.Identity) or (
+    activation = qconfig.activation()
+    stays_float = isinstance(activation, nn.Identity) or (
         isinstance(activation, PlaceholderObserver) and activation.dtype is torch.float32
     )
-    return (
-        float_
-        and not is_dynamic(qconfig)
-        and hasattr(weight, "calculate_qparams")
-        and getattr(weight, "dtype", None) is qint8
-    )
+    if not stays_float or is_dynamic(qconfig):
+        return False
+    weight = qconfig.weight()
+    return hasattr(weight, "calculate_qparams") and getattr(weight, "dtype", None) is qint8
 
 
 # Static quantization

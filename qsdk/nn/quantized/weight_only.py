@@ -84,7 +84,7 @@ class WeightOnlyModule(QuantizedModule):
         """Path and weights of a float module that has a qconfig; `weight` is [O, I, ...]."""
         place = place_of(source)
         self._qualified_name = source.__dict__.get("_qualified_name", "")
-        self.relu = isinstance(source, nn.Sequential) and isinstance(source[-1], nn.ReLU)
+        self.relu = any(isinstance(part, nn.ReLU) for part in source.children())
         observer = weight_observer(source, place)
         rows = weight.detach().to(torch.float32).movedim(1, -1).flatten(1)
         qparams = weight_qparams(source, observer, rows, place)

@@ -457,8 +457,6 @@ def one_linear(activation=None, weight=None):
         ({"activation": tq.PerChannelMinMaxObserver}, "layer 'module'.*per_channel_affine.*outputs are"),
         ({"activation": tq.MinMaxObserver.with_args(dtype=torch.qint32)}, "layer 'module'.*qint32"),
         ({"activation": tq.default_float_qparams_observer}, "layer 'module'.*float_qparams.*outputs are"),
-        ({"activation": tq.default_placeholder_observer}, "layer 'module'.*PlaceholderObserver"),
-        ({"activation": nn.Identity}, "layer 'module'.*observer"),
         ({"weight": tq.MinMaxObserver}, "layer 'module'.*symmetric"),
         ({"weight": tq.default_per_channel_weight_observer.with_args(ch_axis=1)}, "layer 'module'.*ch_axis=0"),
         ({"weight": tq.default_float_qparams_observer}, "layer 'module'.*weights are qsdk.quint8.*symmetric"),
