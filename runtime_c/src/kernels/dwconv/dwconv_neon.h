@@ -101,39 +101,55 @@ QRT_INLINE qrt_column column_at(const strip *s, size_t at, size_t count) {
   return qrt_column_load(rows, count);
 }
 
-/* The window moves by `fresh` columns, or none of them is needed again. `at`: of the first tap. Columns keep their
- * registers: tap t of output i is in q[(i * fresh + t) % 3], so outputs go by in threes. */
-QRT_INLINE void slide(size_t fresh, size_t count, const strip *line, const block *b, size_t at, int8_t *restrict c) {
-  const strip s = *line;
-  const float32x4_t multiplier0 = vld1q_f32(b->multiplier), multiplier1 = vld1q_f32(b->multiplier + 4);
-  int32x4_t bias[2] = {vld1q_s32(b->bias), vld1q_s32(b->bias + 4)};
-  qrt_column q[SIDE];
+/* A block of channels on its way along the row. */
+typedef struct slider {
+  strip s;
+  float32x4_t multiplier[2];
+  int32x4_t bias[2];
   qrt_taps w[SIDE];
+  qrt_column q[SIDE];
+  size_t at; /* of the first tap */
+  int8_t *c;
+} slider;
+
+/* One output. Columns keep their registers: tap t of output k is in q[(k * fresh + t) % 3]; what is fresh is loaded. */
+QRT_INLINE void output_at(size_t k, size_t fresh, size_t count, slider *x) {
+  int32x4_t acc[2] = {x->bias[0], x->bias[1]};
 #pragma GCC unroll 3
   for (size_t t = 0; t < SIDE; t++) {
-    w[t] = qrt_taps_load(&b->w[t], s.present);
-    if (!(s.present[0] && s.present[1] && s.present[2])) {
-      /* Absent rows lose their weights; what the bias expects of their padding goes into it. */
-      const int absent[SIDE] = {!s.present[0], !s.present[1], !s.present[2]};
-      qrt_column_add(bias, qrt_column_fill(s.zero_point), qrt_taps_load(&b->w[t], absent));
-    }
-    if (t >= fresh) q[t - fresh] = column_at(&s, at + (t - fresh) * s.tap, count);
+    qrt_column *q = &x->q[(k * fresh + t) % SIDE];
+    if (t + fresh >= SIDE) *q = column_at(&x->s, x->at + t * x->s.tap, count);
+    qrt_column_add(acc, *q, x->w[t]);
   }
-  for (size_t i = s.outputs;;) {
+  qrt_store_neon(x->c, qrt_requantize_neon(acc[0], acc[1], x->multiplier[0], x->multiplier[1], &x->s.range), count);
+  x->at += x->s.advance;
+  x->c += x->s.channels;
+}
+
+/* The window moves by `fresh` columns, or none of them is needed again. `at`: of the first tap. */
+QRT_INLINE void slide(size_t fresh, size_t count, const strip *s, const block *b, size_t at, int8_t *c) {
+  const int absent[SIDE] = {!s->present[0], !s->present[1], !s->present[2]};
+  slider x = {.s = *s,
+              .multiplier = {vld1q_f32(b->multiplier), vld1q_f32(b->multiplier + 4)},
+              .bias = {vld1q_s32(b->bias), vld1q_s32(b->bias + 4)},
+              .at = at,
+              .c = c};
 #pragma GCC unroll 3
-    for (size_t k = 0; k < SIDE; k++) {
-      int32x4_t acc[2] = {bias[0], bias[1]};
-#pragma GCC unroll 3
-      for (size_t t = 0; t < SIDE; t++) {
-        const size_t slot = (k * fresh + t) % SIDE;
-        if (t + fresh >= SIDE) q[slot] = column_at(&s, at + t * s.tap, count);
-        qrt_column_add(acc, q[slot], w[t]);
-      }
-      qrt_store_neon(c, qrt_requantize_neon(acc[0], acc[1], multiplier0, multiplier1, &s.range), count);
-      at += s.advance;
-      c += s.channels;
-      if (--i == 0) return;
+  for (size_t t = 0; t < SIDE; t++) {
+    x.w[t] = qrt_taps_load(&b->w[t], s->present);
+    /* Absent rows lose their weights; what the bias expects of their padding goes into it. */
+    if (absent[0] | absent[1] | absent[2]) {
+      qrt_column_add(x.bias, qrt_column_fill(s->zero_point), qrt_taps_load(&b->w[t], absent));
     }
+    if (t >= fresh) x.q[t - fresh] = column_at(s, at + (t - fresh) * s->tap, count);
+  }
+  for (size_t i = s->outputs;;) {
+    output_at(0, fresh, count, &x);
+    if (--i == 0) break;
+    output_at(1, fresh, count, &x);
+    if (--i == 0) break;
+    output_at(2, fresh, count, &x);
+    if (--i == 0) break;
   }
 }
 

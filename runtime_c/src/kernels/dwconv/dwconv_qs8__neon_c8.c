@@ -40,15 +40,32 @@ QRT_INLINE qrt_taps qrt_taps_load(const qrt_packed_taps *packed, const int *pres
   return taps;
 }
 
+/* acc += the products of the low four, or of the high four. As intrinsics on halves, gcc keeps those in registers of
+ * their own and runs out of them. */
+#if defined(__aarch64__)
+QRT_INLINE int32x4_t add_low(int32x4_t acc, int16x8_t x, int16x8_t w) {
+  __asm__("smlal %0.4s, %1.4h, %2.4h" : "+w"(acc) : "w"(x), "w"(w));
+  return acc;
+}
+
+QRT_INLINE int32x4_t add_high(int32x4_t acc, int16x8_t x, int16x8_t w) {
+  return vmlal_high_s16(acc, x, w);
+}
+#else
+QRT_INLINE int32x4_t add_low(int32x4_t acc, int16x8_t x, int16x8_t w) {
+  return vmlal_s16(acc, vget_low_s16(x), vget_low_s16(w));
+}
+
+QRT_INLINE int32x4_t add_high(int32x4_t acc, int16x8_t x, int16x8_t w) {
+  return vmlal_s16(acc, vget_high_s16(x), vget_high_s16(w));
+}
+#endif
+
 QRT_INLINE void qrt_column_add(int32x4_t acc[2], qrt_column x, qrt_taps w) {
 #pragma GCC unroll 3
   for (size_t r = 0; r < 3; r++) {
-    acc[0] = vmlal_s16(acc[0], vget_low_s16(x.row[r]), vget_low_s16(w.row[r]));
-#if defined(__aarch64__)
-    acc[1] = vmlal_high_s16(acc[1], x.row[r], w.row[r]);
-#else
-    acc[1] = vmlal_s16(acc[1], vget_high_s16(x.row[r]), vget_high_s16(w.row[r]));
-#endif
+    acc[0] = add_low(acc[0], x.row[r], w.row[r]);
+    acc[1] = add_high(acc[1], x.row[r], w.row[r]);
   }
 }
 

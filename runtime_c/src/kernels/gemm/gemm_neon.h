@@ -1,7 +1,7 @@
 /* gemm_neon.h - what the ARM kernels have in common: the order in which they go through a matrix, and their packed
  * form, up to the tile.
  *
- *   panel of nr columns:  int32 wide          some products do not fit a pair; for neon, see there; 16 bytes
+ *   panel of nr columns:  int32 wide[4]       the first, if not 0: some products do not fit a pair; for neon, see there
  *                         int32 bias[nr]      bias[j] - a_zero_point * sum w[j]   modulo 2^32
  *                         float multiplier[nr]
  *                         int8 w[]            in the kernel's order
@@ -17,9 +17,10 @@
 #include "../../requantize_neon.h"
 #include "gemm.h"
 
-/* Tiles fill the registers. When gcc schedules before it assigns them, it fetches ahead until it must spill. */
+/* Tiles fill the registers. When gcc schedules before it assigns them, it fetches ahead until it must spill; and it
+ * would make vectors of the rows' addresses. */
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-schedule-insns")
+#pragma GCC optimize("no-schedule-insns", "no-tree-slp-vectorize")
 #endif
 
 #define QRT_INLINE static inline __attribute__((always_inline))
@@ -47,6 +48,18 @@ static inline void qrt_gemm_pack_group(const int8_t *w, size_t run, size_t at, s
   const size_t n = run - at < kr ? run - at : kr;
   memset(to, 0, kr);
   memcpy(run < kr ? to : to + kr - n, w + at, n);
+}
+
+/* 64 bytes, to four registers by one instruction: for few rows, where loads are most of the work. */
+QRT_INLINE void qrt_gemm_load64(const int8_t *w, int8x16_t x[4]) {
+#if defined(__aarch64__)
+  const int8x16x4_t four = vld1q_s8_x4(w);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < 4; i++) x[i] = four.val[i];
+#else
+#pragma GCC unroll 4
+  for (size_t i = 0; i < 4; i++) x[i] = vld1q_s8(w + 16 * i);
+#endif
 }
 
 /* ---- rows ---- */
@@ -113,18 +126,20 @@ static inline qrt_gemm_heights qrt_gemm_heights_of(size_t m, size_t most) {
 
 /* ---- panels ---- */
 
-/* What the tiles of a panel have in common. */
-typedef struct qrt_gemm_panel {
+/* Panels of the same width, one after the other, and what their tiles have in common. */
+typedef struct qrt_gemm_panels {
   const qrt_gemm_rows *rows;
-  const int32_t *bias;
+  size_t count, width;
+  size_t bytes, c_step; /* from one to the next, packed and in the output */
+  const int32_t *bias;  /* of the first */
   const float *multiplier;
   const int8_t *w;
-  size_t columns; /* that exist */
+  size_t columns; /* that exist, of each */
   size_t c_stride;
-  int wide;
+  int wide; /* the header's */
   int sums; /* are the output, as int32; else int8 */
   qrt_range_neon range;
-} qrt_gemm_panel;
+} qrt_gemm_panels;
 
 static inline size_t qrt_gemm_panel_bytes(size_t width, size_t depth) {
   return qrt_gemm_ceil(QRT_GEMM_HEADER + width * (sizeof(int32_t) + sizeof(float) + depth), 64);
@@ -175,35 +190,42 @@ static inline void qrt_gemm_neon_pack(const qrt_gemm_weights *weights, size_t nr
   }
 }
 
-/* All rows through each panel. run_panel goes through one of `width` columns. */
+/* All rows through each panel, by run_panels. */
 QRT_INLINE void qrt_gemm_neon_panels(size_t m, size_t n, const qrt_gemm_rows *rows, size_t nr, size_t least,
                                      size_t depth, const void *packed, const qrt_range_neon *range, int8_t *c,
                                      size_t c_stride,
-                                     void (*run_panel)(size_t m, size_t width, const qrt_gemm_panel *p, int8_t *c)) {
+                                     void (*run_panels)(size_t m, const qrt_gemm_panels *p, int8_t *c)) {
   static const qrt_range_neon none;
-  qrt_gemm_panel p = {.rows = rows, .c_stride = c_stride, .sums = !range, .range = range ? *range : none};
+  qrt_gemm_panels p = {.rows = rows, .c_stride = c_stride, .sums = !range, .range = range ? *range : none};
   const char *panel = packed;
-  for (size_t j = 0, width; j < n; j += width, panel += qrt_gemm_panel_bytes(width, depth)) {
-    width = qrt_gemm_panel_width(n - j, nr, least);
+  for (size_t j = 0; j < n; j += p.count * p.width) {
+    p.width = qrt_gemm_panel_width(n - j, nr, least);
+    p.bytes = qrt_gemm_panel_bytes(p.width, depth);
+    p.columns = n - j < p.width ? n - j : p.width;
+    p.c_step = p.width * (range ? 1 : sizeof(int32_t));
     p.wide = *(const int32_t *)panel;
     p.bias = (const int32_t *)(panel + QRT_GEMM_HEADER);
-    p.multiplier = (const float *)(p.bias + width);
-    p.w = (const int8_t *)(p.multiplier + width);
-    p.columns = n - j < width ? n - j : width;
-    run_panel(m, width, &p, c + j * (range ? 1 : sizeof(int32_t)));
+    p.multiplier = (const float *)(p.bias + p.width);
+    p.w = (const int8_t *)(p.multiplier + p.width);
+    p.count = 0;
+    do {
+      p.count++;
+      panel += p.bytes;
+    } while (j + (p.count + 1) * p.width <= n && *(const int32_t *)panel == p.wide);
+    run_panels(m, &p, c + j * (range ? 1 : sizeof(int32_t)));
   }
 }
 
-/* The kernel, given its numbers and run_panel. */
+/* The kernel, given its numbers and run_panels. */
 QRT_INLINE void qrt_gemm_neon_run(size_t m, size_t n, const qrt_gemm_rows *rows, size_t nr, size_t least, size_t kr,
                                   const void *packed, const qrt_output_range *output, int8_t *c, size_t c_stride,
-                                  void (*run_panel)(size_t m, size_t width, const qrt_gemm_panel *p, int8_t *c)) {
+                                  void (*run_panels)(size_t m, const qrt_gemm_panels *p, int8_t *c)) {
   const size_t depth = qrt_gemm_depth(rows->runs, rows->run, kr);
   qrt_range_neon range;
   if (output) range = qrt_range_make_neon(output);
   const qrt_range_neon *given = output ? &range : NULL;
   if (!qrt_gemm_gathers(rows->runs, rows->run, kr)) {
-    qrt_gemm_neon_panels(m, n, rows, nr, least, depth, packed, given, c, c_stride, run_panel);
+    qrt_gemm_neon_panels(m, n, rows, nr, least, depth, packed, given, c, c_stride, run_panels);
     return;
   }
   _Alignas(16) int8_t block[QRT_GEMM_BLOCK];
@@ -214,7 +236,7 @@ QRT_INLINE void qrt_gemm_neon_run(size_t m, size_t n, const qrt_gemm_rows *rows,
   for (size_t i = 0, count; i < m; i += count, c += count * c_stride) {
     count = m - i < most ? m - i : most;
     qrt_gemm_gather(rows, &walk, count, depth, block);
-    qrt_gemm_neon_panels(count, n, &gathered, nr, least, depth, packed, given, c, c_stride, run_panel);
+    qrt_gemm_neon_panels(count, n, &gathered, nr, least, depth, packed, given, c, c_stride, run_panels);
   }
 }
 
@@ -229,8 +251,11 @@ typedef struct qrt_gemm_output {
   qrt_range_neon range;
 } qrt_gemm_output;
 
-QRT_INLINE qrt_gemm_output qrt_gemm_output_make(const qrt_gemm_panel *p) {
-  const qrt_gemm_output output = {p->bias, p->multiplier, p->columns, p->sums, p->range};
+/* Of panel j. */
+QRT_INLINE qrt_gemm_output qrt_gemm_output_make(const qrt_gemm_panels *p, size_t j) {
+  const qrt_gemm_output output = {(const int32_t *)((const char *)p->bias + j * p->bytes),
+                                  (const float *)((const char *)p->multiplier + j * p->bytes), p->columns, p->sums,
+                                  p->range};
   return output;
 }
 

@@ -2,7 +2,7 @@
  * (smull, smlal2) and then, neighbours together, to one of four int32 sums (sadalp). On 32-bit ARM, with half as many
  * registers, 2 rows by 4 columns, twice.
  *
- * A pair can leave int16 only if both its weights are -128. Where the weights of a layer have such a pair, and where
+ * A pair can leave int16 only if both its weights are -128. Where the weights of a panel have such a pair, and where
  * runs are too short for a load, every product goes into the sums on its own, one row at a time.
  *
  *   int8 w[runs][ceil(run / 8) / 2][8][16], then [8][8] if a group of 8 is left
@@ -56,8 +56,8 @@ void qrt_gemm_qs8__neon_3x8_pack(const qrt_gemm_weights *weights, void *packed) 
   const size_t runs = weights->runs, run = weights->run, depth = qrt_gemm_depth(runs, run, KR);
   const int gathers = qrt_gemm_gathers(runs, run, KR);
   qrt_gemm_neon_pack(weights, NR, NR, KR, packed, pack_column);
-  char *panel = packed;
-  for (size_t j = 0; j < weights->n; j += NR, panel += qrt_gemm_panel_bytes(NR, depth)) {
+  for (size_t j = 0; j < weights->n; j += NR) {
+    char *panel = (char *)packed + j / NR * qrt_gemm_panel_bytes(NR, depth);
     const int8_t *w = (const int8_t *)panel + QRT_GEMM_HEADER + NR * (sizeof(int32_t) + sizeof(float));
     *(int32_t *)panel = (!gathers && run < KR) || has_wide_pair(w, NR, gathers ? 1 : runs, gathers ? depth : run);
   }
@@ -117,13 +117,17 @@ QRT_INLINE void step16(size_t rows, int first, const int8x16_t *a, const int8_t 
     return;
   }
 #endif
-#pragma GCC unroll 8
-  for (size_t j = 0; j < COLUMNS; j++, *w += STEP) {
-    const int8x16_t w16 = vld1q_s8(*w);
+#pragma GCC unroll 2
+  for (size_t j = 0; j < COLUMNS; j += 4, *w += 4 * STEP) {
+    int8x16_t column[4];
+    qrt_gemm_load64(*w, column);
+#pragma GCC unroll 4
+    for (size_t k = 0; k < 4; k++) {
 #pragma GCC unroll 3
-    for (size_t i = 0; i < rows; i++) {
-      const int16x8_t pair = multiply16(a[i], w16);
-      acc[i][j] = first ? vpaddlq_s16(pair) : vpadalq_s16(acc[i][j], pair);
+      for (size_t i = 0; i < rows; i++) {
+        const int16x8_t pair = multiply16(a[i], column[k]);
+        acc[i][j + k] = first ? vpaddlq_s16(pair) : vpadalq_s16(acc[i][j + k], pair);
+      }
     }
   }
 }
@@ -208,11 +212,10 @@ QRT_INLINE void sums(size_t rows, const int8_t *const *a, const qrt_gemm_rows *m
 }
 
 /* Any weights, any run; one row, four columns. */
-static void sums_wide(const int8_t *a, const qrt_gemm_panel *p, size_t half, int32x4_t acc[4]) {
-  const size_t run = p->rows->run;
-  const int8_t *w = p->w;
+static void sums_wide(const int8_t *a, const qrt_gemm_rows *rows, const int8_t *w, size_t half, int32x4_t acc[4]) {
+  const size_t run = rows->run;
   for (size_t j = 0; j < 4; j++) acc[j] = vdupq_n_s32(0);
-  for (size_t q = 0; q < p->rows->runs; q++, a += p->rows->run_stride) {
+  for (size_t q = 0; q < rows->runs; q++, a += rows->run_stride) {
     for (size_t at = 0; at < run; at += STEP) {
       const size_t size = run - at > KR ? STEP : KR;
       for (size_t piece = 0; piece < size; piece += KR) {
@@ -239,47 +242,50 @@ QRT_INLINE int32x4_t across(const int32x4_t acc[4]) {
 #endif
 }
 
-/* `count` tiles, one below the other. */
-QRT_INLINE void tiles(size_t rows, size_t count, qrt_gemm_walk *walk, const qrt_gemm_panel *p, int8_t *c) {
-  const qrt_gemm_output output = qrt_gemm_output_make(p);
+/* `count` tiles of each panel, one below the other. */
+QRT_INLINE void tiles(size_t rows, size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) {
   const qrt_gemm_rows matrix = *p->rows;
   const size_t c_stride = p->c_stride;
-  qrt_gemm_walk at = *walk;
-  for (; count > 0; count--) {
-    const int8_t *a[MR];
-    int32x4_t row[MR][4];
-    qrt_gemm_take(&matrix, &at, rows, a);
+  qrt_gemm_walk place = *walk;
+  for (size_t panel = 0; panel < p->count; panel++) {
+    const qrt_gemm_output output = qrt_gemm_output_make(p, panel);
+    int8_t *to = c + panel * p->c_step;
+    place = *walk;
+    for (size_t left = count; left > 0; left--, to += rows * c_stride) {
+      const int8_t *a[MR];
+      int32x4_t row[MR][4];
+      qrt_gemm_take(&matrix, &place, rows, a);
 #pragma GCC unroll 2
-    for (size_t half = 0; half < NR; half += COLUMNS) {
-      int32x4_t acc[MR][COLUMNS];
-      sums(rows, a, &matrix, p->w, half, acc);
+      for (size_t half = 0; half < NR; half += COLUMNS) {
+        int32x4_t acc[MR][COLUMNS];
+        sums(rows, a, &matrix, p->w + panel * p->bytes, half, acc);
+#pragma GCC unroll 3
+        for (size_t i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+          for (size_t j = 0; j < COLUMNS; j += 4) row[i][(half + j) / 4] = across(&acc[i][j]);
+        }
+      }
+      const int32x4_t bias[2] = {vld1q_s32(output.bias), vld1q_s32(output.bias + 4)};
 #pragma GCC unroll 3
       for (size_t i = 0; i < rows; i++) {
-#pragma GCC unroll 2
-        for (size_t j = 0; j < COLUMNS; j += 4) row[i][(half + j) / 4] = across(&acc[i][j]);
+        row[i][0] = vaddq_s32(row[i][0], bias[0]);
+        row[i][1] = vaddq_s32(row[i][1], bias[1]);
       }
+      qrt_gemm_store(rows, 2, row, &output, to, c_stride);
     }
-    const int32x4_t bias[2] = {vld1q_s32(output.bias), vld1q_s32(output.bias + 4)};
-#pragma GCC unroll 3
-    for (size_t i = 0; i < rows; i++) {
-      row[i][0] = vaddq_s32(row[i][0], bias[0]);
-      row[i][1] = vaddq_s32(row[i][1], bias[1]);
-    }
-    qrt_gemm_store(rows, 2, row, &output, c, c_stride);
-    c += rows * c_stride;
   }
-  *walk = at;
+  *walk = place;
 }
 
-static void tiles_1(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panel *p, int8_t *c) {
+static void tiles_1(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) {
   tiles(1, count, walk, p, c);
 }
 
-static void tiles_2(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panel *p, int8_t *c) {
+static void tiles_2(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) {
   tiles(2, count, walk, p, c);
 }
 
-static void tiles_3(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panel *p, int8_t *c) {
+static void tiles_3(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) {
 #if defined(__aarch64__)
   tiles(3, count, walk, p, c);
 #else
@@ -287,26 +293,28 @@ static void tiles_3(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panel *p, 
 #endif
 }
 
-static void tiles_wide(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panel *p, int8_t *c) {
-  const qrt_gemm_output output = qrt_gemm_output_make(p);
-  for (; count > 0; count--, c += p->c_stride) {
-    const int8_t *a = qrt_gemm_next(p->rows, walk);
-    int32x4_t row[1][4];
-    for (size_t half = 0; half < NR; half += 4) {
-      int32x4_t acc[4];
-      sums_wide(a, p, half, acc);
-      row[0][half / 4] = vaddq_s32(across(acc), vld1q_s32(output.bias + half));
+static void tiles_wide(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) {
+  for (size_t panel = 0; panel < p->count; panel++) {
+    const qrt_gemm_output output = qrt_gemm_output_make(p, panel);
+    qrt_gemm_walk place = *walk;
+    for (size_t i = 0; i < count; i++) {
+      const int8_t *a = qrt_gemm_next(p->rows, &place);
+      int32x4_t row[1][4];
+      for (size_t half = 0; half < NR; half += 4) {
+        int32x4_t acc[4];
+        sums_wide(a, p->rows, p->w + panel * p->bytes, half, acc);
+        row[0][half / 4] = vaddq_s32(across(acc), vld1q_s32(output.bias + half));
+      }
+      qrt_gemm_store(1, 2, row, &output, c + panel * p->c_step + i * p->c_stride, p->c_stride);
     }
-    qrt_gemm_store(1, 2, row, &output, c, p->c_stride);
   }
 }
 
-static void run_panel(size_t m, size_t width, const qrt_gemm_panel *p, int8_t *c) {
-  static void (*const of[])(size_t, qrt_gemm_walk *, const qrt_gemm_panel *, int8_t *) = {NULL, tiles_1, tiles_2,
-                                                                                          tiles_3};
+static void run_panels(size_t m, const qrt_gemm_panels *p, int8_t *c) {
+  static void (*const of[])(size_t, qrt_gemm_walk *, const qrt_gemm_panels *, int8_t *) = {NULL, tiles_1, tiles_2,
+                                                                                           tiles_3};
   const qrt_gemm_heights h = qrt_gemm_heights_of(m, p->wide ? 1 : MR);
   qrt_gemm_walk walk = qrt_gemm_first(p->rows);
-  (void)width;
   if (p->wide) {
     tiles_wide(m, &walk, p, c);
     return;
@@ -317,5 +325,5 @@ static void run_panel(size_t m, size_t width, const qrt_gemm_panel *p, int8_t *c
 
 void qrt_gemm_qs8__neon_3x8(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
                             const qrt_output_range *output, int8_t *c, size_t c_stride) {
-  qrt_gemm_neon_run(m, n, rows, NR, NR, KR, packed, output, c, c_stride, run_panel);
+  qrt_gemm_neon_run(m, n, rows, NR, NR, KR, packed, output, c, c_stride, run_panels);
 }

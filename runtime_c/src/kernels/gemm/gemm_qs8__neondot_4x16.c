@@ -39,122 +39,132 @@ QRT_INLINE int32x4_t dot(int32x4_t acc, int8x16_t w, int8x16_t a, const int lane
   }
 }
 
-QRT_INLINE void step(size_t rows, size_t vectors, const int8x16_t *a, const int lane, const int8_t **w,
+/* One group of each row, in `lane` of its vector, times one of each column. */
+QRT_INLINE void step(size_t rows, size_t vectors, const int8x16_t *a, const int lane, const int8_t *w,
                      int32x4_t acc[MOST_ROWS][MOST_VECTORS]) {
+  if (rows == 1 && vectors == 4) {
+    int8x16_t column[4];
+    qrt_gemm_load64(w, column);
+#pragma GCC unroll 4
+    for (size_t v = 0; v < 4; v++) acc[0][v] = dot(acc[0][v], column[v], a[0], lane);
+    return;
+  }
 #pragma GCC unroll 4
   for (size_t v = 0; v < vectors; v += 2) {
-    const int8x16_t w0 = vld1q_s8(*w + 16 * v), w1 = vld1q_s8(*w + 16 * (v + 1));
+    const int8x16_t w0 = vld1q_s8(w + 16 * v), w1 = vld1q_s8(w + 16 * (v + 1));
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++) {
       acc[i][v] = dot(acc[i][v], w0, a[i], lane);
       acc[i][v + 1] = dot(acc[i][v + 1], w1, a[i], lane);
     }
   }
-  *w += 16 * vectors;
 }
 
 /* The n <= 4 bytes at byte `at` of each row and zeros behind them, once in every lane. */
-QRT_INLINE void load4(size_t rows, const int8_t *const *a, ptrdiff_t at, size_t n, int8x16_t *x) {
+QRT_INLINE void load4(size_t rows, const int8_t *const *a, size_t at, size_t n, int8x16_t *x) {
 #pragma GCC unroll 8
   for (size_t i = 0; i < rows; i++) {
     int32_t group = 0;
-    if (n == KR) {
-      memcpy(&group, a[i] + at, sizeof group);
-    } else {
-      memcpy(&group, a[i] + at, n);
-    }
+    memcpy(&group, a[i] + at, n);
     x[i] = vreinterpretq_s8_s32(vdupq_n_s32(group));
   }
 }
 
-/* `count` tiles, one below the other. */
-QRT_INLINE void tiles(size_t rows, size_t vectors, size_t count, qrt_gemm_walk *walk, const qrt_gemm_panel *p,
-                      int8_t *c) {
-  const qrt_gemm_output output = qrt_gemm_output_make(p);
+/* `count` tiles of each panel, one below the other. `tiny`: runs are shorter than a group. */
+QRT_INLINE void tiles(size_t rows, size_t vectors, int tiny, size_t count, qrt_gemm_walk *walk,
+                      const qrt_gemm_panels *p, int8_t *c) {
   const qrt_gemm_rows matrix = *p->rows;
-  const size_t c_stride = p->c_stride;
-  qrt_gemm_walk at = *walk;
-  for (; count > 0; count--, c += rows * c_stride) {
-    const int8_t *a[MOST_ROWS], *w = p->w;
-    int32x4_t acc[MOST_ROWS][MOST_VECTORS];
-    int8x16_t x[MOST_ROWS];
-    qrt_gemm_take(&matrix, &at, rows, a);
+  const size_t c_stride = p->c_stride, group = 16 * vectors;
+  qrt_gemm_walk place = *walk;
+  for (size_t j = 0; j < p->count; j++) {
+    const qrt_gemm_output output = qrt_gemm_output_make(p, j);
+    int8_t *to = c + j * p->c_step;
+    place = *walk;
+    for (size_t left = count; left > 0; left--, to += rows * c_stride) {
+      const int8_t *a[MOST_ROWS], *w = p->w + j * p->bytes;
+      int32x4_t acc[MOST_ROWS][MOST_VECTORS];
+      int8x16_t x[MOST_ROWS];
+      qrt_gemm_take(&matrix, &place, rows, a);
 #pragma GCC unroll 4
-    for (size_t v = 0; v < vectors; v++) {
-      const int32x4_t bias = vld1q_s32(output.bias + 4 * v);
+      for (size_t v = 0; v < vectors; v++) {
+        const int32x4_t bias = vld1q_s32(output.bias + 4 * v);
 #pragma GCC unroll 8
-      for (size_t i = 0; i < rows; i++) acc[i][v] = bias;
-    }
-    for (size_t q = matrix.runs;;) {
-      size_t left = matrix.run;
-      for (; left >= STEP; left -= STEP) {
-#pragma GCC unroll 8
-        for (size_t i = 0; i < rows; i++) {
-          x[i] = vld1q_s8(a[i]);
-          a[i] += STEP;
+        for (size_t i = 0; i < rows; i++) acc[i][v] = bias;
+      }
+      for (size_t q = 0, from = 0; q < matrix.runs; q++, from += matrix.run_stride) {
+        const size_t end = from + matrix.run;
+        size_t at = from;
+        if (tiny) {
+          load4(rows, a, at, matrix.run, x);
+          step(rows, vectors, x, 0, w, acc);
+          w += group;
+          continue;
         }
-        step(rows, vectors, x, 0, &w, acc);
-        step(rows, vectors, x, 1, &w, acc);
-        step(rows, vectors, x, 2, &w, acc);
-        step(rows, vectors, x, 3, &w, acc);
-      }
-      for (; left >= KR; left -= KR) {
-        load4(rows, a, 0, KR, x);
-        step(rows, vectors, x, 0, &w, acc);
+        for (; at + STEP <= end; at += STEP, w += 4 * group) {
 #pragma GCC unroll 8
-        for (size_t i = 0; i < rows; i++) a[i] += KR;
-      }
-      if (left > 0) {
-        if (matrix.run < KR) {
-          load4(rows, a, 0, left, x);
-        } else {
-          load4(rows, a, (ptrdiff_t)left - KR, KR, x);
+          for (size_t i = 0; i < rows; i++) x[i] = vld1q_s8(a[i] + at);
+          step(rows, vectors, x, 0, w, acc);
+          step(rows, vectors, x, 1, w + group, acc);
+          step(rows, vectors, x, 2, w + 2 * group, acc);
+          step(rows, vectors, x, 3, w + 3 * group, acc);
         }
-        step(rows, vectors, x, 0, &w, acc);
+        if (at + STEP / 2 <= end) {
 #pragma GCC unroll 8
-        for (size_t i = 0; i < rows; i++) a[i] += left;
+          for (size_t i = 0; i < rows; i++) x[i] = vcombine_s8(vld1_s8(a[i] + at), vdup_n_s8(0));
+          step(rows, vectors, x, 0, w, acc);
+          step(rows, vectors, x, 1, w + group, acc);
+          at += STEP / 2;
+          w += 2 * group;
+        }
+        for (; at < end; at += KR, w += group) {
+          load4(rows, a, at < end - KR ? at : end - KR, KR, x);
+          step(rows, vectors, x, 0, w, acc);
+        }
       }
-      if (--q == 0) break;
-#pragma GCC unroll 8
-      for (size_t i = 0; i < rows; i++) a[i] += matrix.run_stride - matrix.run;
+      qrt_gemm_store(rows, vectors, acc, &output, to, c_stride);
     }
-    qrt_gemm_store(rows, vectors, acc, &output, c, c_stride);
   }
-  *walk = at;
+  *walk = place;
 }
 
-#define TILES(rows, vectors)                                                                                    \
-  static void tiles_##rows##x##vectors(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panel *p, int8_t *c) { \
-    tiles(rows, vectors, count, walk, p, c);                                                                    \
+#define TILES(name, rows, vectors, tiny)                                                             \
+  static void tiles_##name(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) { \
+    tiles(rows, vectors, tiny, count, walk, p, c);                                                   \
   }
 
-TILES(1, 4)
-TILES(2, 4)
-TILES(3, 4)
-TILES(4, 4)
-TILES(1, 2)
-TILES(2, 2)
-TILES(3, 2)
-TILES(4, 2)
-TILES(5, 2)
-TILES(6, 2)
-TILES(7, 2)
-TILES(8, 2)
+TILES(1x16, 1, 4, 0)
+TILES(2x16, 2, 4, 0)
+TILES(3x16, 3, 4, 0)
+TILES(4x16, 4, 4, 0)
+TILES(1x16_tiny, 1, 4, 1)
+TILES(1x8, 1, 2, 0)
+TILES(2x8, 2, 2, 0)
+TILES(3x8, 3, 2, 0)
+TILES(4x8, 4, 2, 0)
+TILES(5x8, 5, 2, 0)
+TILES(6x8, 6, 2, 0)
+TILES(7x8, 7, 2, 0)
+TILES(8x8, 8, 2, 0)
+TILES(1x8_tiny, 1, 2, 1)
 
-typedef void (*tiles_function)(size_t, qrt_gemm_walk *, const qrt_gemm_panel *, int8_t *);
+typedef void (*tiles_function)(size_t, qrt_gemm_walk *, const qrt_gemm_panels *, int8_t *);
 
-static void run_panel(size_t m, size_t width, const qrt_gemm_panel *p, int8_t *c) {
-  static const tiles_function of_16[] = {NULL, tiles_1x4, tiles_2x4, tiles_3x4, tiles_4x4};
-  static const tiles_function of_8[] = {NULL,      tiles_1x2, tiles_2x2, tiles_3x2, tiles_4x2,
-                                        tiles_5x2, tiles_6x2, tiles_7x2, tiles_8x2};
-  const tiles_function *of = width == NR ? of_16 : of_8;
-  const qrt_gemm_heights h = qrt_gemm_heights_of(m, width == NR ? 4 : 8);
+static void run_panels(size_t m, const qrt_gemm_panels *p, int8_t *c) {
+  static const tiles_function of_16[] = {NULL, tiles_1x16, tiles_2x16, tiles_3x16, tiles_4x16};
+  static const tiles_function of_8[] = {NULL,      tiles_1x8, tiles_2x8, tiles_3x8, tiles_4x8,
+                                        tiles_5x8, tiles_6x8, tiles_7x8, tiles_8x8};
+  const tiles_function *of = p->width == NR ? of_16 : of_8;
+  const qrt_gemm_heights h = qrt_gemm_heights_of(m, p->width == NR ? 4 : 8);
   qrt_gemm_walk walk = qrt_gemm_first(p->rows);
+  if (p->rows->run < KR) {
+    (p->width == NR ? tiles_1x16_tiny : tiles_1x8_tiny)(m, &walk, p, c);
+    return;
+  }
   if (h.higher) of[h.height + 1](h.higher, &walk, p, c);
   of[h.height](h.count - h.higher, &walk, p, c + h.higher * (h.height + 1) * p->c_stride);
 }
 
 void qrt_gemm_qs8__neondot_4x16(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
                                 const qrt_output_range *output, int8_t *c, size_t c_stride) {
-  qrt_gemm_neon_run(m, n, rows, NR, LEAST, KR, packed, output, c, c_stride, run_panel);
+  qrt_gemm_neon_run(m, n, rows, NR, LEAST, KR, packed, output, c, c_stride, run_panels);
 }
