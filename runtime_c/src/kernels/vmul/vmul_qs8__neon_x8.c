@@ -21,11 +21,12 @@ void qrt_vmul_qs8__neon_x8(size_t n, const int8_t *a, const int8_t *b, size_t b_
                            int8_t *c) {
   const constants k = {vdup_n_s8((int8_t)params->a_zero_point), vdup_n_s8((int8_t)params->b_zero_point),
                        vdupq_n_f32(params->multiplier), qrt_range_make_neon(&params->output)};
-  const int8x8_t b_all = b_stride ? vdup_n_s8(0) : vdup_n_s8(*b);
-  while (n > 0) {
-    const size_t count = n < XR ? n : XR;
-    const int8x8_t b_vector = b_stride ? qrt_load_neon(b, count) : b_all;
-    qrt_store_neon(c, multiply(qrt_load_neon(a, count), b_vector, &k), count);
-    a += count, b += count * b_stride, c += count, n -= count;
+  if (b_stride) {
+    for (; n >= XR; n -= XR, a += XR, b += XR, c += XR) vst1_s8(c, multiply(vld1_s8(a), vld1_s8(b), &k));
+    if (n) qrt_store_neon(c, multiply(qrt_load_neon(a, n), qrt_load_neon(b, n), &k), n);
+  } else {
+    const int8x8_t all = vdup_n_s8(*b);
+    for (; n >= XR; n -= XR, a += XR, c += XR) vst1_s8(c, multiply(vld1_s8(a), all, &k));
+    if (n) qrt_store_neon(c, multiply(qrt_load_neon(a, n), all, &k), n);
   }
 }
