@@ -120,12 +120,59 @@ INLINE floats hyperbolic_tangent(floats x) {
   return canonical((floats)((ints)choose(less(a, all(QRT_TANH_SMALL)), small, large) | sign));
 }
 
+INLINE int any(truths truth) {
+#if defined(__AVX512F__)
+  return truth != 0;
+#elif QRT_LANES == 8 && defined(__AVX__)
+  return _mm256_movemask_ps((__m256)truth) != 0;
+#else
+  int32_t found = 0;
+  for (size_t i = 0; i < QRT_LANES; i++) found |= truth[i];
+  return found != 0;
+#endif
+}
+
+/* The sum of all lanes, by halves. */
+INLINE float sum_by_halves(floats x) {
+#if QRT_LANES == 16 && defined(__AVX512F__)
+  const __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd((__m512d)x, 1));
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256((__m512)x), high);
+#elif QRT_LANES == 8 && defined(__AVX__)
+  const __m256 eight = (__m256)x;
+#endif
+#if QRT_LANES >= 8 && defined(__AVX__)
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+#else
+  float lane[QRT_LANES];
+  memcpy(lane, &x, sizeof lane);
+  for (size_t half = QRT_LANES / 2; half; half /= 2) {
+    for (size_t i = 0; i < half; i++) lane[i] += lane[i + half];
+  }
+  return lane[0];
+#endif
+}
+
+/* The largest of all lanes, none of which is NaN. */
+INLINE float largest_of(floats x) {
+#if QRT_LANES == 16 && defined(__AVX512F__)
+  return _mm512_reduce_max_ps((__m512)x);
+#else
+  float most = x[0];
+  for (size_t i = 1; i < QRT_LANES; i++) most = x[i] > most ? x[i] : most;
+  return most;
+#endif
+}
+
+/* Far from 0 only where some lane is. */
 INLINE floats error_function(floats x) {
   const ints sign = (ints)x & INT32_MIN;
   const floats a = (floats)((ints)x ^ sign), b = choose(less(all(QRT_ERF_MOST), a), all(QRT_ERF_MOST), a);
-  const floats small = QRT_POLY7(a * a, QRT_ERF_COEFFICIENTS) * a + a;
-  const floats large = 1.0f - exponential(QRT_POLY8(b, QRT_LOG_ERFC_COEFFICIENTS));
-  return canonical((floats)((ints)choose(less(a, all(QRT_ERF_SMALL)), small, large) | sign));
+  const truths near = less(a, all(QRT_ERF_SMALL));
+  floats t = QRT_POLY7(a * a, QRT_ERF_COEFFICIENTS) * a + a;
+  if (any((truths)~near)) t = choose(near, t, 1.0f - exponential(QRT_POLY8(b, QRT_LOG_ERFC_COEFFICIENTS)));
+  return canonical((floats)((ints)t | sign));
 }
 
 INLINE floats square_root(floats x) {

@@ -20,14 +20,7 @@ INLINE float by_halves(sums s) {
 #pragma GCC unroll 2
     for (size_t i = 0; i < half; i++) s.part[i] += s.part[i + half];
   }
-  float lane[QRT_LANES];
-  memcpy(lane, &s.part[0], sizeof lane);
-#pragma GCC unroll 4
-  for (size_t half = QRT_LANES / 2; half; half /= 2) {
-#pragma GCC unroll 8
-    for (size_t i = 0; i < half; i++) lane[i] += lane[i + half];
-  }
-  return lane[0];
+  return sum_by_halves(s.part[0]);
 }
 
 float QRT_FUNCTION(dot)(size_t n, const float *a, const float *b) {
@@ -75,16 +68,23 @@ static float largest(size_t n, const float *a) {
     const floats x = load(a + i, QRT_LANES);
     most = choose(less(most, x), x, most);
   }
-  float result = none;
-  for (size_t j = 0; j < QRT_LANES; j++) result = most[j] > result ? most[j] : result;
+  float result = largest_of(most);
   for (; i < n; i++) result = a[i] > result ? a[i] : result;
   return result;
 }
 
 void QRT_FUNCTION(softmax)(size_t n, const float *a, float *c) {
   const float most = largest(n, a);
-  for (size_t i = 0; i < n; i += QRT_LANES) store(c + i, n - i, exponential(load(a + i, n - i) - most));
-  const float sum = sum_of(n, c);
+  sums s = {{{0}}};
+  for (size_t i = 0; i < n; i += QRT_ROW_SUMS) {
+#pragma GCC unroll 4
+    for (size_t p = 0, at = i; p < PARTS && at < n; p++, at += QRT_LANES) {
+      const floats e = exponential(load(a + at, n - at) - most);
+      store(c + at, n - at, e);
+      s.part[p] += n - at < QRT_LANES ? load(c + at, n - at) : e;
+    }
+  }
+  const float sum = by_halves(s);
   for (size_t i = 0; i < n; i += QRT_LANES) store(c + i, n - i, canonical(load(c + i, n - i) / sum));
 }
 
