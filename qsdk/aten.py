@@ -218,7 +218,10 @@ def batch_norm(
     running_var: Tensor | None,
     *training_momentum_eps: Any,
 ) -> Tensor:
-    """With the statistics that training has left: a factor and an offset for each channel."""
+    """With the statistics that training has left: a factor and an offset for each channel. With those of one image, as
+    instance norm has it, each channel is a group."""
+    if len(training_momentum_eps) == 3 and training_momentum_eps[0] and input.shape[0] == 1:
+        return group_norm(input, weight, bias, 1, input.shape[1], 0, input.shape[1], training_momentum_eps[-1])
     if running_mean is None or running_var is None or True in training_momentum_eps[:-2]:
         raise ValueError("statistics of the batch")
     factor = (torch.ones_like(running_var) if weight is None else weight).double()
@@ -266,3 +269,28 @@ def avg_pool2d(
 def adaptive_avg_pool2d(input: Tensor, output_size: Sequence[int]) -> Tensor:
     """The mean of each of a given number of windows."""
     return _planes(_qsdk.adaptive_avg_pool2d.float, input, _pair(output_size))
+
+
+def group_norm(
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, n: int, c: int, positions: int, groups: int, eps: float
+) -> Tensor:
+    """Groups of channels to mean 0 and variance 1."""
+    weight = torch.ones(c) if weight is None else weight
+    bias = torch.zeros(c) if bias is None else bias
+    return _qsdk.group_norm.float(input, weight, bias, groups, f32(eps))
+
+
+def prelu(input: Tensor, slope: Tensor) -> Tensor:
+    """x > 0 ? x : x * slope, one slope or one per channel; PyTorch gives it as many axes as the input has."""
+    if input.dim() < 2:
+        return prelu(input.unsqueeze(0), slope).squeeze(0)
+    return _qsdk.prelu.float(input, slope.flatten().expand(input.shape[1]).contiguous())
+
+
+def upsample_nearest2d(
+    input: Tensor, output_size: Sequence[int], scales_h: float | None = None, scales_w: float | None = None
+) -> Tensor:
+    """Images of another size: the nearest pixels."""
+    given = zip((scales_h, scales_w), input.shape[2:], output_size, strict=True)
+    scales = [f32(1 / factor) if factor else f32(has / wanted) for factor, has, wanted in given]
+    return _qsdk.upsample_nearest2d(input, output_size, *scales)

@@ -12,6 +12,7 @@ Operators whose row says channels_last get a permute on either side; passes.py t
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -83,12 +84,14 @@ def lower(graph_module: fx.GraphModule, example_inputs: Sequence[torch.Tensor], 
 
 @contextlib.contextmanager
 def _in_small_steps() -> Iterator[None]:
-    """PyTorch computes attention and transformer layers by their parts, and not by one operator each."""
+    """PyTorch computes attention, transformer layers and recurrent ones by their parts, not by one operator each."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # flags() says that there is no TF32
+            with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
+                yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
 
@@ -176,6 +179,7 @@ class _Recorder(TorchDispatchMode):
         self._constant_qparams: dict[int, dict[str, Any]] = {}  # of constants that the model itself quantizes
         self._spoilt: set[int] = set()
         self._missing: dict[int, str] = {}  # results that an operator of the file does not give
+        self._temporary: set[int] = set()  # memory of constants that operators have made
         self._sketching = False  # operators are recorded for their shapes; their results have no values
         self._keep: list[torch.Tensor] = []  # an id means something only while its tensor lives
 
@@ -260,8 +264,13 @@ class _Recorder(TorchDispatchMode):
         touched = [
             t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor) and id(t) in self._value_of
         ]
+        if touched and func._schema.is_mutable and self._is_temporary(args[0]):
+            before = (args[0].clone(), *args[1:])
+        else:
+            before = args
         result = _outline(func, args, kwargs) if touched and self._sketching else func(*args, **kwargs)
         if not touched:
+            self._note_temporaries(args, kwargs, result)
             self._keep_qparams(func, args, kwargs, result)
             return result
         name = func._schema.name
@@ -279,11 +288,13 @@ class _Recorder(TorchDispatchMode):
         elif name == "aten::expand":
             self._bind(result, self._expand(touched[0], result))
         elif name in PARTS:
+            if name.startswith("aten::unsafe_"):  # which promises that parts are not seen in each other
+                result = [part.clone() for part in result]
             self._take_parts(PARTS[name](*args, **kwargs), touched[0], result)
         elif name == "aten::stack":
             self._bind(result, self._stack(*args, result=result))
         elif self._stands_for(func, args, touched, result):
-            self._call_instead(func, args, kwargs, result)
+            self._call_instead(func, before, kwargs, result)
             if func._schema.is_mutable:
                 self._spoil_views(result)
         elif isinstance(result, torch.Tensor) or result is not None:
@@ -374,9 +385,27 @@ class _Recorder(TorchDispatchMode):
             index = self._permute(index, from_channels_last(len(shape)), self.where)
         self._bind(result, index)
 
+    def _note_temporaries(self, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Constants that an operator has made, and not the model: in memory of their own, which may change."""
+        given = {t.untyped_storage().data_ptr() for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor)}
+        for tensor in tree_flatten(result)[0]:
+            if isinstance(tensor, torch.Tensor) and tensor.untyped_storage().data_ptr() not in given:
+                self._keep.append(tensor)
+                self._temporary.add(tensor.untyped_storage().data_ptr())
+
+    def _is_temporary(self, value: Any) -> bool:
+        return (
+            isinstance(value, torch.Tensor)
+            and id(value) not in self._value_of
+            and value.untyped_storage().data_ptr() in self._temporary
+        )
+
     def _stands_for(self, func: Any, args: tuple[Any, ...], touched: list[torch.Tensor], result: Any) -> bool:
         """Whether the operator table says what PyTorch's operator `func` does to these tensors."""
-        if func not in BY_ATEN or (func._schema.is_mutable and id(args[0]) not in self._value_of):
+        known = func in BY_ATEN
+        if known and func._schema.is_mutable:
+            known = id(args[0]) in self._value_of or self._is_temporary(args[0])
+        if not known:
             return False
         first = result[0] if isinstance(result, (tuple, list)) else result
         tensors = [t for t in tree_flatten((args, first))[0] if isinstance(t, torch.Tensor)]

@@ -59,5 +59,6 @@ PARTS: dict[str, Callable[..., list[Part]]] = {
     "aten::flip": _flip,
     "aten::split": _split,
     "aten::split_with_sizes": _split,
+    "aten::unsafe_split": _split,
     "aten::unbind": _unbind,
 }

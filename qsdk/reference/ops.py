@@ -52,10 +52,14 @@ from qsdk.reference.windows import (
     conv3d_float,
     conv_transpose2d_float,
     conv_transpose3d_float,
+    group_norm_float,
     max_pool2d_float,
+    prelu_float,
 )
 
 __all__ = [
+    "group_norm_float",
+    "prelu_float",
     "adaptive_avg_pool2d_float",
     "avg_pool2d_float",
     "batch_norm_float",

@@ -16,6 +16,7 @@ from qsdk.reference.conv import convolution_shape, transposed_convolution_shape
 from qsdk.reference.functions import canonical
 from qsdk.reference.pool import divisors, pooled_extent
 from qsdk.reference.registry import fake, operator
+from qsdk.reference.sums import normalized
 
 _CONV = "(Tensor input, Tensor weight, Tensor bias, int[] stride, int[] padding, int[] dilation, int groups) -> Tensor"
 _CONV_TRANSPOSE = _CONV.replace("int[] padding,", "int[] padding, int[] output_padding,")
@@ -246,3 +247,29 @@ def adaptive_avg_pool2d_float(input: Tensor, output_size: Sequence[int]) -> Tens
 @fake("adaptive_avg_pool2d.float")
 def _(input: Tensor, output_size: Sequence[int]) -> Tensor:
     return input.new_empty([*input.shape[:2], *output_size])
+
+
+@operator("(Tensor input, Tensor weight, Tensor bias, int num_groups, float eps) -> Tensor", "group_norm.float")
+def group_norm_float(input: Tensor, weight: Tensor, bias: Tensor, num_groups: int, eps: float) -> Tensor:
+    """f32(f32(h * weight[c]) + bias[c]), h as layer_norm's over a group's positions, and its channels at each."""
+    last = input.movedim(1, -1)
+    groups = last.unflatten(-1, (num_groups, -1)).movedim(-2, 1)  # [N, groups, ..., C / groups]
+    h = normalized(groups.flatten(2), eps).reshape(groups.shape)
+    return canonical(h.movedim(1, -2).flatten(-2) * weight + bias).movedim(-1, 1)
+
+
+@fake("group_norm.float")
+def _(input: Tensor, weight: Tensor, bias: Tensor, num_groups: int, eps: float) -> Tensor:
+    return input.new_empty(input.shape)
+
+
+@operator("(Tensor input, Tensor slope) -> Tensor", "prelu.float")
+def prelu_float(input: Tensor, slope: Tensor) -> Tensor:
+    """x > 0 ? x : f32(x * slope[c]). input [N,C,...]."""
+    factors = slope.reshape(-1, *[1] * (input.dim() - 2))
+    return canonical(torch.where(input > 0, input, input * factors))
+
+
+@fake("prelu.float")
+def _(input: Tensor, slope: Tensor) -> Tensor:
+    return input.new_empty(input.shape)

@@ -41,6 +41,10 @@ def every_float_operator() -> Program:
     flat |= {"padding": (1, 0), "output_padding": (0, 1), "stride": (2, 2)}
     outputs.append(d.op("conv_transpose2d", [image, normal(6, 2, 2, 2), normal(6)], tensor(1, 2, 7, 6), **flat))
     outputs.append(d.op("batch_norm", [image, normal(4), normal(4)], tensor(1, 2, 3, 4)))
+    outputs.append(d.op("group_norm", [image, normal(4), normal(4)], tensor(1, 2, 3, 4), num_groups=2, eps=1e-5))
+    outputs.append(d.op("prelu", [image, normal(4)], tensor(1, 2, 3, 4)))
+    twice = {"output_size": (4, 6), "scale_height": 0.5, "scale_width": 0.5}
+    outputs.append(d.op("upsample_nearest2d", [image], tensor(1, 4, 6, 4), **twice))
     window = {"kernel_size": (2, 2), "stride": (1, 1), "padding": (0, 0)}
     outputs.append(d.op("max_pool2d", [image], tensor(1, 1, 2, 4), dilation=(1, 1), ceil_mode=False, **window))
     outputs.append(d.op("avg_pool2d", [image], tensor(1, 1, 2, 4), **window))

@@ -128,6 +128,16 @@ static void damage_windows(patient *p) {
   damage_operator(p, QRT_FB_Operation_batch_norm, 2, 4);
   INT(inputs_at(p, norm) + 8, (int32_t)short_vector(p), ERROR_FIELD, "shape[0] is 8 instead of 4");
   FLOAT(data_of(p, input_of(p, norm, 1)) + 12, special(0x7fc00000), ERROR_FIELD, "inputs[1][3]");
+  uint32_t group = options_at(p, find(p, QRT_FB_Operation_group_norm));
+  damage_operator(p, QRT_FB_Operation_group_norm, 2, 4);
+  INT(position(p, group, QRT_FIELD(group_norm, num_groups)), 3, ERROR_FIELD, "num_groups: 3 do not divide 4");
+  INT(position(p, group, QRT_FIELD(group_norm, num_groups)), 0, ERROR_FIELD, "num_groups");
+  FLOAT(position(p, group, QRT_FIELD(group_norm, eps)), -1.0f, ERROR_FIELD, "eps is not within");
+  damage_operator(p, QRT_FB_Operation_prelu, 1, 4);
+  FLOAT(data_of(p, input_of(p, find(p, QRT_FB_Operation_prelu), 1)), special(0x7fc00000), ERROR_FIELD, "inputs[1][0]");
+  uint32_t nearest = options_at(p, find(p, QRT_FB_Operation_upsample_nearest2d));
+  damage_operator(p, QRT_FB_Operation_upsample_nearest2d, 0, 4);
+  FLOAT(position(p, nearest, QRT_FIELD(upsample_nearest2d, scale_height)), 0.0f, ERROR_FIELD, "scale_height");
   uint32_t largest = options_at(p, find(p, QRT_FB_Operation_max_pool2d));
   damage_operator(p, QRT_FB_Operation_max_pool2d, 0, 4);
   INT(vector(p, largest, QRT_FIELD(max_pool2d, dilation)) + 4, 0, ERROR_FIELD, "dilation");

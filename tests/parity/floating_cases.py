@@ -116,6 +116,16 @@ def _batch_norm(generator: np.random.Generator, regime: str, shape: tuple[int, .
     return single("batch_norm", [activation(shape), *operands], None, {})
 
 
+def _group_norm(generator: np.random.Generator, regime: str, row: tuple[tuple[int, ...], int]) -> Program:
+    shape, groups = row
+    operands = [activation(shape), *constants(generator, regime, shape[-1:], shape[-1:])]
+    return single("group_norm", operands, None, {"num_groups": groups, "eps": float(np.float32(1e-5))})
+
+
+def _prelu(generator: np.random.Generator, regime: str, shape: tuple[int, ...]) -> Program:
+    return single("prelu", [activation(shape), *constants(generator, regime, shape[-1:])], None, {})
+
+
 def _pool(kind: str, *names: str) -> Callable[..., Program]:
     def make(generator: np.random.Generator, regime: str, row: tuple[Any, ...]) -> Program:
         return single(kind, [activation(row[0])], None, dict(zip(names, row[1:], strict=True)))
@@ -123,6 +133,8 @@ def _pool(kind: str, *names: str) -> Callable[..., Program]:
     return make
 
 
+GROUP_NORM = [((1, 3, 3, 16), 4), ((2, 5, 6), 6), ((3, 7), 1), ((2, 2, 2, 2, 6), 2)]
+UPSAMPLE = [((1, 3, 4, 5), (6, 8), 0.5, 0.5), ((2, 5, 7, 3), (4, 13), 1.25, float(np.float32(7 / 13)))]
 WINDOW = ("kernel_size", "stride", "padding")
 FLOATING_TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     *((kind, _function(kind), SIZES, FLOAT) for kind in FUNCTIONS),
@@ -139,6 +151,14 @@ FLOATING_TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] 
         "avg_pool2d",
         _pool("avg_pool2d", *WINDOW, "ceil_mode", "count_include_pad", "divisor_override"),
         AVG_POOL2D,
+        FLOAT,
+    ),
+    ("group_norm", _group_norm, GROUP_NORM, FLOATS),
+    ("prelu", _prelu, CHANNELS, FLOATS),
+    (
+        "upsample_nearest2d",
+        _pool("upsample_nearest2d", "output_size", "scale_height", "scale_width"),
+        UPSAMPLE,
         FLOAT,
     ),
     ("adaptive_avg_pool2d", _pool("adaptive_avg_pool2d", "output_size"), ADAPTIVE, FLOAT),

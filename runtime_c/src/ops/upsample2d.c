@@ -1,10 +1,12 @@
 /* upsample2d.c - see upsample2d.h. */
 #include "upsample2d.h"
 
-qrt_status qrt_check_upsample2d(qrt_verify *v, const qrt_node *node, const qrt_upsample2d_fields *fields) {
+qrt_status qrt_check_upsample2d(qrt_verify *v, const qrt_node *node, const qrt_upsample2d_fields *fields,
+                                uint32_t dtype) {
   qrt_tensor input, output;
   int32_t size[2];
-  QRT_TRY(qrt_expect_quantized(v, node, 0, &input));
+  QRT_TRY(dtype == QRT_FB_DType_int8 ? qrt_expect_quantized(v, node, 0, &input)
+                                     : qrt_expect_input(v, node, 0, dtype, &input));
   QRT_TRY(qrt_expect_rank(v, node, 0, &input, 4));
   if (input.shape[1] > QRT_LIMIT_OPTION || input.shape[2] > QRT_LIMIT_OPTION) {
     return QRT_NODE_FAIL(v, node, QRT_ERROR_LIMIT, "inputs[0]: %d x %d pixels", input.shape[1], input.shape[2]);
@@ -13,7 +15,7 @@ qrt_status qrt_check_upsample2d(qrt_verify *v, const qrt_node *node, const qrt_u
   QRT_TRY(qrt_expect_multiplier(v, node, fields->scale_height));
   QRT_TRY(qrt_expect_multiplier(v, node, fields->scale_width));
   const int32_t shape[4] = {input.shape[0], size[0], size[1], input.shape[3]};
-  QRT_TRY(qrt_expect_output(v, node, QRT_FB_DType_int8, 4, shape, &output));
+  QRT_TRY(qrt_expect_output(v, node, dtype, 4, shape, &output));
   return qrt_expect_same_qparams(v, node, &input, &output);
 }
 

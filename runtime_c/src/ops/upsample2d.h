@@ -23,7 +23,8 @@ typedef struct qrt_upsample2d {
   qrt_upsample2d_axis h, w;
 } qrt_upsample2d;
 
-qrt_status qrt_check_upsample2d(qrt_verify *v, const qrt_node *node, const qrt_upsample2d_fields *fields);
+qrt_status qrt_check_upsample2d(qrt_verify *v, const qrt_node *node, const qrt_upsample2d_fields *fields,
+                                uint32_t dtype);
 
 /* `element`: bytes of one position. */
 void qrt_bind_upsample2d(qrt_binder *binder, const qrt_node *node, const qrt_upsample2d_fields *fields, size_t element,

@@ -23,7 +23,7 @@ static const qrt_upsample2d_fields fields = {
 };
 
 qrt_status qrt_check_upsample_bilinear2d(qrt_verify *v, const qrt_node *node) {
-  return qrt_check_upsample2d(v, node, &fields);
+  return qrt_check_upsample2d(v, node, &fields, QRT_FB_DType_int8);
 }
 
 static float scaled(float i, float scale, int align_corners) {

@@ -8,7 +8,10 @@ static const qrt_upsample2d_fields fields = {
 };
 
 qrt_status qrt_check_upsample_nearest2d(qrt_verify *v, const qrt_node *node) {
-  return qrt_check_upsample2d(v, node, &fields);
+  qrt_tensor input;
+  qrt_node_input(node, 0, &input);
+  int is_float = input.dtype == QRT_FB_DType_float32;
+  return qrt_check_upsample2d(v, node, &fields, is_float ? QRT_FB_DType_float32 : QRT_FB_DType_int8);
 }
 
 static const uint32_t *find(const qrt_upsample2d_axis *axis) {
@@ -42,8 +45,11 @@ static void run(const void *pointer, void *scratch) {
 }
 
 void qrt_prepare_upsample_nearest2d(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
+  qrt_tensor input;
   qrt_upsample2d u;
+  qrt_node_input(node, 0, &input);
   qrt_bind_upsample2d(binder, node, &fields, sizeof(uint32_t), &u);
+  u.channels *= qrt_dtype_size(input.dtype); /* bytes move */
   step->run = run;
   step->arguments = qrt_bind_copy(binder, &u, sizeof u);
 }

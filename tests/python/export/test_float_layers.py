@@ -155,6 +155,13 @@ NETWORKS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
         ),
         (1, 4, 28),
     ),
+    "norms": (
+        nn.Sequential(
+            nn.Conv2d(3, 8, 3), nn.GroupNorm(4, 8), nn.PReLU(8), nn.Upsample(scale_factor=2),
+            nn.InstanceNorm2d(8, affine=True), nn.PReLU(), nn.Upsample(size=(7, 9)),
+        ),
+        (2, 3, 6, 5),
+    ),
     "volumes": (
         nn.Sequential(
             nn.Conv3d(1, 6, 3, (1, 2, 1), 1), nn.BatchNorm3d(6), nn.ELU(),
@@ -174,7 +181,23 @@ def test_convolutional_networks(name: str) -> None:
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
     kinds = check(model, torch.randn(shape))
-    assert kinds.count("permute") <= 4  # at both ends, and where a flatten wants the channels first
+    assert kinds.count("permute") <= 5  # at both ends, and where a flatten wants the channels first
+
+
+class Tagger(nn.Module):
+    """An LSTM both ways; it is unrolled, and float as a whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.LSTM(6, 10, 2, batch_first=True, bidirectional=True), nn.Linear(20, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x)[0])
+
+
+def test_lstm_in_float() -> None:
+    torch.manual_seed(0)
+    assert check(Tagger(), torch.randn(2, 3, 6)).count("tanh") == 24
 
 
 def test_indices_of_a_pool_are_not_in_the_file() -> None:

@@ -45,6 +45,7 @@ def calls() -> dict[str, tuple[object, ...]]:
     arguments |= {"clamp": (a, -1.0, 2.0), **dict.fromkeys(("add", "sub", "mul", "div"), (a, a[:, :1]))}
     arguments |= {"linear": (a, normal(20, 4), normal(20)), "matmul": (a, a[0].transpose(1, 2)), "softmax": (a, 3)}
     arguments |= {"layer_norm": (a, normal(5, 4), normal(5, 4), 1e-5), "mean": (a, [1, 2], True)}
+    flat_image = normal(2, 4, 3, 5)
     cube, weight, flat = normal(1, 4, 3, 5, 4), normal(6, 2, 3, 2), [[2, 1], [1, 0, 2, 1], [1, 2], 1]
     arguments |= {"conv2d": (normal(2, 2, 5, 4), weight, normal(6), *flat)}
     deep = [[1, 2, 1], [0, 1, 1, 0, 1, 0], [1, 1, 2], 2]
@@ -53,6 +54,7 @@ def calls() -> dict[str, tuple[object, ...]]:
     shifted = [[1, 2, 1], [0, 1, 1], [0, 1, 0], [1, 1, 1], 2]
     arguments |= {"conv_transpose3d": (cube, normal(6, 2, 2, 3, 2), normal(6), *shifted)}
     arguments |= {"batch_norm": (a, normal(3), normal(3)), "adaptive_avg_pool2d": (a, [3, 3])}
+    arguments |= {"group_norm": (flat_image, normal(4), normal(4), 2, 1e-5), "prelu": (a, normal(3))}
     arguments |= {"max_pool2d": (a, [3, 2], [2, 2], [1, 1], [1, 1], True)}
     arguments |= {"avg_pool2d": (a, [3, 2], [2, 3], [1, 0], True, True, 0)}
     return arguments
@@ -196,3 +198,11 @@ def test_pools_are_those_of_pytorch() -> None:
     torch.testing.assert_close(_qsdk.adaptive_avg_pool2d.float(x, [4, 3]), F.adaptive_avg_pool2d(x, [4, 3]))
     nan = torch.tensor([[[[float("nan"), -3.0], [float("nan"), float("nan")]]]])
     assert _qsdk.max_pool2d.float(nan, [2, 2], [1, 1], [0, 0], [1, 1], False).item() == -3
+
+
+def test_group_norm_is_that_of_pytorch_up_to_rounding() -> None:
+    torch.manual_seed(7)
+    x, weight, bias = torch.randn(2, 6, 5, 3), torch.randn(6), torch.randn(6)
+    made = _qsdk.group_norm.float(x, weight, bias, 3, 1e-5)
+    torch.testing.assert_close(made, F.group_norm(x, 3, weight, bias, 1e-5), rtol=1e-5, atol=1e-5)  # of sums of 30
+    assert torch.equal(_qsdk.prelu.float(x, weight), F.prelu(x, weight))
