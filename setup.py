@@ -12,6 +12,9 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).resolve().parent
 
 
+IGNORED = shutil.ignore_patterns("__pycache__", "*.o", "*.a")
+
+
 class BuildRuntime(build_ext):
     def run(self) -> None:
         subprocess.run([sys.executable, "-m", "SCons", "-Q", "target=host"], cwd=ROOT, check=True)
@@ -21,6 +24,11 @@ class BuildRuntime(build_ext):
         shutil.copy2(ROOT / "build" / "host" / "qrt_run", runner)
         for extension in self.extensions:
             extension.depends.append(str(ROOT / "build" / "host" / "libqrt.a"))
+        if not self.inplace:  # qsdk build needs the sources; a source tree has its own
+            source = place / "qsdk" / "runtime" / "source"
+            for name in ("runtime_c", "toolchains"):
+                shutil.copytree(ROOT / name, source / name, dirs_exist_ok=True, ignore=IGNORED)
+            shutil.copy2(ROOT / "SConstruct", source / "SConstruct")
         super().run()
 
 
