@@ -180,6 +180,22 @@ class Attention(nn.Module):
         return self.norm2(x + self.narrow(F.gelu(self.wide(x))))
 
 
+class Encoder(nn.Module):
+    """PyTorch's own Transformer encoder, causal, with a code of positions; classes from the last of [tokens, 32]."""
+
+    def __init__(self, width: int = 32, tokens: int = 12, classes: int = 5) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, activation="gelu", batch_first=True)
+        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(width, classes)
+        steps = torch.arange(tokens)[:, None] * torch.exp(torch.arange(width) * -0.2)
+        self.register_buffer("position", torch.sin(steps))
+        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(tokens))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.layers(x + self.position, self.mask)[:, -1])
+
+
 # name: (constructor, input shape)
 PLAIN_NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "mobilenet_v2": (MobileNetV2, (1, 3, 96, 96)),
@@ -189,6 +205,7 @@ PLAIN_NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "video_cnn": (VideoCNN, (1, 3, 8, 24, 24)),
     "wavenet": (WaveNet, (1, 1, 100)),
     "attention": (Attention, (1, 10, 32)),
+    "encoder": (Encoder, (2, 12, 32)),
 }
 
 

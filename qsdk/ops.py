@@ -40,7 +40,7 @@ class OperatorRow:
         functional: functions and methods likewise, each with the FloatFunctional method that it becomes
         aten: PyTorch's own operators on float32 tensors that it stands for, each with what is called in its stead
         qparams: 'own' if calibration observes its output, 'shared' if the output keeps its input's parameters, 'float'
-            if input and output are float
+            if input and output are float, 'none' if the output is no number
         channels_last: operands whose axis 1, the channels, comes last in the file; its output's does too. Empty: the
             operator is the same in every layout
         in_place: whether its output may take the place of an input in the arena
@@ -236,7 +236,9 @@ _ROWS = (
         floating=_qsdk.softmax.float,
         function=qF.softmax_bound,
         modules=(nn.Softmax,),
+        functions={qF.softmax: qF.softmax},
         in_place=True,
+        functional={spellings.masked_softmax: "masked_softmax"},
         forms={
             F.softmax: spellings.plain(nn.Softmax, "dim", "_stacklevel", "dtype"),
             **dict.fromkeys((torch.softmax, "softmax"), spellings.plain(nn.Softmax, "dim", "dtype")),
@@ -349,7 +351,17 @@ _ROWS = (
             nn.Sigmoid,
             nn.Tanh,
         ),
+        functions={qF.unary: qF.unary},
         in_place=True,
+        functional={
+            spelling: name
+            for name in qF.UNARY
+            for spelling in (
+                getattr(torch, name),
+                name,
+                *((torch.absolute, "absolute", operator.abs) if name == "abs" else ()),
+            )
+        },
         forms={
             F.elu: spellings.plain(nn.ELU, "alpha", "inplace"),
             F.gelu: spellings.plain(nn.GELU, "approximate"),
@@ -436,10 +448,11 @@ _ROWS = (
         reference=_qsdk.mean.default,
         floating=_qsdk.mean.float,
         function=qF.mean,
-        functions={torch.mean: qF.mean},
+        functions={torch.mean: qF.mean, qF.sum: qF.sum},
         methods={"mean": qF.mean},
         qparams="shared",
         aten={_aten.mean.dim: aten.mean, _aten.mean.default: aten.mean_of_all},
+        functional=dict.fromkeys((torch.sum, "sum"), "sum"),
     ),
     OperatorRow(
         name="reshape",
@@ -673,6 +686,92 @@ _ROWS = (
         },
         qparams="float",
         in_place=True,
+    ),
+    OperatorRow(
+        name="maximum",
+        rule=7,
+        reference=_qsdk.maximum.default,
+        function=qF.maximum,
+        functions={torch.maximum: qF.maximum, qF.maximum: qF.maximum},
+        methods={"maximum": qF.maximum},
+        in_place=True,
+        functional=dict.fromkeys((torch.maximum, "maximum"), "maximum"),
+    ),
+    OperatorRow(
+        name="minimum",
+        rule=7,
+        reference=_qsdk.minimum.default,
+        function=qF.minimum,
+        functions={torch.minimum: qF.minimum, qF.minimum: qF.minimum},
+        methods={"minimum": qF.minimum},
+        in_place=True,
+        functional=dict.fromkeys((torch.minimum, "minimum"), "minimum"),
+    ),
+    *(
+        OperatorRow(
+            name=name,
+            rule=22,
+            reference=getattr(_qsdk, name).default,
+            function=getattr(qF, name),
+            functions={getattr(torch, spelling): getattr(qF, spelling) for spelling in spellings_},
+            methods={
+                method: getattr(qF, spelling) for spelling in spellings_ for method in (spelling, f"__{spelling}__")
+            },
+            qparams="none",
+        )
+        for name, spellings_ in (("eq", ("eq",)), ("ne", ("ne",)), ("lt", ("lt", "gt")), ("le", ("le", "ge")))
+    ),
+    OperatorRow(
+        name="where",
+        rule=7,
+        reference=_qsdk.where.default,
+        function=qF.where,
+        functions={torch.where: qF.where, qF.where: qF.where, torch.masked_fill: qF.masked_fill},
+        methods={"masked_fill": qF.masked_fill},
+        in_place=True,
+        functional={torch.where: "where", **dict.fromkeys((torch.masked_fill, "masked_fill"), "masked_fill")},
+    ),
+    OperatorRow(
+        name="topk",
+        rule=23,
+        reference=_qsdk.topk.default,
+        function=qF.topk,
+        functions={
+            torch.topk: qF.topk,
+            torch.max: qF.max,
+            torch.min: qF.min,
+            torch.argmax: qF.argmax,
+            torch.argmin: qF.argmin,
+        },
+        methods={"topk": qF.topk, "max": qF.max, "min": qF.min, "argmax": qF.argmax, "argmin": qF.argmin},
+        qparams="shared",
+    ),
+    OperatorRow(
+        name="index_select",
+        rule=7,
+        reference=_qsdk.index_select.default,
+        function=qF.index_select,
+        functions={torch.index_select: qF.index_select},
+        methods={"index_select": qF.index_select},
+        qparams="shared",
+    ),
+    OperatorRow(
+        name="gather",
+        rule=7,
+        reference=_qsdk.gather.default,
+        function=qF.gather,
+        functions={torch.gather: qF.gather},
+        methods={"gather": qF.gather},
+        qparams="shared",
+    ),
+    OperatorRow(
+        name="normalize",
+        rule=24,
+        reference=_qsdk.normalize.default,
+        function=qF.normalize,
+        functions={qF.normalize: qF.normalize},
+        in_place=True,
+        functional={F.normalize: "normalize"},
     ),
 )
 

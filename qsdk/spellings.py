@@ -12,6 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import handle_torch_function, has_torch_function, has_torch_function_unary
+
+from qsdk.errors import QuantizationError
 
 Form = Callable[..., nn.Module | None]
 
@@ -184,6 +187,45 @@ def prelu(weight: Any) -> nn.Module | None:
     module: Any = nn.PReLU(weight.numel(), device="meta")
     module.weight = _parameter(weight)
     return module
+
+
+# Parts of attention, as functions that captures record as one call each
+
+
+def masked_softmax(x: Any, mask: Any, dim: int = -1) -> Any:
+    """Softmax along dim over the elements whose mask (bool, broadcast) is true; the others are 0."""
+    if has_torch_function((x, mask)):
+        return handle_torch_function(masked_softmax, (x, mask), x, mask, dim)
+    return torch.where(mask, torch.softmax(x.masked_fill(~mask, float("-inf")), dim), 0.0)
+
+
+def causal_mask(query: Any, key: Any, axis: int = -2) -> Any:
+    """bool [L, S], L and S the extents of query and key along `axis`: true where the key is no later than the query."""
+    if not all(isinstance(v, Tensor) or hasattr(type(v), "q_scale") for v in (query, key)):
+        return handle_torch_function(causal_mask, (query, key), query, key, axis)
+    return torch.ones(query.shape[axis], key.shape[axis], dtype=torch.bool, device=query.device).tril()
+
+
+def allowed_positions(mask: Any) -> Any:
+    """bool: where a mask of torch.nn.MultiheadAttention lets keys through: where it is false, or 0 if it is float.
+
+    Raises:
+        QuantizationError: it adds something else than 0 and -inf.
+    """
+    if has_torch_function_unary(mask):
+        return handle_torch_function(allowed_positions, (mask,), mask)
+    if mask.dtype == torch.bool:
+        return ~mask
+    watched = torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
+    if not watched and not mask.is_meta and bool(((mask != 0) & (mask > _NO_WEIGHT)).any()):
+        raise QuantizationError(
+            "an attention mask adds numbers that are neither 0 nor -inf; add them to the scores with FloatFunctional, "
+            "or leave the attention in float"
+        )
+    return mask > _NO_WEIGHT
+
+
+_NO_WEIGHT = -1e4  # what a mask adds below it means -infinity
 
 
 BY_RANK: set[Form] = {batch_norm, torch_batch_norm}

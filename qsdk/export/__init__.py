@@ -168,7 +168,7 @@ def finish(program: Program, quantized_io: bool = False) -> Program:
     """All passes and the plan: what stands between lower() and serialize()."""
     if quantized_io:
         program = passes.quantized_io(passes.run(program))
-    return plan.plan(passes.run(program))
+    return plan.plan(passes.name_outputs(passes.run(program)))
 
 
 def _make_vectors(

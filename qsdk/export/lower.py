@@ -22,9 +22,10 @@ import torch
 from torch import fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map_only
+from torch.utils._pytree import tree_flatten, tree_flatten_with_path, tree_map_only
 
 from qsdk.errors import CaptureError, QsdkError, UnsupportedOperatorError
+from qsdk.export.decompose import DECOMPOSED
 from qsdk.export.parts import PARTS, Part
 from qsdk.export.program import Operation, Program, TensorInfo, renumber
 from qsdk.export.schema_tables import TABLES, UNIONS
@@ -32,7 +33,9 @@ from qsdk.ops import BY_ATEN, MOVERS, OPERATORS, from_channels_last, to_channels
 from qsdk.qtensor import QTensor
 
 # Names of the operands of reference operators that are activations; all other tensors are constants.
-ACTIVATIONS = frozenset({"input", "other", "inputs", "offsets", "per_sample_weights", "hidden", "cell"})
+ACTIVATIONS = frozenset(
+    {"input", "other", "inputs", "offsets", "per_sample_weights", "hidden", "cell", "condition", "mask", "index"}
+)
 
 _DTYPES = {
     torch.float32: "float32",
@@ -40,6 +43,7 @@ _DTYPES = {
     torch.int32: "int32",
     torch.uint8: "uint8",
     torch.int64: "int64",
+    torch.bool: "bool",
 }
 _ALIASES = {"aten::detach", "aten::alias", "aten::clone", "aten::contiguous", "aten::_to_copy", "aten::lift_fresh"}
 _VIEWS = {"aten::view", "aten::_unsafe_view", "aten::reshape", "aten::unsqueeze", "aten::squeeze"}
@@ -66,20 +70,27 @@ def lower(graph_module: fx.GraphModule, example_inputs: Sequence[torch.Tensor], 
     recorder = _Recorder()
     inputs = []
     for position, example in enumerate(example_inputs):
-        # Integers are for embedding tables, whose operators say by name whether the file has them.
-        if not isinstance(example, torch.Tensor) or example.dtype not in (torch.float32, torch.int32, torch.int64):
+        # Integers and masks are for operators that say by name whether the file has them.
+        if not isinstance(example, torch.Tensor) or example.dtype not in (
+            torch.float32,
+            torch.int32,
+            torch.int64,
+            torch.bool,
+        ):
             raise CaptureError(
-                f"example input {position} is {_describe(example)}; give float32 tensors, or integers for embedding "
-                "tables, with the shape of one call"
+                f"example input {position} is {_describe(example)}; give float32 tensors, integers for indices, or "
+                "bool for masks, with the shape of one call"
             )
         inputs.append(recorder.add_input(example.detach().clone(), f"input{position}", layout))
     graph_inputs = tuple(recorder.input_ids)
     with torch.no_grad(), _in_small_steps(), recorder:
         result = _Interpreter(graph_module, recorder).run(*inputs)
-    outputs = tuple(recorder.output(value, i) for i, value in enumerate(_flatten_outputs(result)))
+    results = _flatten_outputs(result)
+    outputs = tuple(recorder.output(value, i) for i, (_, value) in enumerate(results))
     if not outputs:
         raise CaptureError("the model returns no tensor")
-    return renumber(Program(tuple(recorder.tensors), tuple(recorder.operators), graph_inputs, outputs))
+    program = renumber(Program(tuple(recorder.tensors), tuple(recorder.operators), graph_inputs, outputs))
+    return replace(program, output_names=tuple(name for name, _ in results))
 
 
 @contextlib.contextmanager
@@ -108,7 +119,7 @@ def lower_call(operator: Any, arguments: tuple[Any, ...]) -> Program:
     for name in [name for name in bound if name in ACTIVATIONS]:
         # Objects of their own: a tensor that is given twice now may be two tensors in the next call of this kind.
         bound[name] = tree_map_only(torch.Tensor, torch.Tensor.detach, bound[name])
-        scale, zero_point = bound.get(f"{name}_scale", 1.0), bound.get(f"{name}_zero_point", 0)
+        scale, zero_point = bound.get(f"{name}_scale") or 1.0, bound.get(f"{name}_zero_point") or 0
         for tensor in bound[name] if isinstance(bound[name], (list, tuple)) else [bound[name]]:
             if tensor is not None:
                 recorder.add_activation(tensor, name, float(scale), int(zero_point))
@@ -120,8 +131,14 @@ def lower_call(operator: Any, arguments: tuple[Any, ...]) -> Program:
     return renumber(Program(tuple(recorder.tensors), tuple(recorder.operators), inputs, outputs))
 
 
-def _flatten_outputs(result: object) -> list[Any]:
-    return [leaf for leaf in tree_flatten(result)[0] if leaf is not None]
+def _flatten_outputs(result: object) -> list[tuple[str, Any]]:
+    """Name and value of each result. Names are for dicts: keys and positions that lead to it, joined by dots."""
+    found = [(path, leaf) for path, leaf in tree_flatten_with_path(result)[0] if leaf is not None]
+    return [(_name(path) if any(hasattr(step, "key") for step in path) else "", leaf) for path, leaf in found]
+
+
+def _name(path: Sequence[Any]) -> str:
+    return ".".join(str(getattr(step, "key", getattr(step, "idx", getattr(step, "name", "")))) for step in path)
 
 
 def _describe(value: object) -> str:
@@ -291,6 +308,9 @@ class _Recorder(TorchDispatchMode):
             if name.startswith("aten::unsafe_"):  # which promises that parts are not seen in each other
                 result = [part.clone() for part in result]
             self._take_parts(PARTS[name](*args, **kwargs), touched[0], result)
+        elif name in DECOMPOSED:
+            with self:
+                return DECOMPOSED[name](*args, **kwargs)
         elif name == "aten::stack":
             self._bind(result, self._stack(*args, result=result))
         elif self._stands_for(func, args, touched, result):
@@ -445,12 +465,13 @@ class _Recorder(TorchDispatchMode):
     def _emit_several(
         self, kind: str, operands: tuple[int, ...], options: dict[str, Any], results: tuple[torch.Tensor, ...]
     ) -> None:
-        """Append an operator with an output and states; where they are quantized, then as the states that go in."""
+        """Append an operator with several outputs; those of int8 are quantized as the state or input that goes in."""
         indices = []
         for position, result in enumerate(results):
             info = TensorInfo(self.where, _DTYPES[result.dtype], tuple(result.shape))
             if info.dtype == "int8":
-                state = self.tensors[operands[max(position, 1)]]  # the output is quantized as the first state
+                # A layer's output is quantized as its first state.
+                state = self.tensors[operands[max(position, 1) if len(operands) > 1 else 0]]
                 info = replace(info, scale=state.scale, zero_point=state.zero_point)
             indices.append(self._add(info))
         self.operators.append(Operation(kind, operands, tuple(indices), options, self.where))
@@ -467,8 +488,8 @@ class _Recorder(TorchDispatchMode):
         dtype: str | None = None,
         where: str | None = None,
     ) -> int:
-        """Append an operator; its output keeps the first operand's qparams unless it has its own."""
-        first = self.tensors[operands[0]]
+        """Append an operator; its output keeps the first quantized operand's qparams unless it has its own."""
+        first = next((t for t in (self.tensors[i] for i in operands) if t.scale), self.tensors[operands[0]])
         where = self.where if where is None else where
         output = TensorInfo(where, dtype or first.dtype, shape)
         if output.dtype == "int8":

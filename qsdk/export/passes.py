@@ -21,15 +21,23 @@ _ELEMENTWISE = {
     "mul",
     "quantize_per_tensor",
     "div",
+    "maximum",
+    "minimum",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "where",
     *(row.name for row in OPERATORS.values() if row.qparams == "float" and row.in_place),
 }
+_ALONG_ONE_AXIS = {"cat", "topk", "index_select", "gather", "normalize", "softmax"}
 _MOST_PADDING = 1 << 10  # that a convolution of a file may have
 _RELU = {"linear_dynamic", "linear_weight_only", "conv2d_weight_only"}
 _CLAMPING = {kind for kind, fields in TABLES.items() if "output_max" in {field.name for field in fields}}
 
 
 def canonicalize(program: Program) -> Program:
-    """Axes as the file wants them: cat's `dim` and mean's `dim` count from 0, mean's are ascending and adjacent.
+    """Axes as the file wants them: every `dim` counts from 0, mean's are ascending and adjacent.
 
     Before:  mean(x[2,3,4], dim=(0,-1))
     After:   permute(x, (1,0,2)) -> mean(dim=(1,2)) -> reshape when keepdim
@@ -37,8 +45,8 @@ def canonicalize(program: Program) -> Program:
     tensors = list(program.tensors)
     operators: list[Operation] = []
     for op in program.operators:
-        if op.kind == "cat":
-            rank = len(tensors[op.outputs[0]].shape)
+        if op.kind in _ALONG_ONE_AXIS:
+            rank = len(tensors[op.inputs[0]].shape)
             op = replace(op, options={**op.options, "dim": int(op.options["dim"]) % rank})  # type: ignore[arg-type]
         elif op.kind == "mean":
             source = tensors[op.inputs[0]]
@@ -184,6 +192,15 @@ def copy_returned_inputs(program: Program) -> Program:
             operators.append(Operation("reshape", (index,), (len(tensors) - 1,), {}, tensors[index].name))
             outputs[position] = len(tensors) - 1
     return renumber(replace(program, tensors=tuple(tensors), operators=tuple(operators), outputs=tuple(outputs)))
+
+
+def name_outputs(program: Program) -> Program:
+    """Give the outputs' tensors the names that the model has for its outputs."""
+    tensors = list(program.tensors)
+    for index, name in zip(program.outputs, program.output_names, strict=False):
+        if name:
+            tensors[index] = replace(tensors[index], name=name)
+    return replace(program, tensors=tuple(tensors))
 
 
 def quantized_io(program: Program) -> Program:
@@ -356,12 +373,19 @@ class _PermuteSinker:
         source, dims = self._seen(op.inputs[0])
         return self._apply(op, [source], dims, before=_moved(op.options["before"], dims))
 
+    def _normalize(self, op: Operation) -> bool:
+        source, dims = self._seen(op.inputs[0])
+        return self._apply(op, [source], dims, dim=dims[op.options["dim"]])  # type: ignore[index]
+
     def _softmax(self, op: Operation) -> bool:
         source, dims = self._seen(op.inputs[0])
+        if len(op.inputs) > 2 and dims != tuple(range(len(dims))):
+            return False  # the mask's axes are in order
         dim = dims[op.options["dim"]]  # type: ignore[index]
         if self.tensors[source].dtype == "float32" and dim != len(dims) - 1:
             return False
-        return self._apply(op, [source, *op.inputs[1:]], dims, dim=dim)
+        operands = [source, *(self._materialize(i) for i in op.inputs[1:])]
+        return self._apply(op, operands, dims, dim=dim)
 
     def _mean(self, op: Operation) -> bool:
         source, dims = self._seen(op.inputs[0])

@@ -23,6 +23,7 @@ DTYPES: dict[str, np.dtype] = {
     "uint8": np.dtype("u1"),
     "int32": np.dtype("<i4"),
     "int64": np.dtype("<i8"),
+    "bool": np.dtype("?"),
 }
 
 
@@ -71,9 +72,9 @@ class Operation:
 
 @dataclass(frozen=True)
 class SeededInput:
-    """A seeded float input's elements are f32(f32(u24) * step) + minimum; integers lie in least..most."""
+    """A seeded float input's elements are f32(f32(u24) * step) + lowest; integers lie in least..most."""
 
-    minimum: float = 0.0
+    lowest: float = 0.0
     step: float = 0.0
     least: int = 0
     most: int = 0
@@ -121,6 +122,7 @@ class Program:
     peak_live: int = 0
     test_vectors: tuple[TestVector, ...] = ()
     packed: tuple[PackedWeights, ...] = ()
+    output_names: tuple[str, ...] = ()  # the model's, '' for those without; passes keep the order of outputs
 
     def __str__(self) -> str:
         lines = []
@@ -185,5 +187,6 @@ def renumber(program: Program) -> Program:
         name=program.name,
         arena_size=program.arena_size,
         peak_live=program.peak_live,
+        output_names=program.output_names,
         test_vectors=program.test_vectors,
     )

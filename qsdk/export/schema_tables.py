@@ -29,7 +29,7 @@ ROOT = "Model"
 
 ENUMS: dict[str, dict[str, int]] = {
     "BagMode": {"sum": 0, "mean": 1, "max": 2},
-    "DType": {"float32": 0, "int8": 1, "uint8": 2, "int32": 3, "int64": 4, "int4": 5},
+    "DType": {"float32": 0, "int8": 1, "uint8": 2, "int32": 3, "int64": 4, "int4": 5, "bool": 6},
     "TensorKind": {"activation": 0, "constant": 1, "state": 2},
 }
 
@@ -94,6 +94,17 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "elu",
         "leaky_relu",
         "lstm",
+        "maximum",
+        "minimum",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "where",
+        "topk",
+        "index_select",
+        "gather",
+        "normalize",
     ),
 }
 
@@ -139,7 +150,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("peak_live", 2, "ulong", "", 0, False),
     ),
     "SeededInput": (
-        Field("minimum", 0, "float", "", 0.0, False),
+        Field("lowest", 0, "float", "", 0.0, False),
         Field("step", 1, "float", "", 0.0, False),
         Field("least", 2, "int", "", 0, False),
         Field("most", 3, "int", "", 0, False),
@@ -279,7 +290,9 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("embedding_dim", 3, "int", "", 0, False),
         Field("bits", 4, "int", "", 8, False),
     ),
+    "eq": (),
     "exp": (),
+    "gather": (Field("dim", 0, "int", "", 0, False),),
     "gelu": (Field("approximate", 0, "bool", "", False, False),),
     "group_norm": (
         Field("num_groups", 0, "int", "", 1, False),
@@ -290,11 +303,13 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "gru_dynamic": (Field("reverse", 0, "bool", "", False, False), Field("per_step", 1, "bool", "", False, False)),
     "hardsigmoid": (),
     "hardswish": (),
+    "index_select": (Field("dim", 0, "int", "", 0, False),),
     "layer_norm": (
         Field("eps", 0, "float", "", 0.0, False),
         Field("output_min", 1, "int", "", -128, False),
         Field("output_max", 2, "int", "", 127, False),
     ),
+    "le": (),
     "leaky_relu": (Field("negative_slope", 0, "float", "", 0.0, False),),
     "linear": (Field("output_min", 0, "int", "", -128, False), Field("output_max", 1, "int", "", 127, False)),
     "linear_dynamic": (Field("per_token", 0, "bool", "", False, False), Field("relu", 1, "bool", "", False, False)),
@@ -312,6 +327,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("multiplier", 4, "vector", "float", None, False),
     ),
     "lstm_dynamic": (Field("reverse", 0, "bool", "", False, False), Field("per_step", 1, "bool", "", False, False)),
+    "lt": (),
     "matmul": (
         Field("multiplier", 0, "float", "", 0.0, False),
         Field("output_min", 1, "int", "", -128, False),
@@ -324,6 +340,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("dilation", 3, "vector", "int", None, False),
         Field("ceil_mode", 4, "bool", "", False, False),
     ),
+    "maximum": (),
     "mean": (
         Field("dim", 0, "vector", "int", None, False),
         Field("keepdim", 1, "bool", "", False, False),
@@ -331,12 +348,21 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_min", 3, "int", "", -128, False),
         Field("output_max", 4, "int", "", 127, False),
     ),
+    "minimum": (),
     "mul": (
         Field("multiplier", 0, "float", "", 0.0, False),
         Field("output_min", 1, "int", "", -128, False),
         Field("output_max", 2, "int", "", 127, False),
     ),
+    "ne": (),
     "neg": (),
+    "normalize": (
+        Field("dim", 0, "int", "", 0, False),
+        Field("eps", 1, "float", "", 0.0, False),
+        Field("inverse_scale", 2, "float", "", 0.0, False),
+        Field("output_min", 3, "int", "", -128, False),
+        Field("output_max", 4, "int", "", 127, False),
+    ),
     "pad": (
         Field("before", 0, "vector", "int", None, False),
         Field("mode", 1, "int", "", 0, False),
@@ -378,6 +404,11 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("output_max", 3, "int", "", 127, False),
     ),
     "tanh": (),
+    "topk": (
+        Field("k", 0, "int", "", 1, False),
+        Field("dim", 1, "int", "", 0, False),
+        Field("largest", 2, "bool", "", True, False),
+    ),
     "upsample_bilinear2d": (
         Field("output_size", 0, "vector", "int", None, False),
         Field("align_corners", 1, "bool", "", False, False),
@@ -389,4 +420,5 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("scale_height", 1, "float", "", 0.0, False),
         Field("scale_width", 2, "float", "", 0.0, False),
     ),
+    "where": (),
 }

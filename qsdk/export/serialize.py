@@ -36,6 +36,7 @@ _BOUNDS = {
     "output_size": (1, 1 << 20),
     "groups": (1, 1 << 20),
     "bits": (4, 8),
+    "k": (1, 1 << 31),
     "num_groups": (1, 1 << 20),
     "padding": (0, 1 << 10),
     "output_padding": (0, 1 << 10),

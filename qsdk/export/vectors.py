@@ -32,7 +32,7 @@ def splitmix64(seed: int, count: int, skip: int = 0) -> np.ndarray:
 def seeded_inputs(tensors: Sequence[TensorInfo], seed: int, seeded: Sequence[SeededInput]) -> list[np.ndarray]:
     """The inputs of a seeded vector, made of one draw per element.
 
-    int8: the top 8 bits. float32: f32(f32(u24) * step) + minimum. int32, int64: in least..most; see schema/qsdk.fbs.
+    int8: the top 8 bits. float32: f32(f32(u24) * step) + lowest. int32, int64: in least..most; see schema/qsdk.fbs.
     """
     arrays = []
     drawn = 0
@@ -42,8 +42,8 @@ def seeded_inputs(tensors: Sequence[TensorInfo], seed: int, seeded: Sequence[See
         if tensor.dtype == "int8":
             array = (draws >> np.uint64(56)).astype(np.uint8).view(np.int8)
         elif tensor.dtype == "float32":
-            array = (draws >> np.uint64(40)).astype(np.float32) * np.float32(spec.step) + np.float32(spec.minimum)
-        elif tensor.dtype in ("int32", "int64"):
+            array = (draws >> np.uint64(40)).astype(np.float32) * np.float32(spec.step) + np.float32(spec.lowest)
+        elif tensor.dtype in ("int32", "int64", "bool"):
             array = _seeded_integers(draws >> np.uint64(32), spec).astype(tensor.dtype)
         else:
             raise QsdkError(f"input '{tensor.name}': no seeded test vector for {tensor.dtype}; pass test_vectors=None")
@@ -62,7 +62,7 @@ def _seeded_integers(draws: np.ndarray, spec: SeededInput) -> np.ndarray:
 
 
 def _index_range(program: Program, index: int) -> SeededInput:
-    """The integers that whatever selects by an input has: rows of a table, or where bags may begin."""
+    """The integers that whatever selects by an input has: rows of a table, positions, or where bags begin."""
     least, most, ascending = -(2**31), 2**31 - 1, False
     moved = {index}
     for op in program.operators:
@@ -70,6 +70,10 @@ def _index_range(program: Program, index: int) -> SeededInput:
             continue
         if op.kind in ("reshape", "permute", "cat", "slice"):
             moved.update(op.outputs)
+        elif op.kind in ("index_select", "gather"):
+            source = program.tensors[op.inputs[0]]
+            if op.inputs[1] in moved:
+                least, most = max(least, 0), min(most, source.shape[op.options["dim"]] - 1)  # type: ignore[index]
         elif op.kind.startswith("embedding"):
             table = 2 if op.kind == "embedding_bag" else 1
             if op.inputs[0] in moved:
@@ -87,6 +91,9 @@ def seeded_ranges(program: Program) -> tuple[SeededInput, ...]:
     """
     ranges = []
     for index in program.inputs:
+        if program.tensors[index].dtype == "bool":
+            ranges.append(SeededInput(least=0, most=1))
+            continue
         if program.tensors[index].dtype in ("int32", "int64"):
             ranges.append(_index_range(program, index))
             continue

@@ -1,11 +1,10 @@
-"""Comparison of real values, element by element, and what follows from their order.
+"""Whole tensors compared, and what follows from the order of values; element by element, operators compare.
 
 Scales are positive, so the integers of a tensor with one scale are in the order of its real values.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,22 +16,12 @@ from qsdk.qtensor.moving import function_of, one_scale
 from qsdk.qtensor.table import register_implementation, register_name
 from qsdk.qtensor.tensor import QTensor
 
-_BY_ORDER = (
-    "aminmax", "argmax", "argmin", "argsort", "kthvalue", "max", "median", "min", "msort", "sort",
-    "topk",
-)  # fmt: skip
+_BY_ORDER = ("aminmax", "argsort", "kthvalue", "median", "msort", "sort")
 
 
 def real(value: Any) -> Any:
     """The float tensor of a QTensor; anything else as it is."""
     return dequantize(value) if isinstance(value, QTensor) else value
-
-
-def _compare(function: Callable[..., Any], left: Any, right: Any) -> Any:
-    """A bool tensor; NotImplemented for what is no tensor and no number."""
-    if not all(isinstance(v, (QTensor, Tensor, int, float)) for v in (left, right)):
-        return NotImplemented
-    return function(real(left), real(right))
 
 
 def equal(input: Any, other: Any) -> bool:
@@ -74,9 +63,6 @@ def tolist(input: QTensor) -> Any:
     return dequantize(input).tolist()
 
 
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    for _spelling in (_name, f"__{_name}__"):
-        register_name(_spelling, functools.partial(_compare, getattr(torch, _name)))
 register_name("equal", equal)
 for _name in _BY_ORDER:
     register_name(_name, _by_order(_name))

@@ -13,7 +13,7 @@ from qsdk.qtensor.table import calling_module, refuse, register_name
 from qsdk.qtensor.tensor import QTensor
 
 _MOVES = (
-    "as_strided", "diagonal", "gather", "index_select", "masked_select", "take", "take_along_dim", "unfold",
+    "as_strided", "diagonal", "masked_select", "take", "take_along_dim", "unfold",
 )  # fmt: skip
 
 

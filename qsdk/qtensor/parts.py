@@ -194,11 +194,6 @@ def masked_fill_(input: QTensor, mask: Tensor, value: Any) -> QTensor:
     return input
 
 
-def masked_fill(input: QTensor, mask: Tensor, value: Any) -> QTensor:
-    """A copy with one real value where `mask`, broadcast, is true."""
-    return masked_fill_(QTensor(input.storage.clone(), input.qparams), mask, value)
-
-
 def resize_(input: QTensor, *sizes: Any, memory_format: Any = None) -> QTensor:
     """Change the shape in place; elements are kept in row-major order, and new ones are 0. Per tensor only."""
     source = one_scale(torch.Tensor.resize_, input)
@@ -216,5 +211,5 @@ register_implementation([torch.Tensor.__iter__], lambda input: iter(unbind(input
 for _function in (select, narrow, split, chunk, tensor_split, unbind):
     register_name(_function.__name__, _function, passes=True)
 # What is written is rounded to the tensor's steps, and saturates: a model that fills with -inf means float tensors.
-for _writer in (copy_, fill_, zero_, masked_fill, masked_fill_, resize_):
+for _writer in (copy_, fill_, zero_, masked_fill_, resize_):
     register_name(_writer.__name__, _writer)

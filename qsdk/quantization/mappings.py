@@ -105,6 +105,7 @@ _ROWS: dict[type[nn.Module], _Row] = {
     nn.LSTMCell: _Row(None, observed=False, dynamic=nnqd.LSTMCell),
     nn.GRUCell: _Row(None, observed=False, dynamic=nnqd.GRUCell),
     nni.LinearBn1d: _Row(nnq.Linear, nniqat.LinearBn1d),
+    nn.MultiheadAttention: _Row(None, observed=False, dynamic=nnqd.MultiheadAttention),
 }
 
 

@@ -15,6 +15,8 @@ from qsdk.errors import QsdkError, QuantizationError
 from qsdk.nn import intrinsic as nni
 from qsdk.nn import quantizable as nnqz
 from qsdk.nn import quantized as nnq
+from qsdk.nn.quantizable import swappable
+from qsdk.nn.quantizable.transformer import swapped
 from qsdk.qparams import qint8
 from qsdk.quantization.mappings import (
     activation_observer,
@@ -146,6 +148,8 @@ def prepare(
     _swap_recurrent(model, set(custom))
     observed = set(allow_list) if allow_list is not None else get_default_qconfig_propagation_list()
     _swap_custom(model, custom)
+    modules = dict(model.named_modules())
+    swap_quantizable(model, lambda path, kind: _static(modules[path]))
     insert_observers(model, set(observer_non_leaf_module_list or ()) | set(custom.values()), observed)
     return model
 
@@ -208,6 +212,21 @@ def insert_fake_quantizes(
                     f"prepare_qat: the qconfig of layer '{name}' has a {type(watcher).__name__}, which does not fake "
                     "quantize; use get_default_qat_qconfig() or FakeQuantize.with_args(observer=...)"
                 )
+
+
+def _static(module: nn.Module) -> bool:
+    qconfig: Any = getattr(module, "qconfig", None)
+    return qconfig is not None and is_static(qconfig)
+
+
+def swap_quantizable(module: nn.Module, applies: Callable[[str, type[nn.Module]], bool], prefix: str = "") -> None:
+    """Put modules of nn.quantizable in the place of torch.nn's, where applies(path, class)."""
+    for name, child in module.named_children():
+        kind = swappable().get(type(child))
+        if kind is not None and applies(prefix + name, type(child)):
+            module._modules[name] = swapped(child, kind)
+        else:
+            swap_quantizable(child, applies, f"{prefix}{name}.")
 
 
 def _swap_custom(module: nn.Module, classes: dict[type[nn.Module], Any]) -> None:

@@ -21,8 +21,9 @@ from qsdk.quantization.graph.inplace import out_of_place
 from qsdk.quantization.graph.place import Placer
 from qsdk.quantization.graph.trace import trace
 from qsdk.quantization.mappings import get_embedding_qat_module_mappings
+from qsdk.quantization.qconfig import is_static
 from qsdk.quantization.qconfig_mapping import QConfigMapping
-from qsdk.quantization.quantize import convert_prepared, insert_fake_quantizes, insert_observers
+from qsdk.quantization.quantize import convert_prepared, insert_fake_quantizes, insert_observers, swap_quantizable
 
 _FX_KEYS = {
     "standalone_module_name",
@@ -168,6 +169,8 @@ def _rewritten(
     modes = {module: module.training for module in model.modules()}
     model.eval()
     custom = _by_mode(config.get("float_to_observed_custom_module_class", {}))
+    if capture == "fx":
+        swap_quantizable(model, lambda path, kind: kind not in custom and _static(mapping.qconfig_of(path, [kind])))
     standalone = _standalone_modules(model, config)
     if capture == "export":
         graph_module = _exported(model, examples, config)
@@ -194,6 +197,10 @@ def _rewritten(
     result.meta["custom"] = set(custom.values())
     result.meta["standalone"] = (tuple(inputs), tuple(outputs), mapping.global_qconfig)
     return result
+
+
+def _static(qconfig: Any) -> bool:
+    return qconfig is not None and is_static(qconfig)
 
 
 def _exported(model: nn.Module, examples: Sequence[Any] | None, config: dict[str, Any]) -> fx.GraphModule:

@@ -42,6 +42,16 @@ def product_multiplier(input_scale: float, other_scale: float, output_scale: flo
     return check_scale(f32(f32(input_scale * other_scale) / output_scale), "input scale * other scale / output scale")
 
 
+def sum_rescale(input_scale: float, output_scale: float, count: float) -> float:
+    """f32(f32(input_scale / output_scale) * f32(count)): rule 8's first factor of a sum."""
+    return check_scale(f32(f32(input_scale / output_scale) * f32(count)), "input scale / output scale * count")
+
+
+def normalize_epsilon(eps: float, input_scale: float) -> float:
+    """Rule 24: f32(eps / input_scale), within [2^-60, 2^60]."""
+    return min(max(f32(eps / input_scale), SCALE_MIN), SCALE_MAX)
+
+
 def quantize_value(value: float, scale: float, zero_point: int, lowest: int, highest: int) -> int:
     """Rule 1 for one number: where a clamp of the real value lies in the quantized range."""
     scaled = f32(f32(value) * inverse_scale(scale))

@@ -1,4 +1,5 @@
-"""Element by element: quantize_per_tensor, dequantize, clamp, add, sub, mul, lookup_table, prelu.
+"""Element by element: quantize_per_tensor, dequantize, clamp, add, sub, mul, lookup_table,
+prelu.
 
 Rules 1, 2, 4 to 7, 17.
 """

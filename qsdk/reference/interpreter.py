@@ -25,6 +25,7 @@ _TORCH = {
     "int32": torch.int32,
     "uint8": torch.uint8,
     "int64": torch.int64,
+    "bool": torch.bool,
 }
 
 
@@ -130,6 +131,8 @@ def arguments(program: Program, op: Operation, values: dict[int, torch.Tensor], 
         else:
             tensor_name, _, what = argument.name.partition("_")
             source = getattr(described[tensor_name], what)
+            if not source and kind.startswith("Optional"):
+                continue  # of a tensor that is not quantized; None is the default
             if len(source) != 1:
                 raise FileFormatError(f"{where}: tensor '{tensor_name}' needs one {what}, has {len(source)}")
             bound[argument.name] = source[0]

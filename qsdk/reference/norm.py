@@ -1,4 +1,4 @@
-"""Normalization: batch_norm (rule 14), layer_norm, group_norm and softmax (rule 9).
+"""Normalization: batch_norm (rule 14), layer_norm, group_norm and softmax (rule 9), normalize (rule 24).
 
 Sums over integers are exact (64 bits); every later step is one f32 operation:
 
@@ -105,7 +105,7 @@ fake("group_norm")(like_input)
 
 @operator(
     "(Tensor input, Tensor table, int dim, float inverse_scale, float output_scale, int output_zero_point, "
-    "int output_min, int output_max) -> Tensor",
+    "int output_min, int output_max, Tensor? mask=None) -> Tensor",
 )
 def softmax(
     input: Tensor,
@@ -116,16 +116,50 @@ def softmax(
     output_zero_point: int,
     output_min: int,
     output_max: int,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """round(f32(f32(E) * f32(inverse_scale / f32(sum E)))), E = table[max input - input] along dim >= 0.
 
-    table int32 [256]; inverse_scale is f32(1 / output_scale).
+    table int32 [256]; inverse_scale is f32(1 / output_scale). mask bool, stretched to input's shape: where it is false,
+    E is 0, and the maximum is that of the others. Where all are masked, the result is round(0).
     """
     value = input.to(torch.int64)
-    terms = table[value.amax(dim, keepdim=True) - value]
+    if mask is None:
+        terms = table[value.amax(dim, keepdim=True) - value]
+    else:
+        largest = torch.where(mask, value, -128).amax(dim, keepdim=True)
+        terms = torch.where(mask, table[(largest - value).clamp(min=0)], 0)
     factor = f32_tensor(inverse_scale, input) / terms.to(torch.int64).sum(dim, keepdim=True).to(torch.float32)
     scaled = terms.to(torch.float32) * factor
     return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous()
 
 
 fake("softmax")(like_input)
+
+
+@operator(
+    "(Tensor input, int dim, float eps, float inverse_scale, int input_zero_point, float output_scale, "
+    "int output_zero_point, int output_min, int output_max) -> Tensor",
+)
+def normalize(
+    input: Tensor,
+    dim: int,
+    eps: float,
+    inverse_scale: float,
+    input_zero_point: int,
+    output_scale: float,
+    output_zero_point: int,
+    output_min: int,
+    output_max: int,
+) -> Tensor:
+    """Rule 24: round(f32(f32(input') * f32(inverse_scale / d))), d = f32(sqrt(f32(sum input'^2))) along dim, at least
+    eps; eps is the norm's, divided by the input's scale; inverse_scale is f32(1 / output_scale)."""
+    value = input.to(torch.int64) - input_zero_point
+    norm = torch.sqrt((value * value).sum(dim, keepdim=True).to(torch.float32))
+    least = f32_tensor(eps, input)
+    factor = f32_tensor(inverse_scale, input) / torch.where(norm > least, norm, least)
+    scaled = value.to(torch.float32) * factor
+    return round_clamp(scaled, output_zero_point, output_min, output_max).contiguous()
+
+
+fake("normalize")(like_input)

@@ -28,6 +28,7 @@ _DTYPES: dict[int, np.dtype[Any]] = {
     lib.QRT_UINT8: np.dtype(np.uint8),
     lib.QRT_INT32: np.dtype(np.int32),
     lib.QRT_INT64: np.dtype(np.int64),
+    lib.QRT_BOOL: np.dtype(np.bool_),
 }
 _ERRORS: dict[int, type[QsdkError]] = {
     lib.QRT_ERROR_ALIGNMENT: ArenaError,

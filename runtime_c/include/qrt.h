@@ -53,7 +53,8 @@ typedef enum qrt_dtype {
   QRT_UINT8 = 2,
   QRT_INT32 = 3,
   QRT_INT64 = 4,
-  QRT_INT4 = 5
+  QRT_INT4 = 5,
+  QRT_BOOL = 6 /* a byte, 0 or 1 */
 } qrt_dtype;
 
 /* ---- model ---------------------------------------------------------------------------------------------------- */

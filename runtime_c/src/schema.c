@@ -43,7 +43,7 @@ const qrt_fb_field qrt_fb_Region_fields[] = {
 };
 
 const qrt_fb_field qrt_fb_SeededInput_fields[] = {
-  {QRT_FB_NAME("minimum") QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, {.real = 0.0f}},
+  {QRT_FB_NAME("lowest") QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, {.real = 0.0f}},
   {QRT_FB_NAME("step") QRT_FB_FLOAT, QRT_FB_NONE, 0, 1, 0, {.real = 0.0f}},
   {QRT_FB_NAME("least") QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, {0}},
   {QRT_FB_NAME("most") QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, {0}},
@@ -215,6 +215,10 @@ const qrt_fb_field qrt_fb_embedding_bag_fields[] = {
   {QRT_FB_NAME("bits") QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, {8}},
 };
 
+const qrt_fb_field qrt_fb_gather_fields[] = {
+  {QRT_FB_NAME("dim") QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, {0}},
+};
+
 const qrt_fb_field qrt_fb_gelu_fields[] = {
   {QRT_FB_NAME("approximate") QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, {0}},
 };
@@ -229,6 +233,10 @@ const qrt_fb_field qrt_fb_group_norm_fields[] = {
 const qrt_fb_field qrt_fb_gru_dynamic_fields[] = {
   {QRT_FB_NAME("reverse") QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, {0}},
   {QRT_FB_NAME("per_step") QRT_FB_BOOL, QRT_FB_NONE, 0, 1, 0, {0}},
+};
+
+const qrt_fb_field qrt_fb_index_select_fields[] = {
+  {QRT_FB_NAME("dim") QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, {0}},
 };
 
 const qrt_fb_field qrt_fb_layer_norm_fields[] = {
@@ -298,6 +306,14 @@ const qrt_fb_field qrt_fb_mul_fields[] = {
   {QRT_FB_NAME("output_max") QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, {127}},
 };
 
+const qrt_fb_field qrt_fb_normalize_fields[] = {
+  {QRT_FB_NAME("dim") QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, {0}},
+  {QRT_FB_NAME("eps") QRT_FB_FLOAT, QRT_FB_NONE, 0, 1, 0, {.real = 0.0f}},
+  {QRT_FB_NAME("inverse_scale") QRT_FB_FLOAT, QRT_FB_NONE, 0, 2, 0, {.real = 0.0f}},
+  {QRT_FB_NAME("output_min") QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, {-128}},
+  {QRT_FB_NAME("output_max") QRT_FB_INT, QRT_FB_NONE, 0, 4, 0, {127}},
+};
+
 const qrt_fb_field qrt_fb_pad_fields[] = {
   {QRT_FB_NAME("before") QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, {0}},
   {QRT_FB_NAME("mode") QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, {0}},
@@ -343,6 +359,12 @@ const qrt_fb_field qrt_fb_sub_fields[] = {
   {QRT_FB_NAME("other_multiplier") QRT_FB_FLOAT, QRT_FB_NONE, 0, 1, 0, {.real = 0.0f}},
   {QRT_FB_NAME("output_min") QRT_FB_INT, QRT_FB_NONE, 0, 2, 0, {-128}},
   {QRT_FB_NAME("output_max") QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, {127}},
+};
+
+const qrt_fb_field qrt_fb_topk_fields[] = {
+  {QRT_FB_NAME("k") QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, {1}},
+  {QRT_FB_NAME("dim") QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, {0}},
+  {QRT_FB_NAME("largest") QRT_FB_BOOL, QRT_FB_NONE, 0, 2, 0, {1}},
 };
 
 const qrt_fb_field qrt_fb_upsample_bilinear2d_fields[] = {
@@ -395,10 +417,12 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_conv_transpose2d_dynamic, QRT_FB_TABLE_conv_transpose3d_dynamic, QRT_FB_TABLE_linear_weight_only,
   QRT_FB_TABLE_conv2d_weight_only, QRT_FB_TABLE_exp, QRT_FB_TABLE_neg, QRT_FB_TABLE_abs, QRT_FB_TABLE_sqrt,
   QRT_FB_TABLE_rsqrt, QRT_FB_TABLE_silu, QRT_FB_TABLE_hardsigmoid, QRT_FB_TABLE_hardswish, QRT_FB_TABLE_gelu,
-  QRT_FB_TABLE_elu, QRT_FB_TABLE_leaky_relu, QRT_FB_TABLE_lstm,
+  QRT_FB_TABLE_elu, QRT_FB_TABLE_leaky_relu, QRT_FB_TABLE_lstm, QRT_FB_TABLE_maximum, QRT_FB_TABLE_minimum,
+  QRT_FB_TABLE_eq, QRT_FB_TABLE_ne, QRT_FB_TABLE_lt, QRT_FB_TABLE_le, QRT_FB_TABLE_where, QRT_FB_TABLE_topk,
+  QRT_FB_TABLE_index_select, QRT_FB_TABLE_gather, QRT_FB_TABLE_normalize,
 };
 
-static const char *const qrt_fb_Operation_names[58] = {
+static const char *const qrt_fb_Operation_names[69] = {
 #if QRT_MESSAGES
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
@@ -406,7 +430,8 @@ static const char *const qrt_fb_Operation_names[58] = {
   "div", "slice", "sub", "pad", "upsample_nearest2d", "upsample_bilinear2d", "embedding", "embedding_bag", "sigmoid",
   "tanh", "lstm_dynamic", "gru_dynamic", "rnn_dynamic", "conv2d_dynamic", "conv3d_dynamic", "conv_transpose2d_dynamic",
   "conv_transpose3d_dynamic", "linear_weight_only", "conv2d_weight_only", "exp", "neg", "abs", "sqrt", "rsqrt", "silu",
-  "hardsigmoid", "hardswish", "gelu", "elu", "leaky_relu", "lstm",
+  "hardsigmoid", "hardswish", "gelu", "elu", "leaky_relu", "lstm", "maximum", "minimum", "eq", "ne", "lt", "le",
+  "where", "topk", "index_select", "gather", "normalize",
 #else
 #define QRT_OPERATOR(name, least, most, outputs, in_place) [QRT_FB_Operation_##name - 1] = #name,
 #define QRT_FLOAT_OPERATOR QRT_OPERATOR
@@ -417,5 +442,5 @@ static const char *const qrt_fb_Operation_names[58] = {
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 58},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 69},
 };

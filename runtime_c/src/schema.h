@@ -24,7 +24,8 @@ enum { /* DType */
   QRT_FB_DType_int32 = 3,
   QRT_FB_DType_int64 = 4,
   QRT_FB_DType_int4 = 5,
-  QRT_FB_DType_END = 6
+  QRT_FB_DType_bool = 6,
+  QRT_FB_DType_END = 7
 };
 
 enum { /* TensorKind */
@@ -93,7 +94,18 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_elu = 56,
   QRT_FB_Operation_leaky_relu = 57,
   QRT_FB_Operation_lstm = 58,
-  QRT_FB_Operation_END = 59
+  QRT_FB_Operation_maximum = 59,
+  QRT_FB_Operation_minimum = 60,
+  QRT_FB_Operation_eq = 61,
+  QRT_FB_Operation_ne = 62,
+  QRT_FB_Operation_lt = 63,
+  QRT_FB_Operation_le = 64,
+  QRT_FB_Operation_where = 65,
+  QRT_FB_Operation_topk = 66,
+  QRT_FB_Operation_index_select = 67,
+  QRT_FB_Operation_gather = 68,
+  QRT_FB_Operation_normalize = 69,
+  QRT_FB_Operation_END = 70
 };
 
 enum { /* struct Buffer: offsets */
@@ -151,7 +163,7 @@ enum { /* fields of Region */
 extern const qrt_fb_field qrt_fb_Region_fields[];
 
 enum { /* fields of SeededInput */
-  QRT_FB_SeededInput_minimum,
+  QRT_FB_SeededInput_lowest,
   QRT_FB_SeededInput_step,
   QRT_FB_SeededInput_least,
   QRT_FB_SeededInput_most,
@@ -382,10 +394,21 @@ enum { /* fields of embedding_bag */
 };
 extern const qrt_fb_field qrt_fb_embedding_bag_fields[];
 
+enum { /* fields of eq */
+  QRT_FB_eq_FIELDS
+};
+#define qrt_fb_eq_fields NULL
+
 enum { /* fields of exp */
   QRT_FB_exp_FIELDS
 };
 #define qrt_fb_exp_fields NULL
+
+enum { /* fields of gather */
+  QRT_FB_gather_dim,
+  QRT_FB_gather_FIELDS
+};
+extern const qrt_fb_field qrt_fb_gather_fields[];
 
 enum { /* fields of gelu */
   QRT_FB_gelu_approximate,
@@ -419,6 +442,12 @@ enum { /* fields of hardswish */
 };
 #define qrt_fb_hardswish_fields NULL
 
+enum { /* fields of index_select */
+  QRT_FB_index_select_dim,
+  QRT_FB_index_select_FIELDS
+};
+extern const qrt_fb_field qrt_fb_index_select_fields[];
+
 enum { /* fields of layer_norm */
   QRT_FB_layer_norm_eps,
   QRT_FB_layer_norm_output_min,
@@ -426,6 +455,11 @@ enum { /* fields of layer_norm */
   QRT_FB_layer_norm_FIELDS
 };
 extern const qrt_fb_field qrt_fb_layer_norm_fields[];
+
+enum { /* fields of le */
+  QRT_FB_le_FIELDS
+};
+#define qrt_fb_le_fields NULL
 
 enum { /* fields of leaky_relu */
   QRT_FB_leaky_relu_negative_slope,
@@ -477,6 +511,11 @@ enum { /* fields of lstm_dynamic */
 };
 extern const qrt_fb_field qrt_fb_lstm_dynamic_fields[];
 
+enum { /* fields of lt */
+  QRT_FB_lt_FIELDS
+};
+#define qrt_fb_lt_fields NULL
+
 enum { /* fields of matmul */
   QRT_FB_matmul_multiplier,
   QRT_FB_matmul_output_min,
@@ -495,6 +534,11 @@ enum { /* fields of max_pool2d */
 };
 extern const qrt_fb_field qrt_fb_max_pool2d_fields[];
 
+enum { /* fields of maximum */
+  QRT_FB_maximum_FIELDS
+};
+#define qrt_fb_maximum_fields NULL
+
 enum { /* fields of mean */
   QRT_FB_mean_dim,
   QRT_FB_mean_keepdim,
@@ -505,6 +549,11 @@ enum { /* fields of mean */
 };
 extern const qrt_fb_field qrt_fb_mean_fields[];
 
+enum { /* fields of minimum */
+  QRT_FB_minimum_FIELDS
+};
+#define qrt_fb_minimum_fields NULL
+
 enum { /* fields of mul */
   QRT_FB_mul_multiplier,
   QRT_FB_mul_output_min,
@@ -513,10 +562,25 @@ enum { /* fields of mul */
 };
 extern const qrt_fb_field qrt_fb_mul_fields[];
 
+enum { /* fields of ne */
+  QRT_FB_ne_FIELDS
+};
+#define qrt_fb_ne_fields NULL
+
 enum { /* fields of neg */
   QRT_FB_neg_FIELDS
 };
 #define qrt_fb_neg_fields NULL
+
+enum { /* fields of normalize */
+  QRT_FB_normalize_dim,
+  QRT_FB_normalize_eps,
+  QRT_FB_normalize_inverse_scale,
+  QRT_FB_normalize_output_min,
+  QRT_FB_normalize_output_max,
+  QRT_FB_normalize_FIELDS
+};
+extern const qrt_fb_field qrt_fb_normalize_fields[];
 
 enum { /* fields of pad */
   QRT_FB_pad_before,
@@ -616,6 +680,14 @@ enum { /* fields of tanh */
 };
 #define qrt_fb_tanh_fields NULL
 
+enum { /* fields of topk */
+  QRT_FB_topk_k,
+  QRT_FB_topk_dim,
+  QRT_FB_topk_largest,
+  QRT_FB_topk_FIELDS
+};
+extern const qrt_fb_field qrt_fb_topk_fields[];
+
 enum { /* fields of upsample_bilinear2d */
   QRT_FB_upsample_bilinear2d_output_size,
   QRT_FB_upsample_bilinear2d_align_corners,
@@ -632,6 +704,11 @@ enum { /* fields of upsample_nearest2d */
   QRT_FB_upsample_nearest2d_FIELDS
 };
 extern const qrt_fb_field qrt_fb_upsample_nearest2d_fields[];
+
+enum { /* fields of where */
+  QRT_FB_where_FIELDS
+};
+#define qrt_fb_where_fields NULL
 
 enum {
   QRT_FB_TABLE_Model,
@@ -663,13 +740,17 @@ enum {
   QRT_FB_TABLE_elu,
   QRT_FB_TABLE_embedding,
   QRT_FB_TABLE_embedding_bag,
+  QRT_FB_TABLE_eq,
   QRT_FB_TABLE_exp,
+  QRT_FB_TABLE_gather,
   QRT_FB_TABLE_gelu,
   QRT_FB_TABLE_group_norm,
   QRT_FB_TABLE_gru_dynamic,
   QRT_FB_TABLE_hardsigmoid,
   QRT_FB_TABLE_hardswish,
+  QRT_FB_TABLE_index_select,
   QRT_FB_TABLE_layer_norm,
+  QRT_FB_TABLE_le,
   QRT_FB_TABLE_leaky_relu,
   QRT_FB_TABLE_linear,
   QRT_FB_TABLE_linear_dynamic,
@@ -677,11 +758,16 @@ enum {
   QRT_FB_TABLE_lookup_table,
   QRT_FB_TABLE_lstm,
   QRT_FB_TABLE_lstm_dynamic,
+  QRT_FB_TABLE_lt,
   QRT_FB_TABLE_matmul,
   QRT_FB_TABLE_max_pool2d,
+  QRT_FB_TABLE_maximum,
   QRT_FB_TABLE_mean,
+  QRT_FB_TABLE_minimum,
   QRT_FB_TABLE_mul,
+  QRT_FB_TABLE_ne,
   QRT_FB_TABLE_neg,
+  QRT_FB_TABLE_normalize,
   QRT_FB_TABLE_pad,
   QRT_FB_TABLE_permute,
   QRT_FB_TABLE_prelu,
@@ -697,8 +783,10 @@ enum {
   QRT_FB_TABLE_sqrt,
   QRT_FB_TABLE_sub,
   QRT_FB_TABLE_tanh,
+  QRT_FB_TABLE_topk,
   QRT_FB_TABLE_upsample_bilinear2d,
   QRT_FB_TABLE_upsample_nearest2d,
+  QRT_FB_TABLE_where,
   QRT_FB_TABLE_COUNT
 };
 

@@ -68,10 +68,10 @@ static qrt_status verify_seeded(const qrt_verify *v, uint32_t index, const test_
   QRT_TRY(verify_count(v, index, "output_crc", vector->crc_count, v->model->output_count));
   for (uint32_t i = 0; i < vector->seeded_count; ++i) {
     uint32_t seeded = qrt_flat_element(fb, vector->seeded, i);
-    float minimum = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, minimum));
+    float lowest = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, lowest));
     float step = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, step));
-    if (!(minimum >= -0x1p100f && minimum <= 0x1p100f && step >= 0 && step <= 0x1p100f)) {
-      return QRT_FAIL(v->error, QRT_ERROR_FIELD, "test_vectors[%u].seeded[%u]: minimum or step out of range", index, i);
+    if (!(lowest >= -0x1p100f && lowest <= 0x1p100f && step >= 0 && step <= 0x1p100f)) {
+      return QRT_FAIL(v->error, QRT_ERROR_FIELD, "test_vectors[%u].seeded[%u]: lowest or step out of range", index, i);
     }
     if (qrt_flat_int(fb, seeded, QRT_FIELD(SeededInput, least)) >
         qrt_flat_int(fb, seeded, QRT_FIELD(SeededInput, most))) {
@@ -130,9 +130,10 @@ static void seed_input(qrt_session *session, test_vector *vector, uint32_t index
   read_io(session->model, session->model->inputs, index, &tensor);
   uint8_t *bytes = session->activations + tensor.offset;
   uint32_t seeded = qrt_flat_element(fb, vector->seeded, index);
-  float minimum = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, minimum));
+  float lowest = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, lowest));
   float step = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, step));
-  if (tensor.dtype == QRT_FB_DType_int32 || tensor.dtype == QRT_FB_DType_int64) {
+  if (tensor.dtype == QRT_FB_DType_int32 || tensor.dtype == QRT_FB_DType_int64 ||
+      tensor.dtype == QRT_FB_DType_bool) {
     seed_integers(&vector->state, fb, seeded, tensor.count, qrt_dtype_size(tensor.dtype), bytes);
     return;
   }
@@ -142,7 +143,7 @@ static void seed_input(qrt_session *session, test_vector *vector, uint32_t index
       bytes[i] = (uint8_t)(random >> 56);
     } else {
       float value = (float)(uint32_t)(random >> 40) * step;
-      value = value + minimum;
+      value = value + lowest;
       memcpy(bytes + 4 * i, &value, sizeof value);
     }
   }

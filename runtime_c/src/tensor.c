@@ -5,6 +5,7 @@ uint32_t qrt_dtype_size(uint32_t dtype) {
   switch (dtype) {
     case QRT_FB_DType_int8:
     case QRT_FB_DType_uint8:
+    case QRT_FB_DType_bool:
       return 1;
     case QRT_FB_DType_float32:
     case QRT_FB_DType_int32:
@@ -17,7 +18,7 @@ uint32_t qrt_dtype_size(uint32_t dtype) {
 }
 
 const char *qrt_dtype_name(uint32_t dtype) {
-  static const char *const names[] = {"float32", "int8", "uint8", "int32", "int64", "int4"};
+  static const char *const names[] = {"float32", "int8", "uint8", "int32", "int64", "int4", "bool"};
   return dtype < QRT_FB_DType_END ? names[dtype] : "?";
 }
 

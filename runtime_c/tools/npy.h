@@ -9,7 +9,7 @@
 #include "qrt.h"
 
 static const char *npy_descr(qrt_dtype dtype) {
-  static const char *const names[] = {"<f4", "|i1", "|u1", "<i4", "<i8"};
+  static const char *const names[] = {"<f4", "|i1", "|u1", "<i4", "<i8", "?", "|b1"};
   return (unsigned)dtype < sizeof names / sizeof *names ? names[dtype] : "?";
 }
 

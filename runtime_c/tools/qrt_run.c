@@ -258,7 +258,7 @@ static int run_samples(program *p, const options *o, const char *path, const cha
 }
 
 static void print_tensor(const char *what, uint32_t i, const qrt_tensor_info *info) {
-  static const char *const dtypes[] = {"float32", "int8", "uint8", "int32", "int64", "int4"};
+  static const char *const dtypes[] = {"float32", "int8", "uint8", "int32", "int64", "int4", "bool"};
   printf("%s %" PRIu32 ": %s [", what, i, dtypes[info->dtype]);
   for (uint32_t j = 0; j < info->rank; ++j) {
     printf("%s%" PRId32, j ? ", " : "", info->shape[j]);

@@ -6,7 +6,7 @@ every_operator.qsdk: a small program with all operators on int8, and every field
 can damage any of them in place. dynamic.qsdk: the same for operators on float; embedding.qsdk: for embedding tables;
 recurrent.qsdk: for recurrent layers; lstm.qsdk: for those on int8; float.qsdk: for what quantizes nothing;
 weight_only.qsdk: for weights alone quantized. packed.qsdk: as every_operator.qsdk, with weights packed for this host.
-threads.qsdk: enough work for several threads.
+selection.qsdk: comparisons and selections. threads.qsdk: enough work for several threads.
 shared.qsdk: a small file whose tables refer to the same long vectors over and over.
 """
 
@@ -217,6 +217,7 @@ def main(folder: Path) -> None:
         (folder / "lstm.qsdk").write_bytes(serialize.serialize(floats.quantized_lstm()))
         (folder / "weight_only.qsdk").write_bytes(serialize.serialize(floats.every_weight_only_operator()))
         (folder / "float.qsdk").write_bytes(serialize.serialize(every_float_operator()))
+        (folder / "selection.qsdk").write_bytes(serialize.serialize(floats.every_selection()))
     (folder / "shared.qsdk").write_bytes(shared())
     (folder / "threads.qsdk").write_bytes(serialize.serialize(shared_operators()))
 

@@ -1,15 +1,16 @@
-"""Programs of float operators: dynamic.qsdk, embedding.qsdk, recurrent.qsdk, weight_only.qsdk; and lstm.qsdk."""
+"""dynamic.qsdk, embedding.qsdk, recurrent.qsdk, weight_only.qsdk, lstm.qsdk and selection.qsdk."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-from fixture import Draft
+from fixture import RANGE, Draft
 
 from qsdk.export.plan import plan
 from qsdk.export.program import Program, SeededInput, TestVector
 from qsdk.export.vectors import crc, seeded_inputs
+from qsdk.reference.constants import softmax_table
 from qsdk.reference.interpreter import run
 
 
@@ -163,6 +164,28 @@ def every_table() -> Program:
     program = plan(Program(tuple(d.tensors), tuple(d.operators), inputs, (a, b, c, e), name="embedding"))
     bounds = [SeededInput(least=0, most=most, ascending=up) for most, up in ((9, False), (7, False), (6, True))]
     return with_vectors(program, (*bounds, SeededInput(-4.0, 8.0 / 2**24)))
+
+
+def every_selection() -> Program:
+    """Comparisons, and what they, an order or indices select, on int8 [2, 3, 8]."""
+    d = Draft()
+    shape = (2, 3, 8)
+    x, y = d.tensor(shape), d.tensor((3, 1))
+    index, mask = d.tensor((5,), dtype="int64"), d.tensor((8,), dtype="bool")
+    outputs = [d.op("maximum", [x, y], d.tensor(shape)), d.op("minimum", [x, y], d.tensor(shape))]
+    conditions = [d.op(kind, [x, y], d.tensor(shape, dtype="bool")) for kind in ("eq", "ne", "lt", "le")]
+    outputs.append(d.op("where", [conditions[2], x, y], d.tensor(shape)))
+    values, positions = d.tensor((2, 3, 2)), d.tensor((2, 3, 2), dtype="int64")
+    d.op("topk", [x], values, positions, k=2, dim=2, largest=True)
+    outputs.append(d.op("gather", [x, positions], d.tensor((2, 3, 2)), dim=2))
+    outputs.append(d.op("index_select", [x, index], d.tensor((2, 5, 8)), dim=1))
+    outputs.append(d.op("normalize", [x], d.tensor(shape, 1 / 128, 0), dim=2, eps=1.0, inverse_scale=128.0, **RANGE))
+    table = d.constant(softmax_table(0.05).numpy())
+    outputs.append(d.op("softmax", [x, table, mask], d.tensor(shape, 1 / 64, -128), dim=2, inverse_scale=64.0, **RANGE))
+    inputs, results = (x, y, index, mask), (*outputs, *conditions, values, positions)
+    program = plan(Program(tuple(d.tensors), tuple(d.operators), inputs, results, name="selection"))
+    integers = SeededInput(least=0, most=2), SeededInput(least=0, most=1)
+    return with_vectors(program, (SeededInput(), SeededInput(), *integers))
 
 
 def with_vectors(program: Program, seeded: tuple[SeededInput, ...]) -> Program:

@@ -58,7 +58,7 @@ static void damage_tensors(patient *p) {
   uint32_t shape = vector(p, q, QRT_FIELD(Tensor, shape)) + 4, scale = vector(p, q, QRT_FIELD(Tensor, scale)) + 4;
   BYTE(position(p, q, QRT_FIELD(Tensor, kind)), 3, ERROR_FIELD, "kind");
   BYTE(position(p, q, QRT_FIELD(Tensor, kind)), 2, ERROR_UNSUPPORTED, "state");
-  BYTE(position(p, q, QRT_FIELD(Tensor, dtype)), 6, ERROR_FIELD, "dtype");
+  BYTE(position(p, q, QRT_FIELD(Tensor, dtype)), QRT_FB_DType_END, ERROR_FIELD, "dtype: 7");
   BYTE(position(p, q, QRT_FIELD(Tensor, dtype)), QRT_FB_DType_uint8, ERROR_UNSUPPORTED, "dtype");
   BYTE(position(p, q, QRT_FIELD(Tensor, dtype)), QRT_FB_DType_int4, ERROR_UNSUPPORTED, "dtype");
   for (unsigned dtype = QRT_FB_DType_int32; dtype <= QRT_FB_DType_int64; ++dtype) {
@@ -260,7 +260,7 @@ static void damage_tags(patient *p) {
       }
     }
     p->file.bytes[at] = (uint8_t)before;
-    CHECK(opened <= 2); /* clamp and its like look alike */
+    CHECK(opened <= 4); /* clamp and its like look alike, and so do add, maximum and minimum */
   }
   uint32_t at = position(p, operator_at(p, 2), &tag);
   BYTE(at, 0, ERROR_FORMAT, "operators[2].operation");
@@ -273,7 +273,7 @@ static void damage_vectors(patient *p) {
   uint32_t first = qrt_flat_element(p->file.bytes, vectors, 0), second = qrt_flat_element(p->file.bytes, vectors, 1);
   uint32_t seeded = qrt_flat_element(p->file.bytes, vector(p, first, QRT_FIELD(TestVector, seeded)) + 4, 0);
   FLOAT(position(p, seeded, QRT_FIELD(SeededInput, step)), special(0x7fc00000), ERROR_FIELD, "seeded[0]");
-  FLOAT(position(p, seeded, QRT_FIELD(SeededInput, minimum)), special(0xff800000), ERROR_FIELD, "seeded[0]");
+  FLOAT(position(p, seeded, QRT_FIELD(SeededInput, lowest)), special(0xff800000), ERROR_FIELD, "seeded[0]");
   INT(vector(p, first, QRT_FIELD(TestVector, seeded)), 0, ERROR_FIELD, "seeded");
   INT(vector(p, first, QRT_FIELD(TestVector, output_crc)), 0, ERROR_FIELD, "output_crc");
   INT(vector(p, second, QRT_FIELD(TestVector, inputs)) + 4, 99, ERROR_FIELD, "inputs[0]: buffer 99");

@@ -9,6 +9,7 @@ clamps hard.
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -22,10 +23,11 @@ from parity.norm_cases import NORM_TABLE
 from parity.regimes import REGIMES
 from parity.regimes import output_range as _range
 from parity.regimes import zero_point as _zero_point
+from parity.selection_cases import SELECTION_TABLE
 from qsdk.export.program import Program, SeededInput, TensorInfo
 from qsdk.export.vectors import seeded_ranges
 
-MOVED = ("int8", "float32", "int64")
+MOVED = ("int8", "float32", "int64", "bool")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Case:
 def _fill(generator: np.random.Generator, tensor: TensorInfo, spec: SeededInput, how: str) -> np.ndarray:
     if tensor.dtype == "float32":
         return _float_fill(generator, tensor, how)
-    if tensor.dtype in ("int32", "int64"):
+    if tensor.dtype in ("int32", "int64", "bool"):
         return _index_fill(generator, tensor, spec, how)
     flat = {
         "random": lambda: generator.integers(-128, 128, tensor.elements),
@@ -400,12 +402,16 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     *NORM_TABLE,
     *FLOAT_TABLE,
     *FLOATING_TABLE,
+    *SELECTION_TABLE,
 ]
 
 
 def cases() -> Iterator[Case]:
+    seen: Counter[str] = Counter()
     for kind, make, rows, regimes in TABLE:
-        for position, row in enumerate(rows):
+        first = seen[kind]
+        seen[kind] += len(rows)
+        for position, row in enumerate(rows, first):
             for regime in regimes:
                 yield Case(
                     f"{kind}-{position}-{regime}",

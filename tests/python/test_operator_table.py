@@ -38,7 +38,7 @@ def test_rows_name_their_reference():
     rules = {int(number) for number in re.findall(r"^(\d+)\. ", contract.read_text(), re.M)}
     for name, row in ops.OPERATORS.items():
         assert row.name == name and row.reference is getattr(torch.ops.qsdk, name).default
-        assert row.rule in rules and row.qparams in ("own", "shared", "float")
+        assert row.rule in rules and row.qparams in ("own", "shared", "float", "none")
         assert ops.BY_REFERENCE[row.reference] is row
         assert row.floating is None or (row.qparams != "float" and ops.BY_REFERENCE[row.floating] is row)
         operands = {argument.name for argument in row.reference._schema.arguments}

@@ -107,7 +107,7 @@ CASES = {
     # order
     "min": lambda t: t.min(), "max": lambda t: torch.max(t), "min of axis": lambda t: t.min(1),
     "max of axis": lambda t: torch.max(t, -1),
-    "sort": lambda t: t.sort(-1, True), "argsort": lambda t: t.argsort(2), "topk": lambda t: torch.topk(t, 2),
+    "sort": lambda t: t.sort(-1, True), "argsort": lambda t: t.argsort(2), "topk": lambda t: torch.topk(t, 2)[0],
     "msort": lambda t: t.msort(), "keepdim": lambda t: t.max(2, keepdim=True), "named": lambda t: t.max(0).indices,
     # comparison
     "eq": lambda t: t == t, "ne": lambda t: torch.ne(t, 0.5), "lt": lambda t: t < 0.1,
@@ -215,8 +215,7 @@ REFUSED = {
     "sum": (torch.sum, "DeQuantStub"),
     "std": (lambda t: t.std(), "DeQuantStub"), "neg": (lambda t: -t, "DeQuantStub"), "abs": (abs, "DeQuantStub"),
     "pow": (lambda t: t**2, "DeQuantStub"), "contains": (lambda t: 0.5 in t, "DeQuantStub"),
-    "set_": (lambda t: t.set_(t), "DeQuantStub"), "maximum": (lambda t: torch.maximum(t, t), "DeQuantStub"),
-    "max": (lambda t: t.max(t), "DeQuantStub"), "where": (lambda t: torch.where(MASK, t, t), "DeQuantStub"),
+    "set_": (lambda t: t.set_(t), "DeQuantStub"),
     "add": (lambda t: t.add(1), "FloatFunctional"), "add_": (lambda t: t.add_(1), "FloatFunctional"),
     "radd": (lambda t: 1 + t, "FloatFunctional"), "iadd": (lambda t: t.__iadd__(1), "FloatFunctional"),
     "sub": (lambda t: torch.sub(t, t), "FloatFunctional"), "rsub": (lambda t: 1 - t, "FloatFunctional"),

@@ -7,17 +7,20 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from qsdk.errors import QuantizationError
 from qsdk.nn.quantized import functional as qF
 from qsdk.nn.quantized.base import ObservedOutputModule, observed_qparams, place_of
+from qsdk.spellings import masked_softmax
 
 
 class FloatFunctional(nn.Module):
     """Float functions whose results calibration observes. convert turns it into QFunctional.
 
-    Not called itself; use add, add_relu, sub, sub_relu, mul, cat, matmul, add_scalar or mul_scalar. Give each use an
-    instance of its own, because an instance has one scale and zero point.
+    Not called itself; use add, add_relu, sub, sub_relu, mul, cat, matmul, maximum, minimum, where, sum, normalize,
+    softmax, unary, add_scalar or mul_scalar. Give each use an instance of its own, because an instance has one
+    scale and zero point.
     """
 
     activation_post_process: nn.Module
@@ -62,6 +65,36 @@ class FloatFunctional(nn.Module):
     def matmul(self, x: Tensor, y: Tensor) -> Tensor:
         """x @ y."""
         return self._observed(torch.matmul(x, y))
+
+    def maximum(self, x: Tensor, y: Tensor) -> Tensor:
+        """The larger one."""
+        return self._observed(torch.maximum(x, y))
+
+    def minimum(self, x: Tensor, y: Tensor) -> Tensor:
+        """The smaller one."""
+        return self._observed(torch.minimum(x, y))
+
+    def where(self, condition: Tensor, x: Tensor | float, y: Tensor | float) -> Tensor:
+        """x where the condition holds, else y; one of them may be a number."""
+        return self._observed(torch.where(condition, x, y))
+
+    def sum(self, x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+        """Sum over axes, all of them by default."""
+        return self._observed(torch.sum(x, dim, keepdim))
+
+    def normalize(self, x: Tensor, dim: int = 1, eps: float = 1e-12) -> Tensor:
+        """x over its Euclidean norm along dim."""
+        return self._observed(F.normalize(x, 2.0, dim, eps))
+
+    def unary(self, x: Tensor, function: str) -> Tensor:
+        """A function of one value by its name in torch: abs, exp, log, sqrt, rsqrt, ... (functional.UNARY)."""
+        return self._observed(qF.UNARY[function](x))
+
+    def softmax(self, x: Tensor, dim: int, mask: Tensor | None = None) -> Tensor:
+        """Softmax along dim over the elements whose mask (bool, broadcast) is true; the others give 0."""
+        if mask is None:
+            return self._observed(torch.softmax(x, dim))
+        return self._observed(masked_softmax(x, mask, dim))
 
     def add_scalar(self, x: Tensor, y: float) -> Tensor:
         """x + y for a number y; not observed, because the result's scale and zero point follow from x's."""
@@ -114,6 +147,34 @@ class QFunctional(ObservedOutputModule):
     def matmul(self, x: Any, y: Any) -> Any:
         """x @ y: [..., M, K] times [..., K, N]."""
         return qF.matmul(x, y, *self._tail(), name=self._qualified_name)
+
+    def maximum(self, x: Any, y: Any) -> Any:
+        """The larger one, broadcast."""
+        return qF.maximum(x, y, *self._tail(), name=self._qualified_name)
+
+    def minimum(self, x: Any, y: Any) -> Any:
+        """The smaller one, broadcast."""
+        return qF.minimum(x, y, *self._tail(), name=self._qualified_name)
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        """x where the condition holds, else y; one of them may be a number."""
+        return qF.where(condition, x, y, *self._tail(), name=self._qualified_name)
+
+    def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        """Sum over axes, all of them by default."""
+        return qF.sum(x, dim, keepdim, *self._tail(), name=self._qualified_name)
+
+    def normalize(self, x: Any, dim: int = 1, eps: float = 1e-12) -> Any:
+        """x over its Euclidean norm along dim."""
+        return qF.normalize(x, dim, eps, *self._tail(), name=self._qualified_name)
+
+    def unary(self, x: Any, function: str) -> Any:
+        """A function of one value by its name in torch."""
+        return qF.unary(x, function, *self._tail(), name=self._qualified_name)
+
+    def softmax(self, x: Any, dim: int, mask: Any = None) -> Any:
+        """Softmax along dim over the elements whose mask is true."""
+        return qF.softmax(x, dim, mask, *self._tail(), name=self._qualified_name)
 
     def add_scalar(self, x: Any, y: float) -> Any:
         """x + y for a number y; scale and zero point follow from x's."""

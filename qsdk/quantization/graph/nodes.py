@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,28 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves
 
+from qsdk.spellings import allowed_positions, causal_mask
+
 # Answers about a tensor that are no tensors: those that quantized tensors give as well, and those that need values.
 _SHAPE_METHODS = {"size", "dim", "numel", "ndimension", "nelement", "stride", "is_contiguous", "get_device"}
 _SHAPE_METHODS |= {"is_floating_point", "is_complex", "element_size", "storage_offset"}
 _SHAPE_ATTRIBUTES = {"shape", "ndim", "device", "requires_grad", "is_cuda", "is_meta", "layout", "names"}
-_SHAPE_FUNCTIONS = (len, isinstance, torch.numel, torch.is_tensor, torch.is_floating_point, torch.is_complex)
+_SHAPE_FUNCTIONS = (
+    len,
+    isinstance,
+    torch.numel,
+    torch.is_tensor,
+    torch.is_floating_point,
+    torch.is_complex,
+    causal_mask,
+)
+# Results that are truth values or positions; quantized tensors give the same.
+_COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+_NO_NUMBERS = {"argmax", "argmin", torch.argmax, torch.argmin, *_COMPARISONS}
+_NO_NUMBERS |= {getattr(room, name) for room in (torch, operator) for name in _COMPARISONS}
+_NO_NUMBERS |= {torch.logical_not, torch.logical_and, torch.logical_or, operator.invert}
+_NO_NUMBERS |= {allowed_positions}
+_WITH_POSITIONS = {"topk", "max", "min", "sort", torch.topk, torch.max, torch.min, torch.sort}
 _VALUE_METHODS = {"item", "tolist", "type", "data_ptr", "equal"}
 _VALUE_ATTRIBUTES = {"dtype", "is_quantized"}
 _VALUE_FUNCTIONS = (torch.equal, torch.allclose, torch._assert)
@@ -128,6 +146,14 @@ def _asks_value(node: fx.Node) -> bool:
     return node.op == "call_function" and node.target in _VALUE_FUNCTIONS
 
 
+def gives_no_number(node: fx.Node) -> bool:
+    """Whether a call gives truth values or positions of a tensor's values, as a comparison and argmax do."""
+    if node.target is operator.getitem and node.args[1] == 1 or node.target is getattr and node.args[1] == "indices":
+        source = node.args[0]
+        return isinstance(source, fx.Node) and source.target in _WITH_POSITIONS
+    return node.op in ("call_function", "call_method") and node.target in _NO_NUMBERS
+
+
 def _is_torch_function(target: Any) -> bool:
     name = getattr(target, "__name__", "")
     return any(getattr(room, name, None) is target for room in (torch, F)) or isinstance(target, torch._ops.OpOverload)
@@ -148,7 +174,7 @@ def tensor_nodes(graph_module: fx.GraphModule) -> set[fx.Node]:
         elif node.op == "get_attr":
             value = value_of(graph_module, node)
             tensors = isinstance(value, Tensor) and value.is_floating_point()
-        elif node.op == "output" or asks_shape(node) or _asks_value(node):
+        elif node.op == "output" or asks_shape(node) or _asks_value(node) or gives_no_number(node):
             tensors = False
         else:
             made = node.op == "call_module" or node.op == "call_function" and _is_torch_function(node.target)

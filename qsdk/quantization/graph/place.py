@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 
 import torch
@@ -21,11 +21,13 @@ from torch.fx.node import map_arg
 
 from qsdk.ops import FORMS, FUNCTIONALS, OPERATORS
 from qsdk.qtensor import implementation_of, passes_qparams
+from qsdk.quantization.graph.calls import CALLS
 from qsdk.quantization.graph.functional import FunctionalCall
 from qsdk.quantization.graph.nodes import (
     add_module,
     asks_shape,
     first_argument,
+    gives_no_number,
     module_of,
     name_beside,
     readers_of,
@@ -46,9 +48,10 @@ _PASSING_FORMS = {spelling for row in _SHARED for spelling in row.forms}
 _FLOAT_MODES = {"area", "bicubic", "nearest-exact", "trilinear"}
 
 _REVERSED = {torch.rsub, "rsub"}
-_QUOTIENTS = {operator.truediv, torch.div, torch.divide, torch.true_divide, "div", "divide", "true_divide"}
 _NEGATIONS = {operator.neg, torch.neg, torch.negative, "neg", "negative"}
+_QUOTIENTS = {operator.truediv, torch.div, torch.divide, torch.true_divide, "div", "divide", "true_divide"}
 _PAIRS = ("add", "sub", "mul", "matmul")
+_OF_TWO = {torch.max: "maximum", "max": "maximum", torch.min: "minimum", "min": "minimum"}
 
 
 class Placer:
@@ -101,8 +104,11 @@ class Placer:
     def _call_function(self, node: fx.Node) -> None:
         if asks_shape(node) or self._call_functional(node):
             return
+        if node.meta["qconfig"] is not None and gives_no_number(node):
+            return  # quantized tensors answer as float ones
         if self._passes(node) and node.meta["qconfig"] is not None and self._is_quantized(first_argument(node)):
-            self._quantized.add(node)
+            if node in self._tensors:
+                self._quantized.add(node)
         else:
             self._take_float(node)
 
@@ -118,7 +124,7 @@ class Placer:
         if target is operator.getitem:
             return True
         if target is getattr:
-            return node.args[1] in ("T", "mT")
+            return node.args[1] in ("T", "mT", "values")
         if FUNCTIONALS.get(target) == "cat" and isinstance(first_argument(node), fx.Node):
             return True  # of the parts of one tensor, which all have its parameters
         if target in FUNCTIONALS or target in FORMS and target not in _PASSING_FORMS:
@@ -183,12 +189,14 @@ class Placer:
         qconfig = node.meta["qconfig"]
         if qconfig is None or not is_static(qconfig) or node not in self._tensors:
             return False
+        method = FUNCTIONALS.get(node.target) or self._of_two(node)
+        if method in CALLS:
+            return self._call_method(node, *CALLS[method])
         keywords = dict(node.kwargs)
         arguments = [*node.args, *(keywords.pop(name) for name in ("input", "tensors", "other") if name in keywords)]
         dim = keywords.pop("dim", keywords.pop("axis", 0))
         if keywords:
             return False  # alpha, out, rounding_mode
-        method = FUNCTIONALS.get(node.target)
         result: fx.Node | None = None
         if method == "cat" and isinstance(arguments[0], (list, tuple)):
             dim = arguments[1] if len(arguments) > 1 else dim
@@ -199,8 +207,28 @@ class Placer:
             result = self._scalar(node, "mul_scalar", arguments[0], -1.0)
         if result is None:
             return False
+        self._replace(node, result)
+        return True
+
+    def _replace(self, node: fx.Node, result: fx.Node) -> None:
         node.replace_all_uses_with(result)
         self._graph.erase_node(node)
+
+    def _of_two(self, node: fx.Node) -> str | None:
+        """torch.max and torch.min of two tensors."""
+        other = node.args[1] if len(node.args) > 1 else node.kwargs.get("other")
+        name = _OF_TWO.get(node.target)
+        return name if isinstance(other, fx.Node) and other in self._tensors else None
+
+    def _call_method(self, node: fx.Node, method: str, adapt: Callable[..., Any]) -> bool:
+        try:
+            arguments = adapt(*node.args, **node.kwargs)
+        except TypeError:  # an argument, such as out, that the method does not have
+            return False
+        if arguments is None:
+            return False
+        qconfig = node.meta["qconfig"]
+        self._replace(node, self._functional(node, method, *(self._quantize(node, a, qconfig) for a in arguments)))
         return True
 
     def _pair(self, node: fx.Node, method: str | None, a: Any, b: Any) -> fx.Node | None:

@@ -44,10 +44,34 @@ def _attention(
     query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False,
     scale: Any = None, enable_gqa: bool = False,
 ) -> Any:  # fmt: skip
-    if attn_mask is not None or dropout_p or is_causal or enable_gqa:
-        return None  # a mask's -inf has no place in a range
+    if dropout_p or enable_gqa:
+        return None
     factor = query.size(-1) ** -0.5 if scale is None else scale
-    return torch.matmul(torch.softmax(torch.matmul(query, key.transpose(-2, -1)) * factor, -1), value)
+    scores = torch.matmul(query, key.transpose(-2, -1)) * factor
+    if not is_causal and attn_mask is None:
+        return torch.matmul(torch.softmax(scores, -1), value)
+    if not is_causal and _sample(attn_mask) is None:
+        return None
+    if not is_causal and _is_bias(_sample(attn_mask)):
+        return torch.matmul(torch.softmax(scores + attn_mask, -1), value)
+    return torch.matmul(spellings.masked_softmax(scores, _allowed(query, key, attn_mask, is_causal)), value)
+
+
+def _allowed(query: Any, key: Any, mask: Any, is_causal: bool) -> Any:
+    if is_causal:
+        return spellings.causal_mask(query, key)
+    return mask if _sample(mask).dtype == torch.bool else spellings.allowed_positions(mask)
+
+
+def _sample(mask: Any) -> Any:
+    """The tensor that a mask is, or one without data like it; None if nothing is known of it."""
+    node = mask.node
+    return value_of(node.graph.owning_module, node) if node.op == "get_attr" else node.meta.get("val")
+
+
+def _is_bias(mask: Tensor) -> bool:
+    """Whether a mask adds finite numbers and takes nothing out, as far as is known."""
+    return mask.dtype != torch.bool and not mask.is_meta and bool(torch.isfinite(mask).all() & (mask > -1e4).all())
 
 
 _EXPANSIONS: dict[Any, Callable[..., Any]] = {torch.stack: _stack, F.scaled_dot_product_attention: _attention}

@@ -13,9 +13,12 @@ from torch.utils._pytree import tree_map_only
 
 from qsdk.errors import CaptureError, QuantizationError
 from qsdk.nn import intrinsic as nni
+from qsdk.nn import quantizable
 from qsdk.nn.quantized import FloatFunctional
 from qsdk.quantization.graph.nodes import calling_frames, line_of, path_of, users_line
 from qsdk.quantization.stubs import DeQuantStub, QuantStub
+
+_OPEN = tuple(quantizable.swappable().values())
 
 
 class _Proxy(fx.Proxy):
@@ -73,6 +76,7 @@ class Tracer(fx.Tracer):
             module_qualified_name in self._leaf_names
             or isinstance(m, (nni._FusedModule, *self._leaf_classes))
             or type(m).__module__.startswith("qsdk.nn.")
+            and not isinstance(m, _OPEN)
             or super().is_leaf_module(m, module_qualified_name)
         )
 

@@ -7,13 +7,6 @@ typedef struct arguments {
   float *output;
 } arguments;
 
-static qrt_status check_indices(qrt_verify *v, const qrt_node *node, int64_t rows, const qrt_indices *indices) {
-  for (size_t i = 0; i < indices->count; ++i) {
-    QRT_TRY(qrt_check_index(v, node, rows, i, qrt_index_at(indices, i)));
-  }
-  return QRT_OK;
-}
-
 qrt_status qrt_check_embedding(qrt_verify *v, const qrt_node *node) {
   qrt_tensor input, output;
   int32_t shape[QRT_MAX_RANK], rows = 0, dim = QRT_NODE_INT(node, embedding, embedding_dim);
@@ -25,18 +18,12 @@ qrt_status qrt_check_embedding(qrt_verify *v, const qrt_node *node) {
   memcpy(shape, input.shape, sizeof shape);
   shape[input.rank] = dim;
   QRT_TRY(qrt_expect_output(v, node, QRT_FB_DType_float32, input.rank + 1, shape, &output));
-  if (input.kind != QRT_FB_TensorKind_constant) {
-    return QRT_OK;
-  }
-  qrt_indices indices;
-  qrt_constant_indices(node, &input, &indices);
-  QRT_TRY(qrt_expect_budget(v, node, input.size));
-  return check_indices(v, node, rows, &indices);
+  return qrt_expect_constant_indices(v, node, 0, rows);
 }
 
 static qrt_status check(qrt_verify *v, const qrt_node *node, const void *pointer) {
   const arguments *a = pointer;
-  return check_indices(v, node, a->table.rows, &a->indices);
+  return qrt_check_indices(v, node, 0, a->table.rows, &a->indices);
 }
 
 static void run(const void *pointer, void *scratch) {

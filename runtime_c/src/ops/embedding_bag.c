@@ -38,7 +38,7 @@ static qrt_status check_indices(qrt_verify *v, const qrt_node *node, const argum
   for (size_t i = 0; i < end; ++i) {
     const int64_t index = qrt_index_at(&a->indices, i);
     if (index != a->padding) {
-      QRT_TRY(qrt_check_index(v, node, a->table.rows, i, index));
+      QRT_TRY(qrt_check_index(v, node, 0, a->table.rows, i, index));
     }
   }
   return QRT_OK;

@@ -1,29 +1,6 @@
 /* embedding_table.c - see embedding_table.h. */
 #include "embedding_table.h"
 
-qrt_status qrt_expect_indices(qrt_verify *v, const qrt_node *node, uint32_t i, qrt_tensor *tensor) {
-  qrt_node_input(node, i, tensor);
-  if (tensor->dtype != QRT_FB_DType_int32 && tensor->dtype != QRT_FB_DType_int64) {
-    return QRT_NODE_FAIL(v, node, QRT_ERROR_FIELD, "inputs[%u] is tensors[%u], %s instead of int32 or int64", i,
-                         tensor->index, qrt_dtype_name(tensor->dtype));
-  }
-  return QRT_OK;
-}
-
-static void set_indices(const qrt_tensor *tensor, const void *data, qrt_indices *indices) {
-  indices->data = data;
-  indices->count = (size_t)tensor->count;
-  indices->size = qrt_dtype_size(tensor->dtype);
-}
-
-void qrt_bind_indices(const qrt_binder *binder, const qrt_tensor *tensor, qrt_indices *indices) {
-  set_indices(tensor, qrt_bind_tensor(binder, tensor), indices);
-}
-
-void qrt_constant_indices(const qrt_node *node, const qrt_tensor *tensor, qrt_indices *indices) {
-  set_indices(tensor, qrt_tensor_data(node->model, tensor), indices);
-}
-
 qrt_status qrt_expect_embedding_table(qrt_verify *v, const qrt_node *node, uint32_t first, int32_t dim, int32_t bits,
                                       int32_t *rows) {
   qrt_tensor weight, weight_scale;
@@ -54,15 +31,6 @@ void qrt_bind_embedding_table(const qrt_binder *binder, const qrt_node *node, ui
   table->values = qrt_bind_tensor(binder, &weight);
   table->scale = qrt_bind_tensor(binder, &weight_scale);
   table->zero_point = qrt_bind_tensor(binder, &weight_zero_point);
-}
-
-qrt_status qrt_check_index(qrt_verify *v, const qrt_node *node, int64_t rows, size_t position, int64_t index) {
-  if (index >= 0 && index < rows) {
-    return QRT_OK;
-  }
-  return QRT_NODE_FAIL(v, node, QRT_ERROR_INDEX, "inputs[0][%zu] is %s%llu, but the table has %u rows", position,
-                       index < 0 ? "-" : "", (unsigned long long)(index < 0 ? 0 - (uint64_t)index : (uint64_t)index),
-                       (unsigned)rows);
 }
 
 void qrt_embedding_row(const qrt_embedding_table *table, int64_t index, float *row) {

@@ -3,6 +3,7 @@
 Made by quantize_dynamic, or from a float module that has a qconfig, by from_float.
 """
 
+from qsdk.nn.quantized.dynamic.attention import MultiheadAttention
 from qsdk.nn.quantized.dynamic.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from qsdk.nn.quantized.dynamic.linear import Linear
 from qsdk.nn.quantized.dynamic.rnn import GRU, LSTM, GRUCell, LSTMCell, RNNCell
@@ -19,5 +20,6 @@ __all__ = [
     "LSTM",
     "LSTMCell",
     "Linear",
+    "MultiheadAttention",
     "RNNCell",
 ]

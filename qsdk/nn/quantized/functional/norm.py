@@ -60,8 +60,10 @@ def group_norm_bound(input: QTensor, bound: Sequence[Tensor], num_groups: int, e
     return QTensor(storage, output)
 
 
-def softmax_bound(input: QTensor, table: Tensor, dim: int, inverse_scale: float, output: QParams) -> QTensor:
-    """Softmax along dim, with softmax_table and the output's inverse_scale."""
+def softmax_bound(
+    input: QTensor, table: Tensor, dim: int, inverse_scale: float, output: QParams, mask: Tensor | None = None
+) -> QTensor:
+    """Softmax along dim, with softmax_table and the output's inverse_scale, over elements whose mask is true."""
     input = need_qtensor(input, "softmax")
     storage = call(
         torch.ops.qsdk.softmax.default,
@@ -70,6 +72,7 @@ def softmax_bound(input: QTensor, table: Tensor, dim: int, inverse_scale: float,
         axis_of(dim, input.dim()),
         inverse_scale,
         *_tail(input.qparams, output)[1:],
+        mask,
     )
     return QTensor(storage, output)
 
