@@ -132,8 +132,7 @@ static void seed_input(qrt_session *session, test_vector *vector, uint32_t index
   uint32_t seeded = qrt_flat_element(fb, vector->seeded, index);
   float lowest = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, lowest));
   float step = qrt_flat_float(fb, seeded, QRT_FIELD(SeededInput, step));
-  if (tensor.dtype == QRT_FB_DType_int32 || tensor.dtype == QRT_FB_DType_int64 ||
-      tensor.dtype == QRT_FB_DType_bool) {
+  if (tensor.dtype == QRT_FB_DType_int32 || tensor.dtype == QRT_FB_DType_int64 || tensor.dtype == QRT_FB_DType_bool) {
     seed_integers(&vector->state, fb, seeded, tensor.count, qrt_dtype_size(tensor.dtype), bytes);
     return;
   }
