@@ -20,7 +20,7 @@ from qsdk.runtime import Session, available_isas  # noqa: E402
 TOOLS = {"host": "", "aarch64": "aarch64-linux-gnu-", "armv7hf": "arm-linux-gnueabihf-", "cortex-m3": "arm-none-eabi-"}
 # What the core may take from outside. hosted.o (environment, trace) and workers.o (threads) are not part of the core.
 ALLOWED = {"memcpy", "memset", "memcmp", "memmove", "strlen", "_GLOBAL_OFFSET_TABLE_", "getauxval", "__getauxval"}
-ALLOWED_PREFIXES = ("qrt_", "__aeabi_", "__cpu_", "__stack_chk")
+ALLOWED_PREFIXES = ("qrt_", "__aeabi_", "__aarch64_", "__cpu_", "__stack_chk")
 HOSTED = {"hosted.o", "workers.o"}
 
 

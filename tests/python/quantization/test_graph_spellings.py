@@ -302,7 +302,8 @@ def test_attention_is_quantized():
 
     model = OneInput(causal, project=model.project, out=model.out)
     prepared, converted = quantized(model, x)
-    assert torch.equal(prepared(x), model(x)) and stubs(converted) == (2, 4)
+    assert (prepared(x) - model(x)).abs().max() < 1e-6
+    assert stubs(converted) == (1, 1) and sqnr(model(x), converted(x)) > 25
 
 
 def test_integer_tensors_are_left_alone():

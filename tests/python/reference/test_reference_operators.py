@@ -391,6 +391,16 @@ def calls():
         "index_select": (a, 3, torch.tensor([3, 0, 0])),
         "gather": (a, 2, torch.zeros(1, 2, 9, 3, dtype=torch.int64)),
         "normalize": (a, 3, 1.0, 1.0, 0, 1.0, 0, -128, 127),
+        "lstm": (
+            a[0],
+            *(torch.zeros(5, 2, dtype=torch.int8),) * 2,
+            *(torch.ones(8, 4, dtype=torch.int8), torch.zeros(8, dtype=torch.int32), torch.ones(8)),
+            *(torch.ones(8, 2, dtype=torch.int8), torch.zeros(8, dtype=torch.int32), torch.ones(8)),
+            *(torch.zeros(256, dtype=torch.int8),) * 3,
+            False,
+            *([0] * 8, [-128] * 7, [127] * 7, [1.0] * 7),
+            *(0, 1.0, 0, 1.0, 0),
+        ),
         "embedding": (torch.tensor([[1, 0]]), *table, 5, 4),
         "embedding_bag": (torch.tensor([1, 0]), torch.tensor([0, 1, 1]), *table, None, "mean", True, -1, 5, 4),
     }
