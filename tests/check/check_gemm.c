@@ -5,20 +5,15 @@
 
 enum { SLOT_A, SLOT_W, SLOT_BIAS, SLOT_MULTIPLIER, SLOT_PACKED, SLOT_REFERENCE };
 
-/* A row of the left matrix, with its runs apart. */
-static void compare_once(const qrt_gemm_kernel *kernel, size_t m, size_t n, size_t runs, size_t run) {
+/* m rows of `a`, whose memory is made here. */
+static void compare_rows(const qrt_gemm_kernel *kernel, size_t m, size_t n, qrt_gemm_rows a) {
   const qrt_gemm_kernel *reference = &qrt_gemm_kernels[qrt_gemm_kernel_count - 1];
   const qrt_output_range range = check_range();
   const qrt_output_range *output = check_below(4) ? &range : NULL;
   const size_t element = output ? 1 : sizeof(int32_t);
   const size_t c_stride = (n + (check_below(2) ? check_below(9) : 0)) * element;
   const int32_t a_zero_point = check_zero_point();
-  qrt_gemm_rows a = {NULL, runs, run, 0, 0, 0, 0};
-  /* Rows may follow each other, overlap as a window's positions do, or lie apart; so may runs and lines of rows. */
-  a.width = check_below(2) ? SIZE_MAX : 1 + check_below((uint32_t)m);
-  a.x_stride = check_below(2) ? run + check_below(9) : 1 + check_below((uint32_t)run);
-  a.run_stride = check_below(2) ? run + check_below(9) : 1 + check_below((uint32_t)run);
-  a.y_stride = check_below(3) ? check_below(200) : a.width * a.x_stride;
+  const size_t runs = a.runs, run = a.run;
   const size_t lines = (m - 1) / a.width, columns = m < a.width ? m : a.width;
   const size_t size = lines * a.y_stride + (columns - 1) * a.x_stride + (runs - 1) * a.run_stride + run;
 
@@ -58,6 +53,29 @@ static void compare_once(const qrt_gemm_kernel *kernel, size_t m, size_t n, size
   }
 }
 
+static void compare_once(const qrt_gemm_kernel *kernel, size_t m, size_t n, size_t runs, size_t run) {
+  qrt_gemm_rows a = {NULL, runs, run, 0, 0, 0, 0};
+  /* Rows may follow each other, overlap as a window's positions do, or lie apart; so may runs and lines of rows. */
+  a.width = check_below(2) ? SIZE_MAX : 1 + check_below((uint32_t)m);
+  a.x_stride = check_below(2) ? run + check_below(9) : 1 + check_below((uint32_t)run);
+  a.run_stride = check_below(2) ? run + check_below(9) : 1 + check_below((uint32_t)run);
+  a.y_stride = check_below(3) ? check_below(200) : a.width * a.x_stride;
+  compare_rows(kernel, m, n, a);
+}
+
+/* Lines of windows three pixels wide, which a kernel may take in a way of their own. */
+static void compare_windows(const qrt_gemm_kernel *kernel) {
+  const size_t pixel = 4 * (1 + check_below(9)), width = 8 + check_below(60), lines = 1 + check_below(3);
+  const qrt_gemm_rows a = {NULL,
+                           1 + check_below(4),
+                           3 * pixel,
+                           check_below(2) ? 3 * pixel : 1 + check_below(200),
+                           width,
+                           pixel,
+                           width * pixel + check_below(50)};
+  compare_rows(kernel, width * lines + (check_below(4) ? 0 : check_below((uint32_t)width)), 1 + check_below(90), a);
+}
+
 /* Depths around kr, and around what a kernel may take at once. */
 static const size_t depths[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 15, 16, 17, 24, 31, 32, 33, 61, 64, 67, 131};
 enum { DEPTHS = sizeof depths / sizeof depths[0] };
@@ -82,6 +100,7 @@ static void gemm_compare(size_t index) {
   /* Little depth and many columns: the epilogue, on every kind of accumulator. */
   for (int trial = 0; trial < 3000; trial++)
     compare_once(kernel, kernel->mr, 4 * kernel->nr + check_below(kernel->nr), 1, 1);
+  for (int trial = 0; trial < 2000; trial++) compare_windows(kernel);
   /* Many short runs. */
   for (int trial = 0; trial < 40; trial++) {
     compare_once(kernel, 1 + check_below(2 * kernel->mr), 1 + check_below(2 * kernel->nr), 60 + check_below(300),

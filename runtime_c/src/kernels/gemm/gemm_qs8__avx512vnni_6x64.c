@@ -91,13 +91,14 @@ void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *p
 
 /* ---- tiles ---- */
 
-enum { MOST_ROWS = 8 };
+enum { MOST_ROWS = 8, WINDOW = 3, WINDOW_ROWS = 16 };
 
 /* What the tiles of a panel have in common. */
 typedef struct panel {
   const void *packed;
   const qrt_gemm_rows *rows;
   size_t last_group; /* where the last group of a run begins */
+  int dense;         /* rows of the output follow each other, as wide as the panel: four vectors are stored at once */
   size_t columns;    /* that exist */
   size_t c_stride;
   int sums; /* are the output, as int32; else int8 */
@@ -170,14 +171,26 @@ INLINE void store(size_t rows, size_t vectors, __m512i acc[MOST_ROWS][4], const 
     const __m512i bytes = qrt_requantize4_avx512(x, m, &p->range);
     int8_t *row = c + i * p->c_stride;
     if (vectors == 4) {
-      _mm512_mask_storeu_epi8(row, mask, bytes);
+      if (p->dense) {
+        _mm512_storeu_si512(row, bytes);
+      } else {
+        _mm512_mask_storeu_epi8(row, mask, bytes);
+      }
     } else if (vectors == 2) {
       const __m512i pair = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), bytes);
+      if (p->dense && i + 2 <= rows) {
+        _mm512_storeu_si512(row, pair);
+        continue;
+      }
       const __mmask32 mask32 = (__mmask32)mask;
       _mm256_mask_storeu_epi8(row, mask32, _mm512_castsi512_si256(pair));
       if (i + 1 < rows) _mm256_mask_storeu_epi8(row + p->c_stride, mask32, _mm512_extracti64x4_epi64(pair, 1));
     } else {
       const __m512i four = _mm512_permutexvar_epi32(qrt_order_avx512(), bytes);
+      if (p->dense && i + 4 <= rows) {
+        _mm512_storeu_si512(row, four);
+        continue;
+      }
       const __mmask16 mask16 = (__mmask16)mask;
       _mm_mask_storeu_epi8(row, mask16, _mm512_castsi512_si128(four));
       if (i + 1 < rows) _mm_mask_storeu_epi8(row + p->c_stride, mask16, _mm512_extracti32x4_epi32(four, 1));
@@ -254,8 +267,63 @@ static void tiles_16(size_t rows, size_t count, qrt_gemm_walk *walk, const panel
   }
 }
 
+/* WINDOW_ROWS rows of 16 columns, each a window of three pixels whose last two are the first two of the row below: a
+ * group of bytes is fetched once for three rows. */
+static void window_tile(const int8_t *a, const panel *p, int8_t *c) {
+  const __m512i sign = _mm512_set1_epi8(-128);
+  const size_t pixel = p->rows->x_stride, groups = pixel / KR;
+  const __m512i *bias = p->packed, *w = bias + 2;
+  __m512i acc[WINDOW_ROWS];
+#pragma GCC unroll 16
+  for (size_t i = 0; i < WINDOW_ROWS; i++) acc[i] = *bias;
+  for (size_t q = 0; q < p->rows->runs; q++, a += p->rows->run_stride, w += (WINDOW - 1) * groups) {
+    for (const int8_t *at = a; at < a + pixel; at += KR, w++) {
+      /* One address for four pixels: few enough for all of them to stay in registers. */
+      const int8_t *const from[] = {at, at + 4 * pixel, at + 8 * pixel, at + 12 * pixel, at + 16 * pixel};
+#pragma GCC unroll 18
+      for (size_t j = 0; j < WINDOW_ROWS + WINDOW - 1; j++) {
+        int32_t group;
+        memcpy(&group, from[j / 4] + j % 4 * pixel, sizeof group);
+        const __m512i x = _mm512_xor_si512(_mm512_set1_epi32(group), sign);
+#pragma GCC unroll 3
+        for (size_t t = 0; t < WINDOW; t++) {
+          if (j >= t && j - t < WINDOW_ROWS) multiply_add(&acc[j - t], x, w[t * groups]);
+        }
+      }
+    }
+  }
+  const __m512 multiplier = *(const __m512 *)(bias + 1);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < WINDOW_ROWS; i += 4) {
+    __m512i four[MOST_ROWS][4] = {{acc[i]}, {acc[i + 1]}, {acc[i + 2]}, {acc[i + 3]}};
+    store(4, 1, four, &multiplier, p, c + i * p->c_stride);
+  }
+}
+
+/* Lines of windows. The last tile of a line goes back over rows that the one before it has had. */
+static void window_lines(size_t lines, const panel *p, int8_t *c) {
+  const qrt_gemm_rows *rows = p->rows;
+  const size_t last = rows->width - WINDOW_ROWS;
+  for (size_t y = 0; y < lines; y++, c += rows->width * p->c_stride) {
+    const int8_t *line = rows->a + y * rows->y_stride;
+    for (size_t x = 0; x < last; x += WINDOW_ROWS) window_tile(line + x * rows->x_stride, p, c + x * p->c_stride);
+    window_tile(line + last * rows->x_stride, p, c + last * p->c_stride);
+  }
+}
+
+/* Are the rows whole lines of such windows, and is little of a line done twice? */
+static int has_windows(size_t m, const qrt_gemm_rows *rows) {
+  return rows->run == WINDOW * rows->x_stride && rows->x_stride % KR == 0 && rows->width >= WINDOW_ROWS &&
+         rows->width <= m && m % rows->width == 0 &&
+         (WINDOW_ROWS - rows->width % WINDOW_ROWS) % WINDOW_ROWS <= rows->width / 8;
+}
+
 /* All rows through one panel: tiles of two heights, which differ by one row. */
 static void run_panel(size_t m, size_t width, const panel *p, int8_t *c) {
+  if (width == 16 && has_windows(m, p->rows)) {
+    window_lines(m / p->rows->width, p, c);
+    return;
+  }
   const size_t most = width == 64 ? 6 : MOST_ROWS, count = (m + most - 1) / most;
   const size_t height = m / count, higher = m % count;
   qrt_gemm_walk walk = qrt_gemm_first(p->rows);
@@ -293,6 +361,7 @@ void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows
   for (size_t j = 0, width; j < n; j += width) {
     width = panel_width(n - j);
     p.columns = n - j < width ? n - j : width;
+    p.dense = p.columns == width && (width == NR || c_stride == width);
     p.range.safe = qrt_below_one_avx512(width / LANES, (const __m512 *)((const int32_t *)p.packed + width));
     if (rows->run < KR) {
       run_panel_short(m, width, p, c + j * element);
