@@ -45,14 +45,15 @@ static void pad_lines(const arguments *a, const int8_t *image, int64_t y, size_t
   size_t left = (size_t)s->pad_left * channels;
   left = left < size ? left : size;
   size_t middle = in_row < size - left ? in_row : size - left;
-  for (; count > 0; --count, ++y, line += size) {
+  memset(line, a->zero_point, left);
+  for (line += left; count > 0; --count, ++y, line += size) {
     if (y >= 0 && y < s->in_h) {
-      memset(line, a->zero_point, left);
-      memcpy(line + left, image + (size_t)y * in_row, middle);
-      memset(line + left + middle, a->zero_point, size - left - middle);
+      memcpy(line, image + (size_t)y * in_row, middle);
     } else {
-      memset(line, a->zero_point, size);
+      memset(line, a->zero_point, middle);
     }
+    /* What is right of this line and left of the next. */
+    memset(line + middle, a->zero_point, size - middle - (count > 1 ? 0 : left));
   }
 }
 

@@ -67,7 +67,7 @@ typedef struct qrt_gemm_weights {
 } qrt_gemm_weights;
 
 /* Rises whenever a pack function of this family writes something else than before. */
-enum { QRT_GEMM_LAYOUT = 1 };
+enum { QRT_GEMM_LAYOUT = 2 };
 
 typedef struct qrt_gemm_kernel {
   const char *name; /* "qs8__avx2_6x16" */

@@ -1,5 +1,6 @@
 /* gemm_qs8__avx512vnni_6x64.c - 6 rows by 64 columns; depth in groups of four bytes for vpdpbusd. What is left of n
- * goes into narrower panels with taller tiles, 8 x 32 and 8 x 16; what is left of m into lower ones, of every height.
+ * goes into narrower panels with taller tiles, 8 x 32, 8 x 16 and 8 x 8; what is left of m into lower ones, of every
+ * height.
  *
  * vpdpbusd multiplies unsigned bytes by signed ones and sums four products without saturation, modulo 2^32. The rows of
  * a become unsigned by adding 128 (an exclusive or, with the broadcast as its operand, so at no cost); what that adds
@@ -10,7 +11,8 @@
  *                         int8 w[runs][ceil(run / 4)][nr][4]
  *
  * The last group of a run whose length is no multiple of four covers the run's last four bytes; weights of those that
- * an earlier group has had are zero. Columns lie in the order that makes the epilogue's narrowing put them in theirs.
+ * an earlier group has had are zero. Panels of eight columns have groups of eight bytes. Columns lie in the order that
+ * makes the epilogue's narrowing put them in theirs.
  */
 #include <string.h>
 
@@ -24,44 +26,46 @@ enum { NR = 64, KR = 4, LANES = 16 };
 /* ---- packing ---- */
 
 /* The width of the panel for the next of `n` columns that are left. */
-static size_t panel_width(size_t n) {
-  return n > 48 ? 64 : n > 16 ? 32 : 16;
+static size_t panel_width(size_t n, size_t run) {
+  return n > 48 ? 64 : n > 16 ? 32 : n > 8 || run < 2 * KR ? 16 : 8;
 }
 
-static size_t panel_size(size_t width, size_t groups) {
-  return width * (sizeof(int32_t) + sizeof(float) + KR * groups);
+/* Bytes of a column that follow each other. */
+static size_t group_of(size_t width) {
+  return width == 8 ? 2 * KR : KR;
 }
 
-static size_t groups_of(size_t runs, size_t run) {
-  return runs * ((run + KR - 1) / KR);
+static size_t panel_size(size_t width, size_t runs, size_t run) {
+  const size_t group = group_of(width), depth = runs * ((run + group - 1) / group) * group;
+  return width * (sizeof(int32_t) + sizeof(float) + depth);
 }
 
 /* Where a panel keeps column j: the narrowest piece that narrowing keeps together holds columns that follow each other
  * in the output, four from each vector. */
 static size_t slot(size_t width, size_t j) {
-  const size_t vectors = width / LANES;
+  const size_t vectors = width < LANES ? 1 : width / LANES;
   return j / 4 % vectors * LANES + j / (4 * vectors) * 4 + j % 4;
 }
 
 size_t qrt_gemm_qs8__avx512vnni_6x64_packed_size(size_t n, size_t runs, size_t run) {
   const size_t left = n % NR;
-  size_t size = n / NR * panel_size(NR, groups_of(runs, run));
-  for (size_t j = 0; j < left; j += panel_width(left - j)) {
-    size += panel_size(panel_width(left - j), groups_of(runs, run));
+  size_t size = n / NR * panel_size(NR, runs, run);
+  for (size_t j = 0; j < left; j += panel_width(left - j, run)) {
+    size += panel_size(panel_width(left - j, run), runs, run);
   }
   return size;
 }
 
-/* One column: w, [runs][run], into slots `step` bytes apart. Returns its sum. */
-static uint32_t pack_column(const qrt_gemm_weights *weights, const int8_t *w, int8_t *to, size_t step) {
+/* One column: w, [runs][run], into slots of `group` bytes, `step` bytes apart. Returns its sum. */
+static uint32_t pack_column(const qrt_gemm_weights *weights, const int8_t *w, int8_t *to, size_t group, size_t step) {
   uint32_t sum = 0;
   for (size_t q = 0; q < weights->runs; q++, w += weights->run) {
     size_t p = 0;
-    for (; p + KR <= weights->run; p += KR, to += step) memcpy(to, w + p, KR);
+    for (; p + group <= weights->run; p += group, to += step) memcpy(to, w + p, group);
     if (p < weights->run) {
-      memset(to, 0, KR);
+      memset(to, 0, group);
       const size_t rest = weights->run - p;
-      memcpy(weights->run < KR ? to : to + KR - rest, w + p, rest);
+      memcpy(weights->run < group ? to : to + group - rest, w + p, rest);
       to += step;
     }
     for (p = 0; p < weights->run; p++) sum += (uint32_t)w[p];
@@ -70,19 +74,19 @@ static uint32_t pack_column(const qrt_gemm_weights *weights, const int8_t *w, in
 }
 
 void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *packed) {
-  const size_t n = weights->n, groups = groups_of(weights->runs, weights->run);
+  const size_t n = weights->n, runs = weights->runs, run = weights->run;
   const uint32_t zero_point = (uint32_t)weights->a_zero_point + 128;
   char *panel = packed;
-  for (size_t first = 0, width; first < n; first += width, panel += panel_size(width, groups)) {
-    width = panel_width(n - first);
-    if (n - first < width) memset(panel, 0, panel_size(width, groups));
+  for (size_t first = 0, width; first < n; first += width, panel += panel_size(width, runs, run)) {
+    width = panel_width(n - first, run);
+    if (n - first < width) memset(panel, 0, panel_size(width, runs, run));
+    const size_t group = group_of(width);
     int32_t *bias = (int32_t *)panel;
     float *multiplier = (float *)(bias + width);
     int8_t *to = (int8_t *)(multiplier + width);
     for (size_t j = first; j < n && j < first + width; j++) {
       const size_t at = slot(width, j - first);
-      const int8_t *w = weights->w + j * weights->runs * weights->run;
-      const uint32_t sum = pack_column(weights, w, to + at * KR, width * KR);
+      const uint32_t sum = pack_column(weights, weights->w + j * runs * run, to + at * group, group, width * group);
       bias[at] = (int32_t)((uint32_t)weights->bias[j] - zero_point * sum);
       multiplier[at] = weights->multiplier[j];
     }
@@ -225,6 +229,101 @@ INLINE void tiles(size_t rows, size_t vectors, size_t count, qrt_gemm_walk *walk
   }
 }
 
+/* Each lane of a panel of eight columns, whose even ones and odd ones have sums of one column: in the order that
+ * add_pairs() gives, of two rows. */
+INLINE __m512i both_rows(const void *eight) {
+  const __m512i twice = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)eight));
+  return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7), twice);
+}
+
+/* Sums of two rows' eight columns: in each 128-bit lane two of the first row, two of the second. */
+INLINE __m512i add_pairs(__m512i row0, __m512i row1) {
+  const __m512 x = _mm512_castsi512_ps(row0), y = _mm512_castsi512_ps(row1);
+  return _mm512_add_epi32(_mm512_castps_si512(_mm512_shuffle_ps(x, y, 0x88)),
+                          _mm512_castps_si512(_mm512_shuffle_ps(x, y, 0xdd)));
+}
+
+/* Rows of eight columns, two to a vector. */
+INLINE void store_narrow(size_t rows, const __m512i pairs[MOST_ROWS / 2], const __m512 *multiplier, const panel *p,
+                         int8_t *c) {
+  const __mmask8 mask = (__mmask8)(0xffu >> (8 - p->columns));
+  if (p->sums) {
+    const __m512i order = _mm512_setr_epi32(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++, c += p->c_stride) {
+      const __m512i pair = _mm512_permutexvar_epi32(order, pairs[i / 2]);
+      _mm256_mask_storeu_epi32(c, mask, i % 2 ? _mm512_extracti64x4_epi64(pair, 1) : _mm512_castsi512_si256(pair));
+    }
+    return;
+  }
+  const __m512 m[4] = {*multiplier, *multiplier, *multiplier, *multiplier};
+  const __m512i order = _mm512_set_epi16(31, 23, 15, 7, 30, 22, 14, 6, 29, 21, 13, 5, 28, 20, 12, 4, 27, 19, 11, 3, 26,
+                                         18, 10, 2, 25, 17, 9, 1, 24, 16, 8, 0);
+  const __m512i bytes = _mm512_permutexvar_epi16(order, qrt_requantize4_avx512(pairs, m, &p->range));
+  if (p->dense) {
+    _mm512_mask_storeu_epi64(c, (__mmask8)(0xffu >> (8 - rows)), bytes);
+    return;
+  }
+  int8_t copy[MOST_ROWS][8];
+  _mm512_storeu_si512(copy, bytes);
+#pragma GCC unroll 8
+  for (size_t i = 0; i < rows; i++, c += p->c_stride) {
+    _mm_mask_storeu_epi8(c, mask, _mm_loadl_epi64((const __m128i *)(const void *)copy[i]));
+  }
+}
+
+/* tiles(), of eight columns: a vector has two groups of each, which meet at the end. */
+INLINE void narrow_tiles(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
+  const size_t runs = p->rows->runs, run_stride = p->rows->run_stride, last_pair = p->last_group - KR;
+  const __m512i sign = _mm512_set1_epi8(-128);
+  const __m512i bias = both_rows(p->packed);
+  const __m512 multiplier = _mm512_castsi512_ps(both_rows((const int32_t *)p->packed + 8));
+  for (; count > 0; count--, c += rows * p->c_stride) {
+    const int8_t *a[MOST_ROWS];
+    __m512i acc[MOST_ROWS], pairs[MOST_ROWS / 2];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < MOST_ROWS; i++) {
+      if (i < rows) a[i] = qrt_gemm_next(p->rows, walk);
+      acc[i] = _mm512_setzero_si512();
+    }
+    const __m512i *w = (const __m512i *)p->packed + 1;
+    for (size_t q = 0, from = 0; q < runs; q++, from += run_stride) {
+      const size_t last = from + last_pair;
+      for (size_t at = from;; at = at + 2 * KR < last ? at + 2 * KR : last) {
+#pragma GCC unroll 8
+        for (size_t i = 0; i < rows; i++) {
+          long long group;
+          memcpy(&group, a[i] + at, sizeof group);
+          multiply_add(&acc[i], _mm512_xor_si512(_mm512_set1_epi64(group), sign), *w);
+        }
+        w++;
+        if (at == last) break;
+      }
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < MOST_ROWS; i += 2) pairs[i / 2] = _mm512_add_epi32(add_pairs(acc[i], acc[i + 1]), bias);
+    store_narrow(rows, pairs, &multiplier, p, c);
+  }
+}
+
+#define NARROW_CASE(rows)                  \
+  case rows:                               \
+    narrow_tiles(rows, count, walk, p, c); \
+    break
+
+static void tiles_8(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
+  switch (rows) {
+    NARROW_CASE(1);
+    NARROW_CASE(2);
+    NARROW_CASE(3);
+    NARROW_CASE(4);
+    NARROW_CASE(5);
+    NARROW_CASE(6);
+    NARROW_CASE(7);
+    NARROW_CASE(8);
+  }
+}
+
 #define CASE(rows, vectors)                  \
   case rows:                                 \
     tiles(rows, vectors, count, walk, p, c); \
@@ -329,7 +428,8 @@ static void run_panel(size_t m, size_t width, const panel *p, int8_t *c) {
   qrt_gemm_walk walk = qrt_gemm_first(p->rows);
   void (*const tiles_of)(size_t, size_t, qrt_gemm_walk *, const panel *, int8_t *) = width == 64   ? tiles_64
                                                                                      : width == 32 ? tiles_32
-                                                                                                   : tiles_16;
+                                                                                     : width == 16 ? tiles_16
+                                                                                                   : tiles_8;
   tiles_of(height + 1, higher, &walk, p, c);
   tiles_of(height, count - higher, &walk, p, c + higher * (height + 1) * p->c_stride);
 }
@@ -351,7 +451,7 @@ static void run_panel_short(size_t m, size_t width, panel p, int8_t *c) {
 void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
                                    const qrt_output_range *output, int8_t *c, size_t c_stride) {
   static const qrt_output_range none;
-  const size_t groups = groups_of(rows->runs, rows->run), element = output ? 1 : sizeof(int32_t);
+  const size_t element = output ? 1 : sizeof(int32_t);
   panel p = {.packed = packed,
              .rows = rows,
              .last_group = rows->run < KR ? 0 : rows->run - KR,
@@ -359,15 +459,21 @@ void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows
              .sums = !output,
              .range = qrt_range_make_avx512(output ? output : &none, 0)};
   for (size_t j = 0, width; j < n; j += width) {
-    width = panel_width(n - j);
+    width = panel_width(n - j, rows->run);
     p.columns = n - j < width ? n - j : width;
     p.dense = p.columns == width && (width == NR || c_stride == width);
-    p.range.safe = qrt_below_one_avx512(width / LANES, (const __m512 *)((const int32_t *)p.packed + width));
+    const void *multiplier = (const int32_t *)p.packed + width;
+    if (width == 8) {
+      const __m512 eight = _mm512_castsi512_ps(both_rows(multiplier));
+      p.range.safe = qrt_below_one_avx512(1, &eight);
+    } else {
+      p.range.safe = qrt_below_one_avx512(width / LANES, multiplier);
+    }
     if (rows->run < KR) {
       run_panel_short(m, width, p, c + j * element);
     } else {
       run_panel(m, width, &p, c + j * element);
     }
-    p.packed = (const char *)p.packed + panel_size(width, groups);
+    p.packed = (const char *)p.packed + panel_size(width, rows->runs, rows->run);
   }
 }
