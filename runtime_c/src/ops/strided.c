@@ -26,10 +26,29 @@ static void copy_4(const uint8_t *input, ptrdiff_t stride, size_t n, uint8_t *ou
   }
 }
 
+/* rows by n, of four bytes, from columns whose elements lie together: squares, so that lines are read once. */
+static void transpose_4(const uint8_t *input, ptrdiff_t stride, size_t rows, size_t n, uint8_t *output) {
+  enum { SQUARE = 16 };
+  for (size_t i = 0; i < rows; i += SQUARE) {
+    const size_t height = rows - i < SQUARE ? rows - i : SQUARE;
+    for (size_t j = 0; j < n; ++j) {
+      const uint8_t *from = input + (ptrdiff_t)j * stride + 4 * i;
+      for (size_t r = 0; r < height; ++r) {
+        memcpy(output + 4 * ((i + r) * n + j), from + 4 * r, 4);
+      }
+    }
+  }
+}
+
 static void copy_any(const uint8_t *input, ptrdiff_t stride, size_t n, size_t element, uint8_t *output) {
   for (size_t i = 0; i < n; ++i) {
     memcpy(output + element * i, input + (ptrdiff_t)i * stride, element);
   }
+}
+
+/* Axes that one call of copy() takes. */
+static uint32_t copied(const arguments *a) {
+  return a->kernel || (a->element == 4 && a->rank > 1 && a->stride[a->rank - 2] == 4) ? 2 : 1;
 }
 
 /* The last axes, as many as one call can take. Returns the bytes written. */
@@ -41,6 +60,10 @@ static size_t copy(const arguments *a, const uint8_t *input, uint8_t *output) {
     a->kernel->run(pixels, n, input, (size_t)stride, output);
     return pixels * n;
   }
+  if (copied(a) == 2) {
+    transpose_4(input, stride, a->extent[a->rank - 2], n, output);
+    return a->extent[a->rank - 2] * n * 4;
+  }
   if (a->element == 1) {
     copy_1(input, stride, n, output);
   } else if (a->element == 4) {
@@ -49,11 +72,6 @@ static size_t copy(const arguments *a, const uint8_t *input, uint8_t *output) {
     copy_any(input, stride, n, a->element, output);
   }
   return n * a->element;
-}
-
-/* Axes that one call of copy() takes. */
-static uint32_t copied(const arguments *a) {
-  return a->kernel ? 2 : 1;
 }
 
 /* Positions begin..end of the first axis. */

@@ -64,7 +64,7 @@ static inline __mmask16 lanes(size_t n) {
 }
 
 /* See qrt_float_range: sixteen lanes of it. */
-void qrt_convert_f32_qs8__avx512vnni_x64_range(size_t n, const float *a, float *low, float *high) {
+static void finite_range(size_t n, const float *a, qrt_float_range *range) {
   const __m512i infinity = _mm512_set1_epi32(QRT_FLOAT_INFINITY);
   const __m512i sign = _mm512_set1_epi32(INT32_MIN), magnitudes = _mm512_set1_epi32(INT32_MAX);
   __m512i highs = _mm512_setzero_si512(), lows = _mm512_setzero_si512();
@@ -74,26 +74,68 @@ void qrt_convert_f32_qs8__avx512vnni_x64_range(size_t n, const float *a, float *
     highs = _mm512_mask_max_epi32(highs, finite, highs, bits);
     lows = _mm512_mask_max_epi32(lows, finite, lows, _mm512_xor_si512(bits, sign));
   }
-  const qrt_float_range range = {_mm512_reduce_max_epi32(highs), _mm512_reduce_max_epi32(lows)};
+  range->high = _mm512_reduce_max_epi32(highs);
+  range->low = _mm512_reduce_max_epi32(lows);
+}
+
+/* As if all were finite, which their extremes then show. As unsigned numbers the bits of negative ones are the largest,
+ * in the order of their magnitudes. */
+void qrt_convert_f32_qs8__avx512vnni_x64_range(size_t n, const float *a, float *low, float *high) {
+  __m512i highs[4], lows[4];
+  for (size_t v = 0; v < 4; v++) highs[v] = lows[v] = _mm512_setzero_si512();
+  size_t i = 0;
+  for (; i + XR <= n; i += XR) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < 4; v++) {
+      const __m512i bits = _mm512_loadu_si512(a + i + 16 * v);
+      highs[v] = _mm512_max_epi32(highs[v], bits);
+      lows[v] = _mm512_max_epu32(lows[v], bits);
+    }
+  }
+  for (; i < n; i += 16) {
+    const __m512i bits = _mm512_maskz_loadu_epi32(lanes(n - i), a + i);
+    highs[0] = _mm512_max_epi32(highs[0], bits);
+    lows[0] = _mm512_max_epu32(lows[0], bits);
+  }
+  for (size_t v = 1; v < 4; v++) {
+    highs[0] = _mm512_max_epi32(highs[0], highs[v]);
+    lows[0] = _mm512_max_epu32(lows[0], lows[v]);
+  }
+  const int32_t low_bits = (int32_t)_mm512_reduce_max_epu32(lows[0]);
+  qrt_float_range range = {_mm512_reduce_max_epi32(highs[0]), low_bits < 0 ? low_bits ^ INT32_MIN : 0};
+  if (range.high >= QRT_FLOAT_INFINITY || range.low >= QRT_FLOAT_INFINITY) finite_range(n, a, &range);
   *low = qrt_float_range_low(&range);
   *high = qrt_float_range_high(&range);
 }
 
+typedef struct sums_constants {
+  __m512i zero_point;
+  __m512 scale;
+  int32_t relu;
+} sums_constants;
+
+static inline __m512 scale_sums(__m512i a, __m512i sum, __m512 weight_scale, __m512 bias, const sums_constants *k) {
+  const __m512 sums = _mm512_cvtepi32_ps(_mm512_sub_epi32(a, _mm512_mullo_epi32(k->zero_point, sum)));
+  const __m512 x = _mm512_add_ps(_mm512_mul_ps(sums, _mm512_mul_ps(k->scale, weight_scale)), bias);
+  if (k->relu) return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), x);
+  const __m512 nan = _mm512_castsi512_ps(_mm512_set1_epi32(QRT_FLOAT_NAN));
+  return _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), nan);
+}
+
 void qrt_convert_f32_qs8__avx512vnni_x64_scale_sums(size_t n, const int32_t *a, const qrt_sums_scale *params,
                                                     float *c) {
-  const __m512i zero_point = _mm512_set1_epi32(params->zero_point), nan = _mm512_set1_epi32(QRT_FLOAT_NAN);
-  const __m512 scale = _mm512_set1_ps(params->scale), zero = _mm512_setzero_ps();
-  for (size_t i = 0; i < n; i += 16) {
+  const sums_constants k = {_mm512_set1_epi32(params->zero_point), _mm512_set1_ps(params->scale), params->relu};
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    _mm512_storeu_ps(c + i,
+                     scale_sums(_mm512_loadu_si512(a + i), _mm512_loadu_si512(params->sum + i),
+                                _mm512_loadu_ps(params->weight_scale + i), _mm512_loadu_ps(params->bias + i), &k));
+  }
+  if (i < n) {
     const __mmask16 there = lanes(n - i);
-    const __m512i offset = _mm512_mullo_epi32(zero_point, _mm512_maskz_loadu_epi32(there, params->sum + i));
-    const __m512 sums = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_maskz_loadu_epi32(there, a + i), offset));
-    const __m512 multiplier = _mm512_mul_ps(scale, _mm512_maskz_loadu_ps(there, params->weight_scale + i));
-    __m512 x = _mm512_add_ps(_mm512_mul_ps(sums, multiplier), _mm512_maskz_loadu_ps(there, params->bias + i));
-    if (params->relu) {
-      x = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, zero, _CMP_GT_OQ), x);
-    } else {
-      x = _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_castsi512_ps(nan));
-    }
+    const __m512 x = scale_sums(
+        _mm512_maskz_loadu_epi32(there, a + i), _mm512_maskz_loadu_epi32(there, params->sum + i),
+        _mm512_maskz_loadu_ps(there, params->weight_scale + i), _mm512_maskz_loadu_ps(there, params->bias + i), &k);
     _mm512_mask_storeu_ps(c + i, there, x);
   }
 }
