@@ -206,7 +206,9 @@ INLINE void store(size_t rows, size_t vectors, __m512i acc[MOST_ROWS][4], const 
 
 /* `count` tiles, one below the other. */
 INLINE void tiles(size_t rows, size_t vectors, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
-  const size_t runs = p->rows->runs, run_stride = p->rows->run_stride;
+  const qrt_gemm_rows source = *p->rows; /* copies, as stores to c might change what they are copies of */
+  qrt_gemm_walk local = *walk;
+  const size_t runs = source.runs, run_stride = source.run_stride, last_group = p->last_group;
   const __m512i *bias = p->packed;
   const __m512 *multiplier = (const __m512 *)bias + vectors;
   for (; count > 0; count--, c += rows * p->c_stride) {
@@ -214,19 +216,20 @@ INLINE void tiles(size_t rows, size_t vectors, size_t count, qrt_gemm_walk *walk
     __m512i acc[MOST_ROWS][4];
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++) {
-      a[i] = qrt_gemm_next(p->rows, walk);
+      a[i] = qrt_gemm_next(&source, &local);
 #pragma GCC unroll 4
       for (size_t v = 0; v < vectors; v++) acc[i][v] = bias[v];
     }
     const __m512i *w = bias + 2 * vectors;
     for (size_t q = 0, from = 0; q < runs; q++, from += run_stride) {
-      const size_t last = from + p->last_group;
+      const size_t last = from + last_group;
       for (size_t at = from; at < last; at += KR, w += vectors) step(rows, vectors, a, at, w, acc);
       step(rows, vectors, a, last, w, acc);
       w += vectors;
     }
     store(rows, vectors, acc, multiplier, p, c);
   }
+  *walk = local;
 }
 
 /* Each lane of a panel of eight columns, whose even ones and odd ones have sums of one column: in the order that
@@ -274,7 +277,9 @@ INLINE void store_narrow(size_t rows, const __m512i pairs[MOST_ROWS / 2], const 
 
 /* tiles(), of eight columns: a vector has two groups of each, which meet at the end. */
 INLINE void narrow_tiles(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
-  const size_t runs = p->rows->runs, run_stride = p->rows->run_stride, last_pair = p->last_group - KR;
+  const qrt_gemm_rows source = *p->rows;
+  qrt_gemm_walk local = *walk;
+  const size_t runs = source.runs, run_stride = source.run_stride, last_pair = p->last_group - KR;
   const __m512i sign = _mm512_set1_epi8(-128);
   const __m512i bias = both_rows(p->packed);
   const __m512 multiplier = _mm512_castsi512_ps(both_rows((const int32_t *)p->packed + 8));
@@ -283,7 +288,7 @@ INLINE void narrow_tiles(size_t rows, size_t count, qrt_gemm_walk *walk, const p
     __m512i acc[MOST_ROWS], pairs[MOST_ROWS / 2];
 #pragma GCC unroll 8
     for (size_t i = 0; i < MOST_ROWS; i++) {
-      if (i < rows) a[i] = qrt_gemm_next(p->rows, walk);
+      if (i < rows) a[i] = qrt_gemm_next(&source, &local);
       acc[i] = _mm512_setzero_si512();
     }
     const __m512i *w = (const __m512i *)p->packed + 1;
@@ -304,6 +309,7 @@ INLINE void narrow_tiles(size_t rows, size_t count, qrt_gemm_walk *walk, const p
     for (size_t i = 0; i < MOST_ROWS; i += 2) pairs[i / 2] = _mm512_add_epi32(add_pairs(acc[i], acc[i + 1]), bias);
     store_narrow(rows, pairs, &multiplier, p, c);
   }
+  *walk = local;
 }
 
 #define NARROW_CASE(rows)                  \
