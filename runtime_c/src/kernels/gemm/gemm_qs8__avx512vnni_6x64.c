@@ -275,12 +275,22 @@ INLINE void store_narrow(size_t rows, const __m512i pairs[MOST_ROWS / 2], const 
   }
 }
 
+/* Two groups of the depth, `at` bytes into each row. */
+INLINE void narrow_step(size_t rows, const int8_t *const *a, size_t at, __m512i w, __m512i acc[MOST_ROWS]) {
+  const __m512i sign = _mm512_set1_epi8(-128);
+#pragma GCC unroll 8
+  for (size_t i = 0; i < rows; i++) {
+    long long pair;
+    memcpy(&pair, a[i] + at, sizeof pair);
+    multiply_add(&acc[i], _mm512_xor_epi64(_mm512_set1_epi64(pair), sign), w);
+  }
+}
+
 /* tiles(), of eight columns: a vector has two groups of each, which meet at the end. */
 INLINE void narrow_tiles(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
   const qrt_gemm_rows source = *p->rows;
   qrt_gemm_walk local = *walk;
   const size_t runs = source.runs, run_stride = source.run_stride, last_pair = p->last_group - KR;
-  const __m512i sign = _mm512_set1_epi8(-128);
   const __m512i bias = both_rows(p->packed);
   const __m512 multiplier = _mm512_castsi512_ps(both_rows((const int32_t *)p->packed + 8));
   for (; count > 0; count--, c += rows * p->c_stride) {
@@ -294,16 +304,8 @@ INLINE void narrow_tiles(size_t rows, size_t count, qrt_gemm_walk *walk, const p
     const __m512i *w = (const __m512i *)p->packed + 1;
     for (size_t q = 0, from = 0; q < runs; q++, from += run_stride) {
       const size_t last = from + last_pair;
-      for (size_t at = from;; at = at + 2 * KR < last ? at + 2 * KR : last) {
-#pragma GCC unroll 8
-        for (size_t i = 0; i < rows; i++) {
-          long long group;
-          memcpy(&group, a[i] + at, sizeof group);
-          multiply_add(&acc[i], _mm512_xor_si512(_mm512_set1_epi64(group), sign), *w);
-        }
-        w++;
-        if (at == last) break;
-      }
+      for (size_t at = from; at < last; at += 2 * KR) narrow_step(rows, a, at, *w++, acc);
+      narrow_step(rows, a, last, *w++, acc);
     }
 #pragma GCC unroll 4
     for (size_t i = 0; i < MOST_ROWS; i += 2) pairs[i / 2] = _mm512_add_epi32(add_pairs(acc[i], acc[i + 1]), bias);
