@@ -7,26 +7,29 @@
 enum { XR = 64 };
 
 typedef struct constants {
-  __m512i a_zero_point, b_zero_point;
+  __m512 a_zero, b_zero; /* what the floats of to_floats() are where x is the zero point */
   __m512 a_multiplier, b_multiplier;
-  __m512i order;
   qrt_range_avx512 range;
 } constants;
 
-/* f32(x - zero_point) * multiplier for sixteen int8. */
-static inline __m512 scaled(const int8_t *x, __m512i zero_point, __m512 multiplier) {
-  const __m512i wide = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)x));
-  return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(wide, zero_point)), multiplier);
+/* 2^23 + 128 + x for four of each 16 int8 of x, from 4 * v on: the byte x + 128 as the last of such a float's. */
+static inline __m512 to_floats(__m512i x, size_t v) {
+  const __m512i from =
+      _mm512_add_epi32(_mm512_broadcast_i32x4(_mm_setr_epi32(0, 1, 2, 3)), _mm512_set1_epi32(4 * (int)v));
+  return _mm512_castsi512_ps(_mm512_mask_shuffle_epi8(_mm512_set1_epi32(0x4b000000), 0x1111111111111111u, x, from));
 }
 
 static inline __m512i add(const int8_t *a, const int8_t *b, const constants *k) {
+  const __m512i sign = _mm512_set1_epi8(-128);
+  const __m512i a_bytes = _mm512_xor_si512(_mm512_loadu_si512(a), sign);
+  const __m512i b_bytes = _mm512_xor_si512(_mm512_loadu_si512(b), sign);
   __m512 x[4];
 #pragma GCC unroll 4
   for (size_t v = 0; v < 4; v++) {
-    x[v] = _mm512_add_ps(scaled(a + 16 * v, k->a_zero_point, k->a_multiplier),
-                         scaled(b + 16 * v, k->b_zero_point, k->b_multiplier));
+    x[v] = _mm512_add_ps(_mm512_mul_ps(_mm512_sub_ps(to_floats(a_bytes, v), k->a_zero), k->a_multiplier),
+                         _mm512_mul_ps(_mm512_sub_ps(to_floats(b_bytes, v), k->b_zero), k->b_multiplier));
   }
-  return _mm512_permutexvar_epi32(k->order, qrt_round_clamp4_avx512(x, &k->range));
+  return qrt_round_clamp4_avx512(x, &k->range);
 }
 
 static inline int32_t below(float multiplier) {
@@ -37,11 +40,10 @@ void qrt_vadd_qs8__avx512vnni_x64(size_t n, const int8_t *a, const int8_t *b, si
                                   const qrt_vadd_params *params, int8_t *c) {
   /* |a - a_zero_point| <= 255, and the same of b: the sum is far below 2^31. */
   const int32_t safe = below(params->a_multiplier) && below(params->b_multiplier);
-  const constants k = {.a_zero_point = _mm512_set1_epi32(params->a_zero_point),
-                       .b_zero_point = _mm512_set1_epi32(params->b_zero_point),
+  const constants k = {.a_zero = _mm512_set1_ps((float)(8388736 + params->a_zero_point)),
+                       .b_zero = _mm512_set1_ps((float)(8388736 + params->b_zero_point)),
                        .a_multiplier = _mm512_set1_ps(params->a_multiplier),
                        .b_multiplier = _mm512_set1_ps(params->b_multiplier),
-                       .order = qrt_order_avx512(),
                        .range = qrt_range_make_avx512(&params->output, safe)};
   int8_t b_rest[XR];
   memset(b_rest, *b, XR);
