@@ -4,10 +4,6 @@
 #include "../requantize.h"
 #include "pack.h"
 
-/* Sums are in the cache when they become floats if so few are computed at a time, whatever the stride of their rows.
- * COLUMNS is a multiple of the kernels' nr, ROWS of their mr. */
-enum { COLUMNS = 64, ROWS = 24 };
-
 qrt_status qrt_expect_projection(qrt_verify *v, const qrt_node *node, uint32_t first, int32_t n, int32_t k) {
   qrt_tensor weight, weight_scale, bias;
   QRT_TRY(qrt_expect_weight(v, node, first, &weight));
@@ -98,20 +94,17 @@ void qrt_quantize_values(const qrt_convert_kernel *convert, const qrt_quantizati
   convert->quantize(count, input, q->inverse_scale, &range, output);
 }
 
-/* Columns j..j + n of `m` rows. The sums of products lie where the floats that they become will: both take four bytes.
- * The rows' quantizations are `step` apart. */
-static void project(const qrt_projection *p, size_t j, size_t n, const qrt_quantization *q, size_t step, size_t m,
-                    const int8_t *rows, int relu, float *output) {
-  const uint8_t *packed = (const uint8_t *)p->packed + (j ? p->gemm->packed_size(j, 1, p->k) : 0);
-  output += j;
-  for (size_t i = 0, count; i < m; i += count, rows += count * p->k) {
-    count = m - i < ROWS ? m - i : ROWS;
-    const qrt_gemm_rows matrix = qrt_gemm_matrix(rows, p->k, p->k);
-    p->gemm->run(count, n, &matrix, packed, NULL, (int8_t *)output, p->n * sizeof *output);
-    for (size_t r = 0; r < count; ++r, q += step, output += p->n) {
-      const qrt_sums_scale params = {p->sum + j, p->weight_scale + j, p->bias + j, q->scale, q->zero_point, relu};
-      p->convert->scale_sums(n, (const int32_t *)(const void *)output, &params, output);
-    }
+/* The sums of products lie where the floats that they become will: both take four bytes. */
+static void multiply(const qrt_projection *p, size_t m, const int8_t *rows, float *output) {
+  const qrt_gemm_rows matrix = qrt_gemm_matrix(rows, p->k, p->k);
+  p->gemm->run(m, p->n, &matrix, p->packed, NULL, (int8_t *)output, p->n * sizeof *output);
+}
+
+/* Sums of `m` rows to floats, in place. */
+static void scale(const qrt_projection *p, const qrt_quantization *q, size_t step, size_t m, int relu, float *output) {
+  for (size_t i = 0; i < m; ++i, q += step, output += p->n) {
+    const qrt_sums_scale params = {p->sum, p->weight_scale, p->bias, q->scale, q->zero_point, relu};
+    p->convert->scale_sums(p->n, (const int32_t *)(const void *)output, &params, output);
   }
 }
 
@@ -129,10 +122,7 @@ void qrt_project(const qrt_projection *p, const qrt_quantization *q, size_t m, c
       own[r] = qrt_choose_quantization(p->convert, p->k, strip + r * p->k);
       qrt_quantize_values(p->convert, &own[r], p->k, strip + r * p->k, rows + r * p->k);
     }
-    const size_t most = count > 1 && p->gemm->layout ? COLUMNS : p->n;
-    for (size_t j = 0; j < p->n; j += most) {
-      const size_t columns = p->n - j < most ? p->n - j : most;
-      project(p, j, columns, q ? q : own, q ? 0 : 1, count, rows, relu, output + i * p->n);
-    }
+    multiply(p, count, rows, output + i * p->n);
+    scale(p, q ? q : own, q ? 0 : 1, count, relu, output + i * p->n);
   }
 }

@@ -17,7 +17,7 @@ typedef struct qrt_projection {
   const float *weight_scale, *bias;
 } qrt_projection;
 
-enum { QRT_PROJECTION_ROWS = 64 }; /* that are quantized at a time */
+enum { QRT_PROJECTION_ROWS = 32 }; /* that are quantized at a time */
 
 /* Checks the operands from `first` on: weight [n,k] int8, weight_scale [n] and bias [n] float32. */
 qrt_status qrt_expect_projection(qrt_verify *v, const qrt_node *node, uint32_t first, int32_t n, int32_t k);
