@@ -174,8 +174,44 @@ def layer_norm(
 def mean(input: Tensor, dim: Sequence[int] | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over the axes dim, or over all."""
     _only("dtype", dtype, None, torch.float32)
-    axes = sorted(d % input.dim() for d in dim) if dim else list(range(input.dim()))
-    return _qsdk.mean.float(input, axes, keepdim)
+    return _qsdk.mean.float(input, _axes(input, dim), keepdim)
+
+
+def _axes(input: Tensor, dim: Sequence[int] | None) -> list[int]:
+    return sorted(d % input.dim() for d in dim) if dim else list(range(input.dim()))
+
+
+def _kept(input: Tensor, axes: Sequence[int]) -> list[int]:
+    return [axis for axis in range(input.dim()) if axis not in axes]
+
+
+def _reduced(input: Tensor, axes: Sequence[int], keepdim: bool) -> list[int]:
+    return [1 if axis in axes else extent for axis, extent in enumerate(input.shape) if keepdim or axis not in axes]
+
+
+def sum(input: Tensor, dim: Sequence[int] | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum over the axes dim, or over all: a linear layer of ones, whose sums are row sums."""
+    _only("dtype", dtype, None, torch.float32)
+    axes = _axes(input, dim)
+    kept = _kept(input, axes)
+    rows = input.permute(*kept, *axes).reshape(*(input.shape[axis] for axis in kept), -1)
+    ones = torch.ones(1, rows.shape[-1])
+    return _qsdk.linear.float(rows, ones, torch.zeros(1)).reshape(_reduced(input, axes, keepdim))
+
+
+def amax(input: Tensor, dim: Sequence[int] = (), keepdim: bool = False) -> Tensor:
+    """The largest over the axes dim, or over all: one window, over an image that has these axes as its rows."""
+    axes = _axes(input, dim)
+    kept = _kept(input, axes)
+    rows = math.prod(input.shape[axis] for axis in axes)
+    image = input.permute(*axes, *kept).reshape(1, rows, 1, -1).permute(0, 3, 1, 2)
+    whole = _qsdk.max_pool2d.float(image, [rows, 1], [1, 1], [0, 0], [1, 1], False)
+    return whole.permute(0, 2, 3, 1).reshape(_reduced(input, axes, keepdim))
+
+
+def amin(input: Tensor, dim: Sequence[int] = (), keepdim: bool = False) -> Tensor:
+    """The smallest: what is largest of the negatives, without its sign."""
+    return _qsdk.neg(amax(_qsdk.neg(input), dim, keepdim))
 
 
 def mean_of_all(input: Tensor, *, dtype: Any = None) -> Tensor:
@@ -287,10 +323,39 @@ def prelu(input: Tensor, slope: Tensor) -> Tensor:
     return _qsdk.prelu.float(input, slope.flatten().expand(input.shape[1]).contiguous())
 
 
+def _upsampling_scales(
+    input: Tensor, output_size: Sequence[int], scales_h: float | None, scales_w: float | None
+) -> list[float]:
+    given = zip((scales_h, scales_w), input.shape[2:], output_size, strict=True)
+    return [f32(1 / factor) if factor else f32(has / wanted) for factor, has, wanted in given]
+
+
 def upsample_nearest2d(
     input: Tensor, output_size: Sequence[int], scales_h: float | None = None, scales_w: float | None = None
 ) -> Tensor:
     """Images of another size: the nearest pixels."""
-    given = zip((scales_h, scales_w), input.shape[2:], output_size, strict=True)
-    scales = [f32(1 / factor) if factor else f32(has / wanted) for factor, has, wanted in given]
-    return _qsdk.upsample_nearest2d(input, output_size, *scales)
+    return _qsdk.upsample_nearest2d(input, output_size, *_upsampling_scales(input, output_size, scales_h, scales_w))
+
+
+def upsample_bilinear2d(
+    input: Tensor,
+    output_size: Sequence[int],
+    align_corners: bool,
+    scales_h: float | None = None,
+    scales_w: float | None = None,
+) -> Tensor:
+    """Images of another size: along rows, then columns, each position is a sum of two, with constant weights."""
+    result = input.permute(0, 2, 3, 1)
+    scales = _upsampling_scales(input, output_size, scales_h, scales_w)
+    for axis, has, wanted, scale in zip((1, 2), input.shape[2:], output_size, scales, strict=True):
+        if align_corners:
+            scale = f32((has - 1) / (wanted - 1)) if wanted > 1 else 1.0
+        positions = torch.arange(wanted, dtype=torch.float32)
+        at = positions * scale if align_corners else ((positions + 0.5) * scale - 0.5).clamp(min=0)
+        at = at.clamp(max=has - 1)
+        first = at.floor()
+        weight = (at - first).reshape(-1, *[1] * (3 - axis))
+        pair = (first, (first + 1).clamp(max=has - 1))
+        near, far = (_qsdk.index_select(result, axis, index.to(torch.int64)) for index in pair)
+        result = add(mul(near, 1 - weight), mul(far, weight))
+    return result.permute(0, 3, 1, 2)

@@ -154,6 +154,8 @@ _ROWS = (
             _aten.mm.default: aten.linear,
             _aten.addmm.default: aten.linear_and_bias,
             _aten.mv.default: aten.linear_of_vector,
+            _aten.sum.dim_IntList: aten.sum,
+            _aten.sum.default: aten.sum,
         },
     ),
     OperatorRow(
@@ -412,7 +414,11 @@ _ROWS = (
         methods={"amax": qF.amax, "amin": qF.amin},
         qparams="shared",
         channels_last=("input",),
-        aten={_aten.max_pool2d_with_indices.default: aten.max_pool2d},
+        aten={
+            _aten.max_pool2d_with_indices.default: aten.max_pool2d,
+            _aten.amax.default: aten.amax,
+            _aten.amin.default: aten.amin,
+        },
     ),
     OperatorRow(
         name="avg_pool2d",
@@ -576,6 +582,7 @@ _ROWS = (
         modules=(nn.UpsamplingBilinear2d,),
         qparams="shared",
         channels_last=("input",),
+        aten={_aten.upsample_bilinear2d.default: aten.upsample_bilinear2d},
     ),
     OperatorRow(
         name="linear_dynamic",
@@ -691,21 +698,25 @@ _ROWS = (
         name="maximum",
         rule=7,
         reference=_qsdk.maximum.default,
+        floating=_qsdk.maximum.float,
         function=qF.maximum,
         functions={torch.maximum: qF.maximum, qF.maximum: qF.maximum},
         methods={"maximum": qF.maximum},
         in_place=True,
         functional=dict.fromkeys((torch.maximum, "maximum"), "maximum"),
+        aten={_aten.maximum.default: _qsdk.maximum.float},
     ),
     OperatorRow(
         name="minimum",
         rule=7,
         reference=_qsdk.minimum.default,
+        floating=_qsdk.minimum.float,
         function=qF.minimum,
         functions={torch.minimum: qF.minimum, qF.minimum: qF.minimum},
         methods={"minimum": qF.minimum},
         in_place=True,
         functional=dict.fromkeys((torch.minimum, "minimum"), "minimum"),
+        aten={_aten.minimum.default: _qsdk.minimum.float},
     ),
     *(
         OperatorRow(

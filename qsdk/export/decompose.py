@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from qsdk.reference.resize import CONSTANT, REFLECT, REPLICATE
+
 _ops = torch.ops.qsdk
 
 
@@ -108,6 +110,37 @@ def _expand(input: Tensor, size: Sequence[int], implicit: bool = False) -> Tenso
     return _ops.slice(source, shape, [0] * len(shape), [int(g == s) for g, s in zip(given, shape, strict=True)])
 
 
+def _embedding(weight: Tensor, indices: Tensor, *_: Any) -> Tensor:
+    rows = _ops.index_select(weight, 0, _ops.reshape(indices, [indices.numel()]))
+    return _ops.reshape(rows, [*indices.shape, *weight.shape[1:]])
+
+
+def _cropped(input: Tensor, before: Sequence[int], behind: Sequence[int]) -> Tensor:
+    """Without what negative numbers take away."""
+    start = [max(-b, 0) for b in before]
+    shape = [e - s - max(-b, 0) for e, s, b in zip(input.shape, start, behind, strict=True)]
+    return input if shape == list(input.shape) else _ops.slice(input, shape, start, [1] * len(shape))
+
+
+def _pad(mode: int) -> Callable[..., Tensor]:
+    def pad(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
+        untouched = [0] * (input.dim() - len(pad) // 2)
+        before, behind = ([*untouched, *reversed(pad[first::2])] for first in (0, 1))
+        inside = _cropped(input, before, behind)
+        before, behind = ([max(n, 0) for n in numbers] for numbers in (before, behind))
+        shape = [f + e + b for f, e, b in zip(before, inside.shape, behind, strict=True)]
+        result: Tensor = _ops.pad(inside, shape, before, mode, 0)
+        if value == 0:
+            return result
+        mask = torch.zeros([e if f or b else 1 for e, f, b in zip(shape, before, behind, strict=True)]).bool()
+        for axis, (front, back) in enumerate(zip(before, behind, strict=True)):
+            mask.narrow(axis, 0, front).fill_(True)
+            mask.narrow(axis, mask.shape[axis] - back, back).fill_(True)
+        return _ops.where(mask, torch.tensor(value).to(input.dtype), result)
+
+    return pad
+
+
 # By the names of ATen's operators; all their overloads.
 DECOMPOSED: dict[str, Callable[..., Any]] = {
     "aten::eq": _eq,
@@ -129,4 +162,8 @@ DECOMPOSED: dict[str, Callable[..., Any]] = {
     "aten::index_select": _index_select,
     "aten::gather": _gather,
     "aten::expand": _expand,
+    "aten::embedding": _embedding,
+    "aten::constant_pad_nd": _pad(CONSTANT),
+    **{f"aten::reflection_pad{axes}d": _pad(REFLECT) for axes in (1, 2, 3)},
+    **{f"aten::replication_pad{axes}d": _pad(REPLICATE) for axes in (1, 2, 3)},
 }

@@ -128,11 +128,23 @@ def div(input: Tensor, other: Tensor) -> Tensor:
     return canonical(input / other)
 
 
+@operator("(Tensor input, Tensor other) -> Tensor", "maximum.float")
+def maximum_float(input: Tensor, other: Tensor) -> Tensor:
+    """input > other ? input : other, shapes broadcast; so NaN is left where other has it."""
+    return canonical(torch.where(input > other, input, other))
+
+
+@operator("(Tensor input, Tensor other) -> Tensor", "minimum.float")
+def minimum_float(input: Tensor, other: Tensor) -> Tensor:
+    """input < other ? input : other, shapes broadcast; so NaN is left where other has it."""
+    return canonical(torch.where(input < other, input, other))
+
+
 UNARY = (
     *("relu", "sigmoid", "tanh", "exp", "neg", "abs", "sqrt", "rsqrt", "silu", "hardsigmoid", "hardswish"),
     *("gelu", "elu", "leaky_relu", "clamp.float"),
 )
-BINARY = ("add.float", "sub.float", "mul.float", "div")
+BINARY = ("add.float", "sub.float", "mul.float", "div", "maximum.float", "minimum.float")
 
 
 def _like(input: Tensor, *_: Any) -> Tensor:

@@ -27,7 +27,7 @@ def every_float_operator() -> Program:
     outputs.append(d.op("elu", [x], tensor(3, 8), alpha=0.5))
     outputs.append(d.op("leaky_relu", [x], tensor(3, 8), negative_slope=0.25))
     outputs.append(d.op("clamp", [x], tensor(3, 8), min=-1.0, max=2.0))
-    for kind in ("add", "sub", "mul", "div"):
+    for kind in ("add", "sub", "mul", "div", "maximum", "minimum"):
         outputs.append(d.op(kind, [x, normal(8)], tensor(3, 8)))
     outputs.append(d.op("linear", [x, normal(20, 8), normal(20)], tensor(3, 20)))
     outputs.append(d.op("matmul", [x, normal(8, 2)], tensor(3, 2)))
@@ -45,6 +45,8 @@ def every_float_operator() -> Program:
     outputs.append(d.op("prelu", [image, normal(4)], tensor(1, 2, 3, 4)))
     twice = {"output_size": (4, 6), "scale_height": 0.5, "scale_width": 0.5}
     outputs.append(d.op("upsample_nearest2d", [image], tensor(1, 4, 6, 4), **twice))
+    around = {"before": (0, 1, 1, 0), "mode": 1, "value": 0}
+    outputs.append(d.op("pad", [image], tensor(1, 4, 5, 4), **around))
     window = {"kernel_size": (2, 2), "stride": (1, 1), "padding": (0, 0)}
     outputs.append(d.op("max_pool2d", [image], tensor(1, 1, 2, 4), dilation=(1, 1), ceil_mode=False, **window))
     outputs.append(d.op("avg_pool2d", [image], tensor(1, 1, 2, 4), **window))

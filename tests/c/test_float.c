@@ -59,8 +59,8 @@ static void damage_functions(patient *p) {
 }
 
 static void damage_arithmetic(patient *p) {
-  static const uint32_t codes[] = {QRT_FB_Operation_add, QRT_FB_Operation_sub, QRT_FB_Operation_mul,
-                                   QRT_FB_Operation_div};
+  static const uint32_t codes[] = {QRT_FB_Operation_add, QRT_FB_Operation_sub,     QRT_FB_Operation_mul,
+                                   QRT_FB_Operation_div, QRT_FB_Operation_maximum, QRT_FB_Operation_minimum};
   for (size_t i = 0; i < sizeof codes / sizeof *codes; ++i) {
     damage_operator(p, codes[i], 1, 2);
     INT(inputs_at(p, find(p, codes[i])) + 4, (int32_t)long_vector(p), ERROR_FIELD, "shapes do not broadcast: 8 and 20");
@@ -138,6 +138,9 @@ static void damage_windows(patient *p) {
   uint32_t nearest = options_at(p, find(p, QRT_FB_Operation_upsample_nearest2d));
   damage_operator(p, QRT_FB_Operation_upsample_nearest2d, 0, 4);
   FLOAT(position(p, nearest, QRT_FIELD(upsample_nearest2d, scale_height)), 0.0f, ERROR_FIELD, "scale_height");
+  uint32_t around = options_at(p, find(p, QRT_FB_Operation_pad));
+  INT(vector(p, around, QRT_FIELD(pad, before)) + 8, 2, ERROR_FIELD, "axis 1: 2 elements do not become 4, 2 before");
+  INT(position(p, around, QRT_FIELD(pad, mode)), 4, ERROR_FIELD, "mode");
   uint32_t largest = options_at(p, find(p, QRT_FB_Operation_max_pool2d));
   damage_operator(p, QRT_FB_Operation_max_pool2d, 0, 4);
   INT(vector(p, largest, QRT_FIELD(max_pool2d, dilation)) + 4, 0, ERROR_FIELD, "dilation");

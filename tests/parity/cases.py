@@ -333,8 +333,9 @@ def _slice(generator: np.random.Generator, regime: str, row: tuple) -> Program: 
 
 def _pad(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
     shape, result, before, mode = row
-    options = {"before": before, "mode": mode, "value": int(generator.integers(-128, 128))}
-    return single("pad", [Quantized(shape, 0.1, 5)], None, options, result)
+    dtype = regime.split()[1]
+    value = int(generator.integers(-128, 128)) if dtype == "int8" else 0
+    return single("pad", [_moved(dtype, shape)], None, {"before": before, "mode": mode, "value": value}, result)
 
 
 def _upsample(kind: str, **more: object) -> Callable[..., Program]:
@@ -395,7 +396,7 @@ TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # ty
     ("permute", _permute, PERMUTES, MOVED),
     ("reshape", _reshape, [((2, 3, 4), (6, 4)), ((5,), (5, 1, 1)), ((1, 8, 1), (8,))], MOVED),
     ("slice", _slice, SLICES, MOVED),
-    ("pad", _pad, PADS, ("random",)),
+    ("pad", _pad, PADS, tuple(f"random {dtype}" for dtype in MOVED)),
     ("upsample_nearest2d", _upsample("upsample_nearest2d"), UPSAMPLES, ("random",)),
     ("upsample_bilinear2d", _upsample("upsample_bilinear2d", align_corners=False), UPSAMPLES, ("random", "extreme")),
     ("upsample_bilinear2d", _upsample("upsample_bilinear2d", align_corners=True), UPSAMPLES[::-1], ("ties", "narrow")),

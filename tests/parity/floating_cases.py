@@ -138,7 +138,7 @@ UPSAMPLE = [((1, 3, 4, 5), (6, 8), 0.5, 0.5), ((2, 5, 7, 3), (4, 13), 1.25, floa
 WINDOW = ("kernel_size", "stride", "padding")
 FLOATING_TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     *((kind, _function(kind), SIZES, FLOAT) for kind in FUNCTIONS),
-    *((kind, _binary(kind), BROADCASTS, FLOAT) for kind in ("add", "sub", "mul", "div")),
+    *((kind, _binary(kind), BROADCASTS, FLOAT) for kind in ("add", "sub", "mul", "div", "maximum", "minimum")),
     ("linear", _linear, LINEAR, FLOATS),
     ("matmul", _binary("matmul"), MATMUL, FLOAT),
     ("softmax", _softmax, ROWS, FLOAT),

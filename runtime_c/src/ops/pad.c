@@ -20,11 +20,16 @@ typedef struct arguments {
 qrt_status qrt_check_pad(qrt_verify *v, const qrt_node *node) {
   qrt_tensor input, output;
   int32_t before[QRT_MAX_RANK], mode, value;
-  QRT_TRY(qrt_expect_quantized(v, node, 0, &input));
   qrt_node_output(node, &output);
+  if (output.dtype == QRT_FB_DType_int8) {
+    QRT_TRY(qrt_expect_quantized(v, node, 0, &input));
+  } else {
+    QRT_TRY(qrt_expect_input(v, node, 0, output.dtype, &input));
+  }
   QRT_TRY(qrt_expect_ints(v, node, QRT_FIELD(pad, before), input.rank, 0, INT32_MAX, before));
   QRT_TRY(qrt_expect_int(v, node, QRT_FIELD(pad, mode), 0, MODES - 1, &mode));
-  QRT_TRY(qrt_expect_int(v, node, QRT_FIELD(pad, value), -128, 127, &value));
+  const int32_t most_value = output.dtype == QRT_FB_DType_int8 ? 127 : 0;
+  QRT_TRY(qrt_expect_int(v, node, QRT_FIELD(pad, value), most_value ? -128 : 0, most_value, &value));
   QRT_TRY(qrt_expect_rank(v, node, 0, &input, output.rank));
   for (uint32_t i = 0; i < input.rank; ++i) {
     int64_t behind = (int64_t)output.shape[i] - input.shape[i] - before[i];
@@ -34,7 +39,7 @@ qrt_status qrt_check_pad(qrt_verify *v, const qrt_node *node) {
                            input.shape[i], output.shape[i], before[i]);
     }
   }
-  QRT_TRY(qrt_expect_output(v, node, QRT_FB_DType_int8, input.rank, output.shape, &output));
+  QRT_TRY(qrt_expect_output(v, node, input.dtype, input.rank, output.shape, &output));
   return qrt_expect_same_qparams(v, node, &input, &output);
 }
 
@@ -111,7 +116,7 @@ void qrt_prepare_pad(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
   a.output = qrt_bind_output(binder, &output);
   a.mode = QRT_NODE_INT(node, pad, mode);
   a.value = QRT_NODE_INT(node, pad, value);
-  a.element = 1;
+  a.element = qrt_dtype_size(input.dtype);
   a.rank = input.rank;
   while (a.rank > 1 && input.shape[a.rank - 1] == output.shape[a.rank - 1]) {
     a.element *= (size_t)input.shape[--a.rank];

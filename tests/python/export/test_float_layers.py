@@ -72,6 +72,22 @@ CALLS: dict[str, tuple[Any, list[str]]] = {
     "mean of all": (lambda x, w: x.mean(), ["mean"]),
     "expanded": (lambda x, w: x[:1].expand(2, -1, -1) + x, ["slice", "slice", "add"]),
     "expanded by an axis": (lambda x, w: x.expand(2, 2, 5, 6), ["reshape", "slice"]),
+    "largest and smallest of two": (
+        lambda x, w: torch.maximum(x, w[0]) - torch.min(w[1], x),
+        ["maximum", "minimum", "sub"],
+    ),
+    "choice": (lambda x, w: torch.where(x > 0, x, w[0]) + x.masked_fill(x < -1, 0.5), None),
+    "sums": (lambda x, w: x.sum() + x.sum((0, 2)) + x.sum(1, keepdim=True).sum(-1), None),
+    "extremes of axes": (lambda x, w: x.amax((0, 2), keepdim=True) - x.amin(-1, keepdim=True) * x.amax(), None),
+    "zeros around": (lambda x, w: F.pad(x, (1, 2, 3, 0)), ["pad"]),
+    "number around, parts gone": (lambda x, w: F.pad(x, (-1, 2, 0, -2), value=-0.75), ["slice", "pad", "where"]),
+    "mirrored": (lambda x, w: F.pad(x, (2, 3), mode="reflect"), ["pad"]),
+    "edges repeated": (lambda x, w: F.pad(x.unsqueeze(0), (2, 3, 1, 0), mode="replicate"), None),
+    "bilinear": (lambda x, w: F.interpolate(x.unsqueeze(0), scale_factor=(2, 1.5), mode="bilinear"), None),
+    "bilinear, corners aligned": (
+        lambda x, w: F.interpolate(x.unsqueeze(0), (7, 3), mode="bilinear", align_corners=True),
+        None,
+    ),
     "attention": (lambda x, w: F.scaled_dot_product_attention(x, x @ w, x), None),
 }
 
@@ -198,6 +214,12 @@ class Tagger(nn.Module):
 def test_lstm_in_float() -> None:
     torch.manual_seed(0)
     assert check(Tagger(), torch.randn(2, 3, 6)).count("tanh") == 24
+
+
+def test_words_in_float() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(9, 6, padding_idx=0), nn.Linear(6, 4))
+    assert check(model, torch.randint(0, 9, (2, 5))) == ["reshape", "index_select", "linear", "reshape"]
 
 
 def test_indices_of_a_pool_are_not_in_the_file() -> None:

@@ -42,7 +42,10 @@ def calls() -> dict[str, tuple[object, ...]]:
     a = normal(2, 3, 5, 4)
     arguments = dict.fromkeys(("relu", "sigmoid", "tanh", "exp", "neg", "abs", "sqrt", "rsqrt", "silu"), (a,))
     arguments |= {"hardsigmoid": (a,), "hardswish": (a,), "gelu": (a, True), "elu": (a, 1.0), "leaky_relu": (a, 0.25)}
-    arguments |= {"clamp": (a, -1.0, 2.0), **dict.fromkeys(("add", "sub", "mul", "div"), (a, a[:, :1]))}
+    arguments |= {
+        "clamp": (a, -1.0, 2.0),
+        **dict.fromkeys(("add", "sub", "mul", "div", "maximum", "minimum"), (a, a[:, :1])),
+    }
     arguments |= {"linear": (a, normal(20, 4), normal(20)), "matmul": (a, a[0].transpose(1, 2)), "softmax": (a, 3)}
     arguments |= {"layer_norm": (a, normal(5, 4), normal(5, 4), 1e-5), "mean": (a, [1, 2], True)}
     flat_image = normal(2, 4, 3, 5)

@@ -11,7 +11,7 @@
 #include "../kernels.h"
 
 typedef enum qrt_binary_function {
-#define QRT_BINARY(name, operator) QRT_BINARY_##name,
+#define QRT_BINARY(name, value) QRT_BINARY_##name,
 #include "functions.inc"
 #undef QRT_BINARY
   QRT_BINARY_COUNT

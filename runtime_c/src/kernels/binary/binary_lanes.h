@@ -3,13 +3,21 @@
 #include "../lanes.h"
 #include "binary.h"
 
+INLINE floats larger(floats x, floats y) {
+  return choose(less(y, x), x, y);
+}
+
+INLINE floats smaller(floats x, floats y) {
+  return choose(less(x, y), x, y);
+}
+
 /* Both steps are constants where this is inlined, so that each pair has its own loop. */
-#define QRT_BINARY(name, operator)                                                                            \
+#define QRT_BINARY(name, value)                                                                               \
   INLINE void loop_##name(size_t n, const float *a, size_t a_step, const float *b, size_t b_step, float *c) { \
     const floats one_a = all(*a), one_b = all(*b);                                                            \
     for (size_t i = 0; i < n; i += QRT_LANES) {                                                               \
       const floats x = a_step ? load(a + i, n - i) : one_a, y = b_step ? load(b + i, n - i) : one_b;          \
-      store(c + i, n - i, canonical(x operator y));                                                           \
+      store(c + i, n - i, canonical(value));                                                                  \
     }                                                                                                         \
   }                                                                                                           \
   static void run_##name(size_t n, const float *a, size_t a_step, const float *b, size_t b_step, float *c) {  \
@@ -29,7 +37,7 @@
 void QRT_KERNEL(qrt_binary_function function, size_t n, const float *a, size_t a_step, const float *b, size_t b_step,
                 float *c) {
   switch (function) {
-#define QRT_BINARY(name, operator)          \
+#define QRT_BINARY(name, value)             \
   case QRT_BINARY_##name:                   \
     run_##name(n, a, a_step, b, b_step, c); \
     break;
