@@ -217,15 +217,15 @@ def allowed_positions(mask: Any) -> Any:
     if mask.dtype == torch.bool:
         return ~mask
     watched = torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
-    if not watched and not mask.is_meta and bool(((mask != 0) & (mask > _NO_WEIGHT)).any()):
+    if not watched and not mask.is_meta and bool(((mask != 0) & (mask > NO_WEIGHT)).any()):
         raise QuantizationError(
             "an attention mask adds numbers that are neither 0 nor -inf; add them to the scores with FloatFunctional, "
             "or leave the attention in float"
         )
-    return mask > _NO_WEIGHT
+    return mask > NO_WEIGHT
 
 
-_NO_WEIGHT = -1e4  # what a mask adds below it means -infinity
+NO_WEIGHT = -1e4  # what a mask adds below it means -infinity
 
 
 BY_RANK: set[Form] = {batch_norm, torch_batch_norm}

@@ -46,6 +46,8 @@ _DTYPES = {
     torch.bool: "bool",
 }
 _ALIASES = {"aten::detach", "aten::alias", "aten::clone", "aten::contiguous", "aten::_to_copy", "aten::lift_fresh"}
+# What depends on the shape of a tensor alone, and is a constant therefore.
+_FILLED = {f"aten::{name}" for name in ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")}
 _VIEWS = {"aten::view", "aten::_unsafe_view", "aten::reshape", "aten::unsqueeze", "aten::squeeze"}
 
 
@@ -277,10 +279,12 @@ class _Recorder(TorchDispatchMode):
     # -- operators ---------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        kwargs, name = kwargs or {}, func._schema.name
         touched = [
             t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor) and id(t) in self._value_of
         ]
+        if name in _FILLED:
+            touched = []
         if touched and func._schema.is_mutable and self._is_temporary(args[0]):
             before = (args[0].clone(), *args[1:])
         else:
@@ -290,7 +294,6 @@ class _Recorder(TorchDispatchMode):
             self._note_temporaries(args, kwargs, result)
             self._keep_qparams(func, args, kwargs, result)
             return result
-        name = func._schema.name
         if all(id(t) in self._missing for t in touched):
             self._miss(result, self._missing[id(touched[0])])
         elif name.startswith("qsdk::"):
@@ -311,6 +314,11 @@ class _Recorder(TorchDispatchMode):
         elif name in DECOMPOSED:
             with self:
                 return DECOMPOSED[name](*args, **kwargs)
+        elif name == "aten::masked_fill_" and self._may_change(args[0]):
+            with self:
+                made = DECOMPOSED["aten::masked_fill"](*before)
+            self._bind(result, self._index(made))
+            self._spoil_views(result)
         elif name == "aten::stack":
             self._bind(result, self._stack(*args, result=result))
         elif self._stands_for(func, args, touched, result):
@@ -420,11 +428,15 @@ class _Recorder(TorchDispatchMode):
             and value.untyped_storage().data_ptr() in self._temporary
         )
 
+    def _may_change(self, value: Any) -> bool:
+        """Whether a function may change a tensor in place: the model's own constants stay as they are."""
+        return id(value) in self._value_of or self._is_temporary(value)
+
     def _stands_for(self, func: Any, args: tuple[Any, ...], touched: list[torch.Tensor], result: Any) -> bool:
         """Whether the operator table says what PyTorch's operator `func` does to these tensors."""
         known = func in BY_ATEN
         if known and func._schema.is_mutable:
-            known = id(args[0]) in self._value_of or self._is_temporary(args[0])
+            known = self._may_change(args[0])
         if not known:
             return False
         first = result[0] if isinstance(result, (tuple, list)) else result

@@ -305,6 +305,17 @@ def _convert(
         module._modules[name] = swapped[id(child)]
 
 
+def _call_swapped(model: nn.Module, made: set[int]) -> None:
+    """torch.nn.TransformerEncoder and its layers read the weights of what is inside; those that hold a swapped module
+    have to call it."""
+    # What says there that weights may be read; nothing else looks at it.
+    switches = {nn.TransformerEncoder: "use_nested_tensor", nn.TransformerEncoderLayer: "activation_relu_or_gelu"}
+    for module in model.modules():
+        for kind, switch in switches.items():
+            if isinstance(module, kind) and not made.isdisjoint(map(id, module.modules())):
+                setattr(module, switch, 0)
+
+
 def _remove_qconfig(model: nn.Module) -> None:
     for module in model.modules():
         if "qconfig" in module.__dict__:
@@ -363,7 +374,9 @@ def convert_prepared(
 ) -> None:
     """The last step of convert, in place: swap every module that has a qconfig; arguments as convert's."""
     _name_modules(model)
-    _convert(model, mapping, custom, {})
+    swapped: dict[int, nn.Module] = {}
+    _convert(model, mapping, custom, swapped)
+    _call_swapped(model, {id(made) for before, made in swapped.items() if id(made) != before})
     if remove_qconfig:
         _remove_qconfig(model)
 
@@ -404,8 +417,7 @@ def quantize_dynamic(
 ) -> nn.Module:
     """Swap layers for dynamically quantized ones: int8 weights, inputs quantized as they arrive. No calibration.
 
-    An nn.TransformerEncoder with batch_first reads the weights of its layers itself; torch's
-    backends.mha.set_fastpath_enabled(False) makes it call them.
+    nn.MultiheadAttention stays in float unless it is named; its products and softmax do in any case.
 
     Args:
         model: float model

@@ -22,6 +22,8 @@ class MultiheadAttention(nn.Module):
         embed_dim, num_heads, dropout, bias, kdim, vdim, batch_first: as torch.nn.MultiheadAttention has them
     """
 
+    in_proj_bias = None  # so torch.nn.TransformerEncoderLayer calls it and does not read its weights
+
     def __init__(
         self,
         embed_dim: int,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import re
 from collections import Counter
@@ -74,7 +75,31 @@ def _is_bias(mask: Tensor) -> bool:
     return mask.dtype != torch.bool and not mask.is_meta and bool(torch.isfinite(mask).all() & (mask > -1e4).all())
 
 
-_EXPANSIONS: dict[Any, Callable[..., Any]] = {torch.stack: _stack, F.scaled_dot_product_attention: _attention}
+def _softmax(input: Any, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """Softmax of scores that masked_fill has set to -infinity, or far below all others, where a mask is true."""
+    fill = input.node
+    if fill.target not in _FILLS or dim is None or dtype not in (None, torch.float32):
+        return None
+    named = {**dict(zip(("input", "mask", "value"), fill.args, strict=False)), **fill.kwargs}
+    if not isinstance(named["value"], (int, float)) or named["value"] > spellings.NO_WEIGHT:
+        return None
+    scores, mask = [fx.Proxy(named[name], input.tracer) for name in ("input", "mask")]
+    return spellings.masked_softmax(scores, mask.logical_not(), dim)
+
+
+_FILLS = ("masked_fill", torch.masked_fill)
+_EXPANSIONS: dict[Any, Callable[..., Any]] = {
+    torch.stack: _stack,
+    F.scaled_dot_product_attention: _attention,
+    **dict.fromkeys((torch.softmax, F.softmax, "softmax"), _softmax),
+}
+
+
+def _expansion(graph_module: fx.GraphModule, node: fx.Node) -> Callable[..., Any] | None:
+    if node.op == "call_module":
+        module = module_of(graph_module, node)
+        return functools.partial(_softmax, dim=module.dim) if type(module) is nn.Softmax else None
+    return _EXPANSIONS.get(node.target) if node.op in ("call_function", "call_method") else None
 
 
 class _Expander(fx.proxy.GraphAppendingTracer):
@@ -103,7 +128,7 @@ def expand(graph_module: fx.GraphModule, mapping: QConfigMapping) -> None:
     be traced. Those that QTensors have no part in stay as they are where the qconfig is not static.
     """
     for node in list(graph_module.graph.nodes):
-        function = _EXPANSIONS.get(node.target)
+        function = _expansion(graph_module, node)
         if function is None:
             if not _is_foreign(node.target):
                 continue

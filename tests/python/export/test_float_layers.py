@@ -150,6 +150,19 @@ def test_transformer_encoder(norm_first: bool) -> None:
     assert check(model, torch.randn(2, 6, 16)).count("softmax") == 2
 
 
+def test_masks_that_are_filled_in_place() -> None:
+    """PyTorch makes a mask to add of one of truth values; what has the shape of an input alone is a constant."""
+
+    class Masked(nn.Module):
+        def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            bias = torch.zeros_like(mask, dtype=torch.float32).masked_fill_(mask, float("-inf"))
+            y = (x * torch.ones_like(x) + bias).softmax(-1)
+            y.masked_fill_(mask, -1.0)
+            return y + x.new_full((5,), 0.5)
+
+    check(Masked(), torch.randn(2, 5), torch.arange(5) > torch.tensor([[1], [3]]))
+
+
 def cell(inputs: int, outputs: int, **geometry: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, **geometry), nn.BatchNorm2d(outputs), nn.ReLU6())
 

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from graph_mode import OneInput, TwoInputs, quantized, sqnr, stubs
+from graph_mode import OneInput, TwoInputs, graph_convert, quantized, sqnr, stubs
 from test_graph_selection import same_everywhere
 from torch import nn
 from torch.nn import functional as F
@@ -212,3 +212,44 @@ def test_dynamic_attention():
     for exact, approximate in zip(expected, actual, strict=True):
         assert sqnr(exact, approximate) > 30
     assert type(converted[1].linear_Q).__module__.startswith("qsdk.nn.quantized.dynamic")
+
+
+def fill_method(m, scores):
+    return scores.masked_fill(m.mask, float("-inf")).softmax(-1)
+
+
+def fill_in_place(m, scores):
+    scores.masked_fill_(m.mask, float("-inf"))
+    return torch.softmax(scores, dim=-1)
+
+
+def fill_by_comparison(m, scores):
+    return m.softmax(scores.masked_fill(m.triangle[:, :5, :5] == 0, float("-inf")))
+
+
+def fill_with_a_number(m, scores):
+    return F.softmax(torch.masked_fill(scores, mask=m.mask, value=-1e9), -1)
+
+
+@pytest.mark.parametrize("capture", ["fx", "export"])
+@pytest.mark.parametrize("fill", [fill_method, fill_in_place, fill_by_comparison, fill_with_a_number])
+def test_scores_filled_by_hand(fill, capture):
+    def attend(m, x):
+        return fill(m, m.q(x) @ m.k(x).transpose(1, 2)) @ m.v(x)
+
+    layers = {name: nn.Linear(16, 16) for name in "qkv"}
+    masks = {"mask": torch.ones(5, 5, dtype=torch.bool).triu(1), "triangle": torch.ones(1, 8, 8).tril()}
+    model, x = OneInput(attend, softmax=nn.Softmax(-1), **layers, **masks), torch.randn(2, 5, 16)
+    exact = model(x)
+    converted = graph_convert(model, x, example_inputs=(x,), capture=capture)
+    assert stubs(converted) == (1, 1) and sqnr(exact, converted(x)) > 28
+    kinds = same_everywhere(converted, x)
+    assert kinds.count("softmax") == 1 and kinds.count("matmul") == 2
+
+
+def test_masks_that_are_no_such_fill():
+    """A number among the others has a place in a range; and a softmax without a dim is PyTorch's affair."""
+    model, x = OneInput(lambda m, x: m.fc(x).masked_fill(m.mask, -1.0).softmax(-1), fc=nn.Linear(5, 5),
+                        mask=torch.ones(5, 5, dtype=torch.bool).triu(1)), torch.randn(5, 5)  # fmt: skip
+    converted = graph_convert(model, x)
+    assert sqnr(model(x), converted(x)) > 25 and "where" in same_everywhere(converted, x)

@@ -210,18 +210,18 @@ def test_embeddings():
         tq.quantize_dynamic(model, {"table"})
 
 
-def test_encoder_of_pytorch():
+@pytest.mark.parametrize("kinds", [{nn.Linear}, {nn.Linear, nn.MultiheadAttention}, {nn.MultiheadAttention}])
+def test_encoder_of_pytorch(kinds):
     """Its fast path would read the weights of layers that are swapped."""
     torch.manual_seed(0)
     model = nn.TransformerEncoder(nn.TransformerEncoderLayer(32, 4, 64, batch_first=True), 2).eval()
-    x, before = torch.randn(3, 5, 32), torch.backends.mha.get_fastpath_enabled()
-    exact = model(x)
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        quantized = tq.quantize_dynamic(model)
-        assert count(quantized, nnqd.Linear) == 4 and signal_to_noise(exact, quantized(x)) > 40
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
+    x, padding = torch.randn(3, 5, 32), torch.arange(5) > torch.tensor([[4], [2], [3]])
+    with torch.no_grad():
+        exact = [model(x), model(x, src_key_padding_mask=padding)[0]]
+        quantized = tq.quantize_dynamic(model, kinds)
+        found = [quantized(x), quantized(x, src_key_padding_mask=padding)[0]]
+    assert count(quantized, nnqd.Linear) == 4 * (nn.Linear in kinds) + 8 * (nn.MultiheadAttention in kinds)
+    assert all(signal_to_noise(a, b) > 35 for a, b in zip(exact, found, strict=True))
 
 
 def test_training_mode_and_hooks():
