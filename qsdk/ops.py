@@ -668,6 +668,12 @@ _ROWS = (
         function=qF.lstm,
     ),
     OperatorRow(
+        name="gru",
+        rule=21,
+        reference=_qsdk.gru.default,
+        function=qF.gru,
+    ),
+    OperatorRow(
         name="linear_weight_only",
         rule=20,
         reference=_qsdk.linear_weight_only.default,

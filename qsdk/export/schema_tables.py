@@ -105,6 +105,7 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "index_select",
         "gather",
         "normalize",
+        "gru",
     ),
 }
 
@@ -299,6 +300,13 @@ TABLES: dict[str, tuple[Field, ...]] = {
         Field("eps", 1, "float", "", 0.0, False),
         Field("output_min", 2, "int", "", -128, False),
         Field("output_max", 3, "int", "", 127, False),
+    ),
+    "gru": (
+        Field("reverse", 0, "bool", "", False, False),
+        Field("zero_point", 1, "vector", "int", None, False),
+        Field("output_min", 2, "vector", "int", None, False),
+        Field("output_max", 3, "vector", "int", None, False),
+        Field("multiplier", 4, "vector", "float", None, False),
     ),
     "gru_dynamic": (Field("reverse", 0, "bool", "", False, False), Field("per_step", 1, "bool", "", False, False)),
     "hardsigmoid": (),

@@ -100,6 +100,7 @@ _ROWS: dict[type[nn.Module], _Row] = {
     nni.LinearReLU: _Row(nniq.LinearReLU, nniqat.LinearReLU, dynamic=nniqd.LinearReLU),
     nn.LSTM: _Row(None, observed=False, dynamic=nnqd.LSTM),
     nnqz.LSTM: _Row(nnq.LSTM, observed=False),
+    nnqz.GRU: _Row(nnq.GRU, observed=False),
     nn.GRU: _Row(None, observed=False, dynamic=nnqd.GRU),
     nn.RNNCell: _Row(None, observed=False, dynamic=nnqd.RNNCell),
     nn.LSTMCell: _Row(None, observed=False, dynamic=nnqd.LSTMCell),

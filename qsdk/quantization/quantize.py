@@ -239,16 +239,21 @@ def _swap_custom(module: nn.Module, classes: dict[type[nn.Module], Any]) -> None
             _swap_custom(child, classes)
 
 
+_RECURRENT: dict[type[nn.Module], Any] = {nn.LSTM: nnqz.LSTM, nn.GRU: nnqz.GRU}
+
+
 def _swap_recurrent(module: nn.Module, others: set[type[nn.Module]]) -> None:
     """Recurrent layers that will be quantized with observed ranges, by those whose parts can be observed.
 
     `others` are the types that the user swaps.
     """
+    child: Any
     for name, child in module.named_children():
         qconfig: Any = getattr(child, "qconfig", None)
-        if type(child) is nn.LSTM and nn.LSTM not in others and qconfig is not None and is_static(qconfig):
+        kind = _RECURRENT.get(type(child)) if type(child) not in others else None
+        if kind and qconfig is not None and is_static(qconfig):
             child._qualified_name = name
-            module._modules[name] = nnqz.LSTM.from_float(child)
+            module._modules[name] = kind.from_float(child)
         else:
             _swap_recurrent(child, others)
 

@@ -38,6 +38,7 @@ from qsdk.reference.floats import (
     sub_float,
     tanh,
 )
+from qsdk.reference.gru import gru
 from qsdk.reference.lstm import lstm
 from qsdk.reference.norm import batch_norm, group_norm, layer_norm, normalize, softmax
 from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mean
@@ -97,6 +98,7 @@ __all__ = [
     "gelu",
     "group_norm",
     "group_norm_float",
+    "gru",
     "gru_dynamic",
     "hardsigmoid",
     "hardswish",

@@ -230,6 +230,14 @@ const qrt_fb_field qrt_fb_group_norm_fields[] = {
   {QRT_FB_NAME("output_max") QRT_FB_INT, QRT_FB_NONE, 0, 3, 0, {127}},
 };
 
+const qrt_fb_field qrt_fb_gru_fields[] = {
+  {QRT_FB_NAME("reverse") QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, {0}},
+  {QRT_FB_NAME("zero_point") QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, {0}},
+  {QRT_FB_NAME("output_min") QRT_FB_VECTOR, QRT_FB_INT, 0, 2, 0, {0}},
+  {QRT_FB_NAME("output_max") QRT_FB_VECTOR, QRT_FB_INT, 0, 3, 0, {0}},
+  {QRT_FB_NAME("multiplier") QRT_FB_VECTOR, QRT_FB_FLOAT, 0, 4, 0, {0}},
+};
+
 const qrt_fb_field qrt_fb_gru_dynamic_fields[] = {
   {QRT_FB_NAME("reverse") QRT_FB_BOOL, QRT_FB_NONE, 0, 0, 0, {0}},
   {QRT_FB_NAME("per_step") QRT_FB_BOOL, QRT_FB_NONE, 0, 1, 0, {0}},
@@ -419,10 +427,10 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_rsqrt, QRT_FB_TABLE_silu, QRT_FB_TABLE_hardsigmoid, QRT_FB_TABLE_hardswish, QRT_FB_TABLE_gelu,
   QRT_FB_TABLE_elu, QRT_FB_TABLE_leaky_relu, QRT_FB_TABLE_lstm, QRT_FB_TABLE_maximum, QRT_FB_TABLE_minimum,
   QRT_FB_TABLE_eq, QRT_FB_TABLE_ne, QRT_FB_TABLE_lt, QRT_FB_TABLE_le, QRT_FB_TABLE_where, QRT_FB_TABLE_topk,
-  QRT_FB_TABLE_index_select, QRT_FB_TABLE_gather, QRT_FB_TABLE_normalize,
+  QRT_FB_TABLE_index_select, QRT_FB_TABLE_gather, QRT_FB_TABLE_normalize, QRT_FB_TABLE_gru,
 };
 
-static const char *const qrt_fb_Operation_names[69] = {
+static const char *const qrt_fb_Operation_names[70] = {
 #if QRT_MESSAGES
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
@@ -431,7 +439,7 @@ static const char *const qrt_fb_Operation_names[69] = {
   "tanh", "lstm_dynamic", "gru_dynamic", "rnn_dynamic", "conv2d_dynamic", "conv3d_dynamic", "conv_transpose2d_dynamic",
   "conv_transpose3d_dynamic", "linear_weight_only", "conv2d_weight_only", "exp", "neg", "abs", "sqrt", "rsqrt", "silu",
   "hardsigmoid", "hardswish", "gelu", "elu", "leaky_relu", "lstm", "maximum", "minimum", "eq", "ne", "lt", "le",
-  "where", "topk", "index_select", "gather", "normalize",
+  "where", "topk", "index_select", "gather", "normalize", "gru",
 #else
 #define QRT_OPERATOR(name, least, most, outputs, in_place) [QRT_FB_Operation_##name - 1] = #name,
 #define QRT_FLOAT_OPERATOR QRT_OPERATOR
@@ -442,5 +450,5 @@ static const char *const qrt_fb_Operation_names[69] = {
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 69},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 70},
 };

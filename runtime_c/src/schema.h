@@ -105,7 +105,8 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_index_select = 67,
   QRT_FB_Operation_gather = 68,
   QRT_FB_Operation_normalize = 69,
-  QRT_FB_Operation_END = 70
+  QRT_FB_Operation_gru = 70,
+  QRT_FB_Operation_END = 71
 };
 
 enum { /* struct Buffer: offsets */
@@ -424,6 +425,16 @@ enum { /* fields of group_norm */
   QRT_FB_group_norm_FIELDS
 };
 extern const qrt_fb_field qrt_fb_group_norm_fields[];
+
+enum { /* fields of gru */
+  QRT_FB_gru_reverse,
+  QRT_FB_gru_zero_point,
+  QRT_FB_gru_output_min,
+  QRT_FB_gru_output_max,
+  QRT_FB_gru_multiplier,
+  QRT_FB_gru_FIELDS
+};
+extern const qrt_fb_field qrt_fb_gru_fields[];
 
 enum { /* fields of gru_dynamic */
   QRT_FB_gru_dynamic_reverse,
@@ -745,6 +756,7 @@ enum {
   QRT_FB_TABLE_gather,
   QRT_FB_TABLE_gelu,
   QRT_FB_TABLE_group_norm,
+  QRT_FB_TABLE_gru,
   QRT_FB_TABLE_gru_dynamic,
   QRT_FB_TABLE_hardsigmoid,
   QRT_FB_TABLE_hardswish,

@@ -4,7 +4,7 @@
 
 every_operator.qsdk: a small program with all operators on int8, and every field stored, defaults too, so that a test
 can damage any of them in place. dynamic.qsdk: the same for operators on float; embedding.qsdk: for embedding tables;
-recurrent.qsdk: for recurrent layers; lstm.qsdk: for those on int8; float.qsdk: for what quantizes nothing;
+recurrent.qsdk: for recurrent layers; lstm.qsdk and gru.qsdk: for those on int8; float.qsdk: for what quantizes nothing;
 weight_only.qsdk: for weights alone quantized. packed.qsdk: as every_operator.qsdk, with weights packed for this host.
 selection.qsdk: comparisons and selections. threads.qsdk: enough work for several threads.
 shared.qsdk: a small file whose tables refer to the same long vectors over and over.
@@ -214,6 +214,7 @@ def main(folder: Path) -> None:
         (folder / "dynamic.qsdk").write_bytes(serialize.serialize(floats.every_dynamic_operator()))
         (folder / "embedding.qsdk").write_bytes(serialize.serialize(floats.every_table()))
         (folder / "recurrent.qsdk").write_bytes(serialize.serialize(floats.every_recurrent_operator()))
+        (folder / "gru.qsdk").write_bytes(serialize.serialize(floats.quantized_gru()))
         (folder / "lstm.qsdk").write_bytes(serialize.serialize(floats.quantized_lstm()))
         (folder / "weight_only.qsdk").write_bytes(serialize.serialize(floats.every_weight_only_operator()))
         (folder / "float.qsdk").write_bytes(serialize.serialize(every_float_operator()))

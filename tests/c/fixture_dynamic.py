@@ -1,4 +1,4 @@
-"""dynamic.qsdk, embedding.qsdk, recurrent.qsdk, weight_only.qsdk, lstm.qsdk and selection.qsdk."""
+"""dynamic.qsdk, embedding.qsdk, recurrent.qsdk, weight_only.qsdk, lstm.qsdk, gru.qsdk and selection.qsdk."""
 
 from __future__ import annotations
 
@@ -129,6 +129,27 @@ def quantized_lstm() -> Program:
     ]
     program = plan(Program(tuple(d.tensors), tuple(d.operators), (x, h, c), tuple(outputs), name="lstm"))
     return with_vectors(program, (SeededInput(),) * 3)
+
+
+def quantized_gru() -> Program:
+    """As quantized_lstm, with one state."""
+    d = Draft()
+    x, h = d.tensor((2, 3, 4)), d.tensor((3, 2), 0.01, -5)
+    tables = [d.constant(d.random.integers(-128, 128, 256).astype(np.int8)) for _ in range(4)]
+    made = [d.tensor((2, 3, 2), 0.01, -5), d.tensor((3, 2), 0.01, -5)]
+    d.op(
+        "gru",
+        [x, h, *d.weights(6, 4), *d.weights(6, 2), *tables],
+        *made,
+        reverse=True,
+        zero_point=(1, -2, 3, -4, 5, 7, -8, -128, -127, -126, 6),
+        output_min=(-128,) * 8,
+        output_max=(127, 127, 100, 127, 127, 127, 127, 120),
+        multiplier=(0.5, 0.75, 0.01, 0.5, 0.6, 0.02, 0.03, 0.7, 0.8),
+    )
+    outputs = made + [d.op("reshape", [i], d.tensor((24 // n,), *q)) for i, n, q in ((x, 1, ()), (h, 4, (0.01, -5)))]
+    program = plan(Program(tuple(d.tensors), tuple(d.operators), (x, h), tuple(outputs), name="gru"))
+    return with_vectors(program, (SeededInput(),) * 2)
 
 
 def table(d: Draft, rows: int, columns: int) -> list[int]:

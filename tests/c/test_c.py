@@ -47,6 +47,7 @@ def test_without_threads(folder: Path) -> None:
         "test_recurrent",
         "test_weight_only",
         "test_lstm",
+        "test_gru",
         "test_threads",
         "test_float",
     ],

@@ -349,33 +349,44 @@ def _upsample(kind: str, **more: object) -> Callable[..., Program]:
 
 
 # steps, batch, inputs, hidden
-LSTMS = [(1, 1, 1, 1), (5, 1, 16, 8), (3, 2, 5, 7), (40, 1, 33, 17), (9, 3, 4, 31), (2, 33, 8, 16)]
+RECURRENT = [(1, 1, 1, 1), (5, 1, 16, 8), (3, 2, 5, 7), (40, 1, 33, 17), (9, 3, 4, 31), (2, 33, 8, 16)]
+# States, gates, tables, values besides the states, and what about each multiplier undoes: 60 of a product, 1 of a sum.
+LSTM = (2, 4, 3, 5, (1, 1, 60, 60, 1, 1, 60))
+GRU = (1, 3, 4, 7, (1, 1, 60, 1, 1, 60, 60, 1, 1))
 
 
-def _lstm(generator: np.random.Generator, regime: str, row: tuple[int, int, int, int]) -> Program:
-    steps, batch, inputs, hidden = row
-    zero = [_zero_point(generator, regime) for _ in range(2)]
-    states = [Quantized((batch, hidden), 0.05, zero[1])] * 2  # the builder gives all outputs these parameters
-    operands = [Quantized((steps, batch, inputs), 0.05, zero[0]), *states]
-    for width in (inputs, hidden):
-        operands += _weights(generator, regime, (4 * hidden, width), width)
-    operands += [constant("table", generator.integers(-128, 128, 256).astype(np.int8)) for _ in range(3)]
-    zero_point = [_zero_point(generator, regime) for _ in range(8)]
-    ranges = [_range(generator, regime, z) for z in (*zero_point[:5], zero[1], zero[1])]
-    multiplier = {
-        "ties": np.full(7, 0.5),
-        "extreme": generator.choice([2.0**-60, 2.0**60, 1.0], 7),
-    }.get(regime, generator.uniform(0.2, 1.5, 7) / [1, 1, 60, 60, 1, 1, 60])
-    options = {name: tuple(r[name] for r in ranges) for name in ("output_min", "output_max")}
-    options |= {"zero_point": tuple(zero_point), "multiplier": tuple(float(m) for m in multiplier.astype(np.float32))}
-    return single("lstm", operands, (0.05, zero[1]), options | {"reverse": bool(generator.integers(2))})
+def _recurrent(
+    kind: str, states: int, gates: int, tables: int, values: int, per: tuple[int, ...]
+) -> Callable[..., Program]:
+    def make(generator: np.random.Generator, regime: str, row: tuple[int, int, int, int]) -> Program:
+        steps, batch, inputs, hidden = row
+        zero = [_zero_point(generator, regime) for _ in range(2)]
+        operands = [Quantized((steps, batch, inputs), 0.05, zero[0])]
+        operands += [
+            Quantized((batch, hidden), 0.05, zero[1])
+        ] * states  # the builder gives all outputs these parameters
+        for width in (inputs, hidden):
+            operands += _weights(generator, regime, (gates * hidden, width), width)
+        operands += [constant("table", generator.integers(-128, 128, 256).astype(np.int8)) for _ in range(tables)]
+        zero_point = [_zero_point(generator, regime) for _ in range(values + tables)]
+        ranges = [_range(generator, regime, z) for z in (*zero_point[:values], *[zero[1]] * states)]
+        multiplier = {
+            "ties": np.full(len(per), 0.5),
+            "extreme": generator.choice([2.0**-60, 2.0**60, 1.0], len(per)),
+        }.get(regime, generator.uniform(0.2, 1.5, len(per)) / per)
+        options = {name: tuple(r[name] for r in ranges) for name in ("output_min", "output_max")}
+        options |= {"zero_point": tuple(zero_point), "multiplier": tuple(map(float, multiplier.astype(np.float32)))}
+        return single(kind, operands, (0.05, zero[1]), options | {"reverse": bool(generator.integers(2))})
+
+    return make
 
 
 TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     *((kind, _convolution(kind, axes), rows, REGIMES) for kind, (axes, rows) in CONVOLUTIONS.items()),
     ("linear", _linear, LINEAR, REGIMES),
     ("matmul", _matmul, MATMUL, REGIMES),
-    ("lstm", _lstm, LSTMS, REGIMES),
+    ("lstm", _recurrent("lstm", *LSTM), RECURRENT, REGIMES),
+    ("gru", _recurrent("gru", *GRU), RECURRENT, REGIMES),
     ("add", _binary("add"), BROADCASTS, REGIMES),
     ("sub", _binary("sub"), BROADCASTS, REGIMES),
     ("mul", _binary("mul"), BROADCASTS, REGIMES),

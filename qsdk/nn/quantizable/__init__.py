@@ -4,7 +4,7 @@ prepare puts them in; convert makes quantized modules of them, or of their parts
 """
 
 from qsdk.nn.quantizable.attention import MultiheadAttention
-from qsdk.nn.quantizable.rnn import LSTM, LSTMCell
+from qsdk.nn.quantizable.rnn import GRU, LSTM, GRUCell, LSTMCell
 from qsdk.nn.quantizable.transformer import (
     TransformerDecoder,
     TransformerDecoderLayer,
@@ -14,6 +14,8 @@ from qsdk.nn.quantizable.transformer import (
 )
 
 __all__ = [
+    "GRU",
+    "GRUCell",
     "LSTM",
     "LSTMCell",
     "MultiheadAttention",

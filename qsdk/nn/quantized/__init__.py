@@ -31,7 +31,7 @@ from qsdk.nn.quantized.normalization import (
     InstanceNorm3d,
     LayerNorm,
 )
-from qsdk.nn.quantized.rnn import LSTM
+from qsdk.nn.quantized.rnn import GRU, LSTM
 
 __all__ = [
     "BatchNorm1d",
@@ -50,6 +50,7 @@ __all__ = [
     "EmbeddingBag",
     "FloatFunctional",
     "GELU",
+    "GRU",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",

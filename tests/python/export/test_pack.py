@@ -22,6 +22,7 @@ from fixture_dynamic import (  # noqa: E402
     every_dynamic_operator,
     every_recurrent_operator,
     every_weight_only_operator,
+    quantized_gru,
     quantized_lstm,
 )
 
@@ -30,6 +31,7 @@ PROGRAMS = [
     every_dynamic_operator,
     every_recurrent_operator,
     every_weight_only_operator,
+    quantized_gru,
     quantized_lstm,
 ]
 PACKING = [isa for isa in available_isas() if isa != "scalar"]

@@ -401,6 +401,15 @@ def calls():
             *([0] * 8, [-128] * 7, [127] * 7, [1.0] * 7),
             *(0, 1.0, 0, 1.0, 0),
         ),
+        "gru": (
+            *(a[0], torch.zeros(5, 2, dtype=torch.int8)),
+            *(torch.ones(6, 4, dtype=torch.int8), torch.zeros(6, dtype=torch.int32), torch.ones(6)),
+            *(torch.ones(6, 2, dtype=torch.int8), torch.zeros(6, dtype=torch.int32), torch.ones(6)),
+            *(torch.zeros(256, dtype=torch.int8),) * 4,
+            False,
+            *([0] * 11, [-128] * 8, [127] * 8, [1.0] * 9),
+            *(0, 1.0, 0),
+        ),
         "embedding": (torch.tensor([[1, 0]]), *table, 5, 4),
         "embedding_bag": (torch.tensor([1, 0]), torch.tensor([0, 1, 1]), *table, None, "mean", True, -1, 5, 4),
     }

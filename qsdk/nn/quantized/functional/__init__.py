@@ -41,6 +41,7 @@ from qsdk.nn.quantized.functional.embedding import (
     table_constants,
 )
 from qsdk.nn.quantized.functional.extremes import adaptive_max_pool1d, adaptive_max_pool2d, amax, amin
+from qsdk.nn.quantized.functional.gru import gru
 from qsdk.nn.quantized.functional.lstm import lstm
 from qsdk.nn.quantized.functional.norm import (
     batch_norm_bound,
@@ -166,6 +167,7 @@ __all__ = [
     "gather",
     "ge",
     "group_norm_bound",
+    "gru",
     "gru_dynamic",
     "gt",
     "hardtanh",
