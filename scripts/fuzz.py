@@ -38,7 +38,10 @@ def main() -> int:
         fresh = Path(folder) / "digits.qsdk"
         digits(fresh)
         subprocess.run([sys.executable, str(ROOT / "tests" / "c" / "fixture.py"), folder], check=True)
-        made = "every_operator packed dynamic embedding recurrent weight_only lstm gru selection".split()
+        made = (
+            *("every_operator", "packed", "dynamic", "embedding", "recurrent", "weight_only"),
+            *("lstm", "gru", "selection"),
+        )
         for file in (
             fresh,
             *(Path(folder) / f"{name}.qsdk" for name in made),
