@@ -39,7 +39,7 @@ static void prepare(qrt_binder *binder, const qrt_node *node, qrt_binary_functio
   step->kernel = a.kernel->name;
 }
 
-#define QRT_BINARY(name, value)                                                          \
+#define QRT_BINARY(name, value)                                                             \
   qrt_status qrt_check_float_##name(qrt_verify *v, const qrt_node *node) {                  \
     return qrt_check_broadcast_float(v, node);                                              \
   }                                                                                         \
