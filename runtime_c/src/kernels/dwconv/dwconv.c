@@ -2,13 +2,13 @@
 #include "dwconv.h"
 
 const qrt_dwconv_kernel qrt_dwconv_kernels[] = {
-#define QRT_DWCONV_KERNEL(dtype, isa, cr)                   \
-  {#dtype "__" #isa "_c" #cr,                               \
-   QRT_ISA_##isa,                                           \
-   QRT_ISA_##isa == QRT_ISA_scalar ? 0 : QRT_DWCONV_LAYOUT, \
-   cr,                                                      \
-   qrt_dwconv_##dtype##__##isa##_c##cr##_packed_size,       \
-   qrt_dwconv_##dtype##__##isa##_c##cr##_pack,              \
+#define QRT_DWCONV_KERNEL(dtype, isa, cr)                     \
+  {#dtype "__" #isa "_c" #cr,                                 \
+   QRT_ISA_##isa,                                             \
+   QRT_ISA_##isa & QRT_KEEPS_WEIGHTS ? 0 : QRT_DWCONV_LAYOUT, \
+   cr,                                                        \
+   qrt_dwconv_##dtype##__##isa##_c##cr##_packed_size,         \
+   qrt_dwconv_##dtype##__##isa##_c##cr##_pack,                \
    qrt_dwconv_##dtype##__##isa##_c##cr},
 #include "dwconv.inc"
 #undef QRT_DWCONV_KERNEL

@@ -2,15 +2,15 @@
 #include "gemm.h"
 
 const qrt_gemm_kernel qrt_gemm_kernels[] = {
-#define QRT_GEMM_KERNEL(dtype, isa, mr, nr, kr)           \
-  {#dtype "__" #isa "_" #mr "x" #nr,                      \
-   QRT_ISA_##isa,                                         \
-   QRT_ISA_##isa == QRT_ISA_scalar ? 0 : QRT_GEMM_LAYOUT, \
-   mr,                                                    \
-   nr,                                                    \
-   kr,                                                    \
-   qrt_gemm_##dtype##__##isa##_##mr##x##nr##_packed_size, \
-   qrt_gemm_##dtype##__##isa##_##mr##x##nr##_pack,        \
+#define QRT_GEMM_KERNEL(dtype, isa, mr, nr, kr)             \
+  {#dtype "__" #isa "_" #mr "x" #nr,                        \
+   QRT_ISA_##isa,                                           \
+   QRT_ISA_##isa & QRT_KEEPS_WEIGHTS ? 0 : QRT_GEMM_LAYOUT, \
+   mr,                                                      \
+   nr,                                                      \
+   kr,                                                      \
+   qrt_gemm_##dtype##__##isa##_##mr##x##nr##_packed_size,   \
+   qrt_gemm_##dtype##__##isa##_##mr##x##nr##_pack,          \
    qrt_gemm_##dtype##__##isa##_##mr##x##nr},
 #include "gemm.inc"
 #undef QRT_GEMM_KERNEL
