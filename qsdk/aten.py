@@ -7,6 +7,7 @@ definition is qsdk's. A ValueError says why a call has no counterpart.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from qsdk.reference import ops as _reference_ops  # noqa: F401  (defines torch.ops.qsdk)
+from qsdk.reference import volumes
 from qsdk.reference.rounding import f32
 
 _qsdk = torch.ops.qsdk
@@ -305,6 +307,47 @@ def avg_pool2d(
 def adaptive_avg_pool2d(input: Tensor, output_size: Sequence[int]) -> Tensor:
     """The mean of each of a given number of windows."""
     return _planes(_qsdk.adaptive_avg_pool2d.float, input, _pair(output_size))
+
+
+def _volumes(pool: Callable[..., Tensor], input: Tensor, *arguments: Any) -> Tensor:
+    return pool(input, *arguments) if input.dim() == 5 else pool(input.unsqueeze(0), *arguments).squeeze(0)
+
+
+def _triple(value: Sequence[int]) -> list[int]:
+    return list(value) if len(value) == 3 else [value[0]] * 3
+
+
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The largest value under each window of three axes."""
+    sizes = [_triple(v) for v in (kernel_size, stride or kernel_size, padding, dilation)]
+    return _volumes(functools.partial(volumes.max_pool3d, _qsdk.max_pool2d.float), input, *sizes, ceil_mode)
+
+
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean under each window of three axes; windows lie side by side."""
+    _only("divisor_override", divisor_override, None)
+    sizes = [_triple(v) for v in (kernel_size, stride or kernel_size, padding)]
+    return _volumes(functools.partial(volumes.avg_pool3d, _qsdk.mean.float), input, *sizes, ceil_mode)
+
+
+def adaptive_avg_pool3d(input: Tensor, output_size: Sequence[int]) -> Tensor:
+    """The mean of each of a given number of windows of three axes."""
+    return avg_pool3d(input, volumes.adaptive_kernel(input.shape[-3:], _triple(output_size)))
 
 
 def group_norm(

@@ -398,7 +398,10 @@ _ROWS = (
         reference=_qsdk.max_pool2d.default,
         floating=_qsdk.max_pool2d.float,
         function=qF.max_pool2d,
-        modules=(nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d),
+        modules=(
+            *(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
+            *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d),
+        ),
         functions={
             F.adaptive_max_pool1d: qF.adaptive_max_pool1d,
             F.adaptive_max_pool2d: qF.adaptive_max_pool2d,
@@ -410,7 +413,12 @@ _ROWS = (
             torch.max_pool2d: qF.max_pool2d,
             F.max_pool2d: qF.max_pool2d,
             F.max_pool2d_with_indices: qF.max_pool2d,
+            F.adaptive_max_pool3d: qF.adaptive_max_pool3d,
+            torch.max_pool3d: qF.max_pool3d,
+            F.max_pool3d: qF.max_pool3d,
+            F.max_pool3d_with_indices: qF.max_pool3d,
         },
+        forms={F.adaptive_max_pool3d: spellings.plain(nn.AdaptiveMaxPool3d, "output_size", "return_indices")},
         methods={"amax": qF.amax, "amin": qF.amin},
         qparams="shared",
         channels_last=("input",),
@@ -418,6 +426,7 @@ _ROWS = (
             _aten.max_pool2d_with_indices.default: aten.max_pool2d,
             _aten.amax.default: aten.amax,
             _aten.amin.default: aten.amin,
+            _aten.max_pool3d_with_indices.default: aten.max_pool3d,
         },
     ),
     OperatorRow(
@@ -454,10 +463,28 @@ _ROWS = (
         reference=_qsdk.mean.default,
         floating=_qsdk.mean.float,
         function=qF.mean,
-        functions={torch.mean: qF.mean, qF.sum: qF.sum},
+        modules=(nn.AvgPool3d, nn.AdaptiveAvgPool3d),
+        functions={
+            torch.mean: qF.mean,
+            qF.sum: qF.sum,
+            F.avg_pool3d: qF.avg_pool3d,
+            F.adaptive_avg_pool3d: qF.adaptive_avg_pool3d,
+        },
+        forms={
+            F.avg_pool3d: spellings.plain(
+                nn.AvgPool3d,
+                *("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
+            ),
+            F.adaptive_avg_pool3d: spellings.plain(nn.AdaptiveAvgPool3d, "output_size"),
+        },
         methods={"mean": qF.mean},
         qparams="shared",
-        aten={_aten.mean.dim: aten.mean, _aten.mean.default: aten.mean_of_all},
+        aten={
+            _aten.mean.dim: aten.mean,
+            _aten.mean.default: aten.mean_of_all,
+            _aten.avg_pool3d.default: aten.avg_pool3d,
+            _aten._adaptive_avg_pool3d.default: aten.adaptive_avg_pool3d,
+        },
         functional=dict.fromkeys((torch.sum, "sum"), "sum"),
     ),
     OperatorRow(

@@ -189,6 +189,22 @@ def prelu(weight: Any) -> nn.Module | None:
     return module
 
 
+def lie_side_by_side(pool: nn.Module) -> bool:
+    """Whether the windows of a pool over three axes tile every input that it takes; quantized, others have no operator.
+    True of all other modules."""
+    module: Any = pool
+    if isinstance(pool, nn.AvgPool3d):
+        kernel, stride, padding = (
+            value if isinstance(value, int) else tuple(value)
+            for value in (module.kernel_size, module.stride, module.padding)
+        )
+        return kernel == stride and padding in (0, (0, 0, 0)) and not module.ceil_mode and not module.divisor_override
+    if isinstance(pool, (nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool3d)):
+        sizes = (module.output_size,) if isinstance(module.output_size, int) else module.output_size
+        return all(size in (1, None) for size in sizes)
+    return True
+
+
 # Parts of attention, as functions that captures record as one call each
 
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
 
+from qsdk import spellings
 from qsdk.ops import FORMS, FUNCTIONALS, OPERATORS
 from qsdk.qtensor import implementation_of, passes_qparams
 from qsdk.quantization.graph.calls import CALLS
@@ -166,7 +167,7 @@ class Placer:
         kind = type(module)
         if getattr(module, "return_indices", False) or getattr(module, "mode", None) in _FLOAT_MODES:
             return False
-        return kind in _PASSING_MODULES and not is_observed(kind)
+        return kind in _PASSING_MODULES and not is_observed(kind) and spellings.lie_side_by_side(module)
 
     def _call_standalone(self, node: fx.Node, module: fx.GraphModule) -> None:
         """A module that was prepared on its own, and says what it takes and gives."""

@@ -109,6 +109,7 @@ from qsdk.nn.quantized.functional.shape import (
     unflatten,
     unsqueeze,
 )
+from qsdk.nn.quantized.functional.volumes import adaptive_avg_pool3d, adaptive_max_pool3d, avg_pool3d, max_pool3d
 from qsdk.nn.quantized.functional.weight_only import conv2d_weight_only, linear_weight_only
 from qsdk.nn.quantized.functional.weighted import (
     bind_constants,
@@ -126,8 +127,10 @@ __all__ = [
     "UNARY",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "add",
     "add_scalar",
     "amax",
@@ -136,6 +139,7 @@ __all__ = [
     "argmin",
     "avg_pool1d",
     "avg_pool2d",
+    "avg_pool3d",
     "batch_norm_bound",
     "bind_constants",
     "cat",
@@ -188,6 +192,7 @@ __all__ = [
     "max",
     "max_pool1d",
     "max_pool2d",
+    "max_pool3d",
     "maximum",
     "mean",
     "min",
