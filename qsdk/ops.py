@@ -228,7 +228,12 @@ _ROWS = (
         modules=(nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
         channels_last=("input",),
         in_place=True,
-        forms={F.group_norm: spellings.group_norm, torch.group_norm: spellings.group_norm},
+        forms={
+            F.group_norm: spellings.group_norm,
+            torch.group_norm: spellings.group_norm,
+            F.instance_norm: spellings.instance_norm,
+            torch.instance_norm: spellings.torch_instance_norm,
+        },
         aten={_aten.native_group_norm.default: aten.group_norm},
     ),
     OperatorRow(

@@ -2,7 +2,8 @@
 
 A form takes the call's arguments behind the input, with parameters as tensors, and returns a module that computes the
 same, or None where no module does. The operator table says which function has which form. Those in BY_RANK also take
-`rank`, the number of axes of the input. Calls are seen in eval mode; the modules follow train() and eval().
+`rank`, the number of axes of the input, those in BY_CHANNELS `channels`, its extent along axis 1 or None.
+Calls are seen in eval mode; the modules follow train() and eval().
 """
 
 from __future__ import annotations
@@ -154,6 +155,39 @@ def group_norm(
     return _with(nn.GroupNorm(num_groups, len(weight), eps, device="meta"), weight, bias)
 
 
+_INSTANCE_NORMS = {3: nn.InstanceNorm1d, 4: nn.InstanceNorm2d, 5: nn.InstanceNorm3d}
+
+
+def instance_norm(
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    *,
+    rank: int,
+    channels: int | None,
+) -> nn.Module | None:
+    """torch.nn.functional.instance_norm by the input's own statistics; channels are those of weight, or of an example
+    input."""
+    count = len(weight) if isinstance(weight, Tensor) else channels
+    if not use_input_stats or running_mean is not None or count is None or rank not in _INSTANCE_NORMS:
+        return None
+    return _with(_INSTANCE_NORMS[rank](count, eps, affine=weight is not None, device="meta"), weight, bias)
+
+
+def torch_instance_norm(
+    weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool, momentum: float, eps: float,
+    cudnn_enabled: bool = True, *, rank: int, channels: int | None,
+) -> nn.Module | None:  # fmt: skip
+    """torch.instance_norm."""
+    return instance_norm(
+        running_mean, running_var, weight, bias, use_input_stats, momentum, eps, rank=rank, channels=channels
+    )
+
+
 def dropout(kind: type[nn.Module]) -> Form:
     """torch.nn.functional.dropout and its kin, where it acts in training only."""
 
@@ -244,4 +278,5 @@ def allowed_positions(mask: Any) -> Any:
 NO_WEIGHT = -1e4  # what a mask adds below it means -infinity
 
 
-BY_RANK: set[Form] = {batch_norm, torch_batch_norm}
+BY_RANK: set[Form] = {batch_norm, torch_batch_norm, instance_norm, torch_instance_norm}
+BY_CHANNELS: set[Form] = {instance_norm, torch_instance_norm}

@@ -192,6 +192,9 @@ def _form(graph_module: fx.GraphModule, node: fx.Node) -> nn.Module | None:
         return None
     if form in spellings.BY_RANK:
         keywords["rank"] = _rank(graph_module, node)
+    if form in spellings.BY_CHANNELS:
+        example = first_argument(node).meta.get("val")
+        keywords["channels"] = example.shape[1] if isinstance(example, Tensor) and example.dim() > 1 else None
     return form(*arguments, **keywords)
 
 

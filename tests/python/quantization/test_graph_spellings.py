@@ -55,6 +55,10 @@ FORMS = [
     ((F.layer_norm, torch.layer_norm), (4, 3, 8), nn.LayerNorm((3, 8)),
      lambda m: (((3, 8),), {"weight": m.weight, "bias": m.bias})),
     ((F.group_norm, torch.group_norm), (4, 6, 5), nn.GroupNorm(3, 6), lambda m: ((3, m.weight, m.bias), {})),
+    ((F.instance_norm,), (4, 6, 5, 5), nn.InstanceNorm2d(6, affine=True),
+     lambda m: ((None, None, m.weight, m.bias), {"eps": 1e-5})),
+    ((torch.instance_norm,), (4, 6, 5, 5), nn.InstanceNorm2d(6, affine=True),
+     lambda m: ((m.weight, m.bias, None, None, True, 0.1, 1e-5, False), {})),
     ((F.softmax, torch.softmax, "softmax"), (4, 9), nn.Softmax(-1), lambda m: ((-1,), {"dtype": torch.float32})),
     ((F.prelu, torch.prelu), (2, 3, 4), nn.PReLU(3), lambda m: ((m.weight,), {})),
     ((F.relu, torch.relu, "relu"), (4, 9), nn.ReLU(), lambda m: ((), {})),
@@ -110,6 +114,15 @@ def test_functions_are_quantized_as_their_modules(spelling, shape, module, argum
 def test_every_form_is_tested():
     known = {spelling for spellings, *_ in FORMS for spelling in spellings}
     assert known == ops.FORMS.keys() - {F.embedding}  # its input is no float tensor
+
+
+@pytest.mark.parametrize("capture", ["fx", "export"])
+def test_instance_norm_without_weights_takes_channels_from_the_example(capture):
+    x = torch.randn(2, 3, 7)
+    model = OneInput(lambda m, x: F.instance_norm(F.hardswish(x)))
+    _, converted = quantized(model, x, example_inputs=(x,), capture=capture)
+    assert stubs(converted) == (1, 1) and "InstanceNorm1d" in kinds(converted)
+    assert (converted(x) - model(x)).abs().max() < 0.1
 
 
 class Functional(nn.Module):
