@@ -48,8 +48,8 @@ def test_comparisons(name):
 
 def test_extremes_and_where():
     a, b = torch.from_numpy(LEFT), torch.from_numpy(RIGHT)
-    assert ops.maximum(a, b).tolist() == [max(p, q) for p, q in zip(LEFT, RIGHT, strict=True)]
-    assert ops.minimum(a, b).tolist() == [min(p, q) for p, q in zip(LEFT, RIGHT, strict=True)]
+    assert ops.maximum.default(a, b).tolist() == [max(p, q) for p, q in zip(LEFT, RIGHT, strict=True)]
+    assert ops.minimum.default(a, b).tolist() == [min(p, q) for p, q in zip(LEFT, RIGHT, strict=True)]
     for kind in (torch.int8, torch.float32, torch.int64, torch.bool):
         chosen = ops.where(a > b, a.to(kind), b.to(kind))
         assert chosen.tolist() == [p if x > y else q for p, q, x, y in zip(
