@@ -133,7 +133,7 @@ def test_the_observed_module_is_the_float_one(options: dict[str, Any]) -> None:
             assert torch.allclose(a, b, atol=1e-6)  # sums in another order
     cell, theirs = nnqz.GRUCell(5, 8), nn.GRUCell(5, 8)
     cell._take(theirs, "")
-    assert torch.allclose(cell(x[0]), theirs(x[0]), atol=1e-6)
+    assert torch.allclose(cell(x[0]), theirs(x[0]), atol=1e-6)  # as above
 
 
 def test_the_runtime_is_an_engine() -> None:

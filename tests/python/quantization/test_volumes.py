@@ -39,7 +39,7 @@ def test_pools_over_three_axes(name):
     _, data = to_bytes(pool, [x])
     made = qsdk.Session(data).run(x)[0]
     assert made.tobytes() == run(data, x)[0].tobytes()
-    torch.testing.assert_close(torch.from_numpy(made), pool(x), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(torch.from_numpy(made), pool(x), rtol=1e-5, atol=1e-5)  # its means sum in another order
 
 
 def test_adaptive_windows_of_one_size():

@@ -76,7 +76,9 @@ def test_topk(largest):
         for i, j in itertools.product(range(4), range(3)):
             expected = naive_topk(source[i, :, j].tolist(), 5, largest)
             assert indices[i, :, j].tolist() == expected
-            torch.testing.assert_close(values[i, :, j], source[i, expected, j], rtol=0, atol=0, equal_nan=True)
+            torch.testing.assert_close(
+                values[i, :, j], source[i, expected, j], rtol=0, atol=0, equal_nan=True
+            )  # equal, NaN too
 
 
 def test_by_indices():
