@@ -16,12 +16,14 @@ typedef struct qrt_range_avx512 {
   __m512i zero_point; /* int16 */
   __m512i min, max;   /* int8 */
   int32_t safe;       /* no x reaches 2^31 */
+  int32_t full;       /* min and max are those of int8 */
 } qrt_range_avx512;
 
 static inline qrt_range_avx512 qrt_range_make_avx512(const qrt_output_range *output, int32_t safe) {
   const qrt_range_avx512 range = {_mm512_set1_ps((float)(output->max - output->zero_point)),
                                   _mm512_set1_epi16((int16_t)output->zero_point), _mm512_set1_epi8((int8_t)output->min),
-                                  _mm512_set1_epi8((int8_t)output->max), safe};
+                                  _mm512_set1_epi8((int8_t)output->max), safe,
+                                  output->min == INT8_MIN && output->max == INT8_MAX};
   return range;
 }
 
@@ -61,7 +63,7 @@ static inline __m512i qrt_round_clamp4_avx512(__m512 x[4], const qrt_range_avx51
   __m512i y[4];
   qrt_round_avx512(4, x, range, y);
   const __m512i bytes = _mm512_packs_epi16(qrt_narrow_avx512(y[0], y[1], range), qrt_narrow_avx512(y[2], y[3], range));
-  return _mm512_min_epi8(_mm512_max_epi8(bytes, range->min), range->max);
+  return range->full ? bytes : _mm512_min_epi8(_mm512_max_epi8(bytes, range->min), range->max);
 }
 
 /* Undoes that order, by permutexvar_epi32. */

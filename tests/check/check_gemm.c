@@ -142,7 +142,7 @@ static double gemm_bench(size_t index, size_t shape, char *what) {
   for (size_t i = 0; i < r.n * r.k; i++) w[i] = (int8_t)(check_random() & 0xff);
   for (size_t j = 0; j < r.n; j++) multiplier[j] = 0.001f;
   r.a = check_memory_at_guard(SLOT_A, r.m * r.k, 64);
-  r.c = check_memory_at_guard(CHECK_OUTPUT_SLOT, r.m * r.n, 64);
+  r.c = check_memory_at_guard(CHECK_OUTPUT_SLOT, r.m * r.n + 64, 64); /* see check_dwconv.c */
   r.packed = check_memory_at_guard(SLOT_PACKED, r.kernel->packed_size(r.n, 1, r.k), 64);
   check_fill(r.a, r.m * r.k, 0);
   const qrt_gemm_weights weights = {r.n, 1, r.k, w, bias, multiplier, 3};

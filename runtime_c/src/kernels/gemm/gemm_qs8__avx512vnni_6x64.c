@@ -162,44 +162,45 @@ INLINE void store(size_t rows, size_t vectors, __m512i acc[MOST_ROWS][4], const 
     for (size_t i = 0; i < rows; i++) store_sums(c + i * p->c_stride, vectors, acc[i], p->columns);
     return;
   }
+  /* Copies, as stores to c might change what they are copies of. */
+  const qrt_range_avx512 range = p->range;
+  const size_t c_stride = p->c_stride;
   const __mmask64 mask = ~(__mmask64)0 >> (64 - p->columns);
+  const int dense = p->dense;
+  __m512 m[4];
+#pragma GCC unroll 4
+  for (size_t v = 0; v < 4; v++) m[v] = multiplier[v % vectors];
 #pragma GCC unroll 8
   for (size_t i = 0; i < rows; i += 4 / vectors) {
     __m512i x[4];
-    __m512 m[4];
 #pragma GCC unroll 4
     for (size_t v = 0; v < 4; v++) {
       x[v] = i + v / vectors < rows ? acc[i + v / vectors][v % vectors] : _mm512_setzero_si512();
-      m[v] = multiplier[v % vectors];
     }
-    const __m512i bytes = qrt_requantize4_avx512(x, m, &p->range);
-    int8_t *row = c + i * p->c_stride;
+    const __m512i bytes = qrt_requantize4_avx512(x, m, &range);
+    int8_t *row = c + i * c_stride;
     if (vectors == 4) {
-      if (p->dense) {
-        _mm512_storeu_si512(row, bytes);
-      } else {
-        _mm512_mask_storeu_epi8(row, mask, bytes);
-      }
+      _mm512_mask_storeu_epi8(row, mask, bytes);
     } else if (vectors == 2) {
       const __m512i pair = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), bytes);
-      if (p->dense && i + 2 <= rows) {
+      if (dense && i + 2 <= rows) {
         _mm512_storeu_si512(row, pair);
         continue;
       }
       const __mmask32 mask32 = (__mmask32)mask;
       _mm256_mask_storeu_epi8(row, mask32, _mm512_castsi512_si256(pair));
-      if (i + 1 < rows) _mm256_mask_storeu_epi8(row + p->c_stride, mask32, _mm512_extracti64x4_epi64(pair, 1));
+      if (i + 1 < rows) _mm256_mask_storeu_epi8(row + c_stride, mask32, _mm512_extracti64x4_epi64(pair, 1));
     } else {
       const __m512i four = _mm512_permutexvar_epi32(qrt_order_avx512(), bytes);
-      if (p->dense && i + 4 <= rows) {
+      if (dense && i + 4 <= rows) {
         _mm512_storeu_si512(row, four);
         continue;
       }
       const __mmask16 mask16 = (__mmask16)mask;
       _mm_mask_storeu_epi8(row, mask16, _mm512_castsi512_si128(four));
-      if (i + 1 < rows) _mm_mask_storeu_epi8(row + p->c_stride, mask16, _mm512_extracti32x4_epi32(four, 1));
-      if (i + 2 < rows) _mm_mask_storeu_epi8(row + 2 * p->c_stride, mask16, _mm512_extracti32x4_epi32(four, 2));
-      if (i + 3 < rows) _mm_mask_storeu_epi8(row + 3 * p->c_stride, mask16, _mm512_extracti32x4_epi32(four, 3));
+      if (i + 1 < rows) _mm_mask_storeu_epi8(row + c_stride, mask16, _mm512_extracti32x4_epi32(four, 1));
+      if (i + 2 < rows) _mm_mask_storeu_epi8(row + 2 * c_stride, mask16, _mm512_extracti32x4_epi32(four, 2));
+      if (i + 3 < rows) _mm_mask_storeu_epi8(row + 3 * c_stride, mask16, _mm512_extracti32x4_epi32(four, 3));
     }
   }
 }
@@ -469,7 +470,7 @@ void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows
   for (size_t j = 0, width; j < n; j += width) {
     width = panel_width(n - j, rows->run);
     p.columns = n - j < width ? n - j : width;
-    p.dense = p.columns == width && (width == NR || c_stride == width);
+    p.dense = p.columns == width && c_stride == width;
     const void *multiplier = (const int32_t *)p.packed + width;
     if (width == 8) {
       const __m512 eight = _mm512_castsi512_ps(both_rows(multiplier));
