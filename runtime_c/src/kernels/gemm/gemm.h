@@ -57,6 +57,20 @@ static inline const int8_t *qrt_gemm_next(const qrt_gemm_rows *rows, qrt_gemm_wa
   return row;
 }
 
+/* Where the next `count` rows begin; `count` is a constant. Most often they lie in one line. */
+static inline __attribute__((always_inline)) void qrt_gemm_next_rows(size_t count, const qrt_gemm_rows *rows,
+                                                                     qrt_gemm_walk *walk, const int8_t **next) {
+  if (rows->width - walk->x > count) {
+#pragma GCC unroll 8
+    for (size_t i = 0; i < count; i++) next[i] = walk->row + i * rows->x_stride;
+    walk->row += count * rows->x_stride;
+    walk->x += count;
+  } else {
+#pragma GCC unroll 8
+    for (size_t i = 0; i < count; i++) next[i] = qrt_gemm_next(rows, walk);
+  }
+}
+
 /* Weights as they lie in the file: w is [n][runs][run]. */
 typedef struct qrt_gemm_weights {
   size_t n, runs, run;

@@ -215,9 +215,9 @@ INLINE void tiles(size_t rows, size_t vectors, size_t count, qrt_gemm_walk *walk
   for (; count > 0; count--, c += rows * p->c_stride) {
     const int8_t *a[MOST_ROWS];
     __m512i acc[MOST_ROWS][4];
+    qrt_gemm_next_rows(rows, &source, &local, a);
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++) {
-      a[i] = qrt_gemm_next(&source, &local);
 #pragma GCC unroll 4
       for (size_t v = 0; v < vectors; v++) acc[i][v] = bias[v];
     }
@@ -297,11 +297,9 @@ INLINE void narrow_tiles(size_t rows, size_t count, qrt_gemm_walk *walk, const p
   for (; count > 0; count--, c += rows * p->c_stride) {
     const int8_t *a[MOST_ROWS];
     __m512i acc[MOST_ROWS], pairs[MOST_ROWS / 2];
+    qrt_gemm_next_rows(rows, &source, &local, a);
 #pragma GCC unroll 8
-    for (size_t i = 0; i < MOST_ROWS; i++) {
-      if (i < rows) a[i] = qrt_gemm_next(&source, &local);
-      acc[i] = _mm512_setzero_si512();
-    }
+    for (size_t i = 0; i < MOST_ROWS; i++) acc[i] = _mm512_setzero_si512();
     const __m512i *w = (const __m512i *)p->packed + 1;
     for (size_t q = 0, from = 0; q < runs; q++, from += run_stride) {
       const size_t last = from + last_pair;
