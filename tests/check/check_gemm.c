@@ -63,16 +63,17 @@ static void compare_once(const qrt_gemm_kernel *kernel, size_t m, size_t n, size
   compare_rows(kernel, m, n, a);
 }
 
-/* Lines of windows three pixels wide, which a kernel may take in a way of their own. */
+/* Lines of windows three pixels wide, of colors or of more channels, which a kernel may take in a way of their own. */
 static void compare_windows(const qrt_gemm_kernel *kernel) {
-  const size_t pixel = 4 * (1 + check_below(9)), width = 8 + check_below(60), lines = 1 + check_below(3);
+  const size_t pixel = check_below(3) ? 4 * (1 + check_below(9)) : 3, width = 8 + check_below(60);
+  const size_t lines = 1 + check_below(3), step = check_below(3) ? pixel : 1 + check_below(20);
   const qrt_gemm_rows a = {NULL,
                            1 + check_below(4),
                            3 * pixel,
                            check_below(2) ? 3 * pixel : 1 + check_below(200),
                            width,
-                           pixel,
-                           width * pixel + check_below(50)};
+                           step,
+                           width * step + check_below(50)};
   compare_rows(kernel, width * lines + (check_below(4) ? 0 : check_below((uint32_t)width)), 1 + check_below(90), a);
 }
 

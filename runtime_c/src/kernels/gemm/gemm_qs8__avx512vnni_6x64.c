@@ -95,7 +95,7 @@ void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *p
 
 /* ---- tiles ---- */
 
-enum { MOST_ROWS = 8, WINDOW = 3, WINDOW_ROWS = 16 };
+enum { MOST_ROWS = 8, WINDOW = 3, WINDOW_ROWS = 16, RGB_RUN = 9 };
 
 /* What the tiles of a panel have in common. */
 typedef struct panel {
@@ -155,10 +155,9 @@ INLINE void step(size_t rows, size_t vectors, const int8_t *const *a, size_t at,
 }
 
 /* Four vectors at a time go through the epilogue: of one row, of two or of four. */
-INLINE void store(size_t rows, size_t vectors, __m512i acc[MOST_ROWS][4], const __m512 *multiplier, const panel *p,
-                  int8_t *c) {
+INLINE void store(size_t rows, size_t vectors, __m512i acc[][4], const __m512 *multiplier, const panel *p, int8_t *c) {
   if (p->sums) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (size_t i = 0; i < rows; i++) store_sums(c + i * p->c_stride, vectors, acc[i], p->columns);
     return;
   }
@@ -373,18 +372,21 @@ static void tiles_16(size_t rows, size_t count, qrt_gemm_walk *walk, const panel
   }
 }
 
+/* A tile whose rows lie in one line, so that an address for four of them is enough and all stay in registers: twice as
+ * high as in tiles(). */
+typedef void line_tile(const int8_t *a, const panel *p, int8_t *c);
+
 /* WINDOW_ROWS rows of 16 columns, each a window of three pixels whose last two are the first two of the row below: a
  * group of bytes is fetched once for three rows. */
 static void window_tile(const int8_t *a, const panel *p, int8_t *c) {
   const __m512i sign = _mm512_set1_epi8(-128);
   const size_t pixel = p->rows->x_stride, groups = pixel / KR;
   const __m512i *bias = p->packed, *w = bias + 2;
-  __m512i acc[WINDOW_ROWS];
+  __m512i acc[WINDOW_ROWS][4];
 #pragma GCC unroll 16
-  for (size_t i = 0; i < WINDOW_ROWS; i++) acc[i] = *bias;
+  for (size_t i = 0; i < WINDOW_ROWS; i++) acc[i][0] = *bias;
   for (size_t q = 0; q < p->rows->runs; q++, a += p->rows->run_stride, w += (WINDOW - 1) * groups) {
     for (const int8_t *at = a; at < a + pixel; at += KR, w++) {
-      /* One address for four pixels: few enough for all of them to stay in registers. */
       const int8_t *const from[] = {at, at + 4 * pixel, at + 8 * pixel, at + 12 * pixel, at + 16 * pixel};
 #pragma GCC unroll 18
       for (size_t j = 0; j < WINDOW_ROWS + WINDOW - 1; j++) {
@@ -393,41 +395,64 @@ static void window_tile(const int8_t *a, const panel *p, int8_t *c) {
         const __m512i x = _mm512_xor_si512(_mm512_set1_epi32(group), sign);
 #pragma GCC unroll 3
         for (size_t t = 0; t < WINDOW; t++) {
-          if (j >= t && j - t < WINDOW_ROWS) multiply_add(&acc[j - t], x, w[t * groups]);
+          if (j >= t && j - t < WINDOW_ROWS) multiply_add(&acc[j - t][0], x, w[t * groups]);
         }
       }
     }
   }
-  const __m512 multiplier = *(const __m512 *)(bias + 1);
-#pragma GCC unroll 4
-  for (size_t i = 0; i < WINDOW_ROWS; i += 4) {
-    __m512i four[MOST_ROWS][4] = {{acc[i]}, {acc[i + 1]}, {acc[i + 2]}, {acc[i + 3]}};
-    store(4, 1, four, &multiplier, p, c + i * p->c_stride);
-  }
+  store(WINDOW_ROWS, 1, acc, (const __m512 *)(bias + 1), p, c);
 }
 
-/* Lines of windows. The last tile of a line goes back over rows that the one before it has had. */
-static void window_lines(size_t lines, const panel *p, int8_t *c) {
+/* WINDOW_ROWS rows of 16 columns with runs of nine bytes: three pixels of an image in colors. */
+static void rgb_tile(const int8_t *a, const panel *p, int8_t *c) {
+  const __m512i sign = _mm512_set1_epi8(-128);
+  const size_t pixel = p->rows->x_stride, runs = p->rows->runs, run_stride = p->rows->run_stride;
+  const __m512i *bias = p->packed, *w = bias + 2;
+  __m512i acc[WINDOW_ROWS][4];
+#pragma GCC unroll 16
+  for (size_t i = 0; i < WINDOW_ROWS; i++) acc[i][0] = *bias;
+  for (size_t q = 0; q < runs; q++, a += run_stride) {
+#pragma GCC unroll 3
+    for (size_t g = 0; g < RGB_RUN; g += KR, w++) {
+      const int8_t *at = a + (g + KR < RGB_RUN ? g : RGB_RUN - KR);
+      const int8_t *const from[] = {at, at + 4 * pixel, at + 8 * pixel, at + 12 * pixel};
+#pragma GCC unroll 16
+      for (size_t i = 0; i < WINDOW_ROWS; i++) {
+        int32_t group;
+        memcpy(&group, from[i / 4] + i % 4 * pixel, sizeof group);
+        multiply_add(&acc[i][0], _mm512_xor_si512(_mm512_set1_epi32(group), sign), *w);
+      }
+    }
+  }
+  store(WINDOW_ROWS, 1, acc, (const __m512 *)(bias + 1), p, c);
+}
+
+/* Lines of tiles. The last tile of a line goes back over rows that the one before it has had. */
+static void run_lines(line_tile *tile, size_t lines, const panel *p, int8_t *c) {
   const qrt_gemm_rows *rows = p->rows;
   const size_t last = rows->width - WINDOW_ROWS;
   for (size_t y = 0; y < lines; y++, c += rows->width * p->c_stride) {
     const int8_t *line = rows->a + y * rows->y_stride;
-    for (size_t x = 0; x < last; x += WINDOW_ROWS) window_tile(line + x * rows->x_stride, p, c + x * p->c_stride);
-    window_tile(line + last * rows->x_stride, p, c + last * p->c_stride);
+    for (size_t x = 0; x < last; x += WINDOW_ROWS) tile(line + x * rows->x_stride, p, c + x * p->c_stride);
+    tile(line + last * rows->x_stride, p, c + last * p->c_stride);
   }
 }
 
-/* Are the rows whole lines of such windows, and is little of a line done twice? */
-static int has_windows(size_t m, const qrt_gemm_rows *rows) {
-  return rows->run == WINDOW * rows->x_stride && rows->x_stride % KR == 0 && rows->width >= WINDOW_ROWS &&
-         rows->width <= m && m % rows->width == 0 &&
-         (WINDOW_ROWS - rows->width % WINDOW_ROWS) % WINDOW_ROWS <= rows->width / 8;
+/* The line tile for the rows, or NULL: they must be whole lines, little of which is done twice. */
+static line_tile *find_line_tile(size_t m, const qrt_gemm_rows *rows) {
+  if (rows->width < WINDOW_ROWS || rows->width > m || m % rows->width != 0 ||
+      (WINDOW_ROWS - rows->width % WINDOW_ROWS) % WINDOW_ROWS > rows->width / 8) {
+    return NULL;
+  }
+  if (rows->run == RGB_RUN) return rgb_tile;
+  return rows->run == WINDOW * rows->x_stride && rows->x_stride % KR == 0 ? window_tile : NULL;
 }
 
 /* All rows through one panel: tiles of two heights, which differ by one row. */
 static void run_panel(size_t m, size_t width, const panel *p, int8_t *c) {
-  if (width == 16 && has_windows(m, p->rows)) {
-    window_lines(m / p->rows->width, p, c);
+  line_tile *tile = width == 16 ? find_line_tile(m, p->rows) : NULL;
+  if (tile) {
+    run_lines(tile, m / p->rows->width, p, c);
     return;
   }
   const size_t most = width == 64 ? 6 : MOST_ROWS, count = (m + most - 1) / most;
