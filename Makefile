@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 SCONS := .venv/bin/scons -Q -j2
 TARGETS := host aarch64 armv7hf cortex-m3 cortex-m4 cortex-m7 cortex-m33 cortex-m55
 
-.PHONY: help setup build demo test test-quick check fuzz valgrind bench bench-peers bench-docs bench-kernels bench-arm lint gen gen-check size clean
+.PHONY: help setup build demo test test-quick check fuzz valgrind bench bench-peers bench-docs bench-kernels bench-arm boards lint gen gen-check size clean
 
 help:            ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -52,6 +52,9 @@ bench-kernels: build ## rate of every kernel
 
 bench-arm: build ## instructions per inference on ARM, counted under QEMU; writes docs/arm.md
 	@$(PYTHON) benchmarks/arm.py
+
+boards: build    ## every network of examples/ and the zoo on every CPU and machine under QEMU; writes its table in docs/boards.md
+	@$(PYTHON) scripts/boards.py --write
 
 size: build      ## object sizes, symbols the core needs, arena ratios
 	@$(PYTHON) scripts/size.py

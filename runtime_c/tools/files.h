@@ -42,7 +42,9 @@ static inline int read_file(const char *path, blob *b) {
   if (!stream) {
     return complain(path, "cannot be opened");
   }
-  long size = fseek(stream, 0, SEEK_END) == 0 ? ftell(stream) : -1;
+  /* A folder can be opened, and says that it is as long as can be; but it cannot be read. */
+  int readable = fgetc(stream) != EOF || !ferror(stream);
+  long size = readable && fseek(stream, 0, SEEK_END) == 0 ? ftell(stream) : -1;
   if (size < 0 || fseek(stream, 0, SEEK_SET) != 0) {
     fclose(stream);
     return complain(path, "is not a file");

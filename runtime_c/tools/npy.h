@@ -56,7 +56,7 @@ static const uint8_t *npy_data(const uint8_t *bytes, size_t size, const qrt_tens
     *problem = "not a .npy file that this program reads";
     return NULL;
   }
-  if (strncmp(descr + 1, npy_descr(info->dtype), 3) != 0) {
+  if (!*descr || strncmp(descr + 1, npy_descr(info->dtype), 3) != 0) {
     *problem = "its elements are of another type than the tensor's";
     return NULL;
   }
@@ -65,6 +65,7 @@ static const uint8_t *npy_data(const uint8_t *bytes, size_t size, const qrt_tens
     return NULL;
   }
   shape += *shape == '(';
+  unsigned long long samples = 1;
   for (uint32_t i = 0; i < info->rank; ++i) {
     unsigned long long extent = 0;
     while (*shape >= '0' && *shape <= '9' && extent < UINT32_MAX) {
@@ -76,8 +77,17 @@ static const uint8_t *npy_data(const uint8_t *bytes, size_t size, const qrt_tens
       *problem = "its shape is not the tensor's";
       return NULL;
     }
+    samples = i ? samples : extent / expected;
+  }
+  if (*shape != ')') {
+    *problem = "its shape has more axes than the tensor's";
+    return NULL;
   }
   *data_size = size - begin;
+  if (*data_size % info->size || *data_size / info->size != samples) {
+    *problem = "it is shorter or longer than its shape says";
+    return NULL;
+  }
   return bytes + begin;
 }
 

@@ -408,6 +408,9 @@ static int run_batch(const options *o) {
     }
     failed |= run_line(o, line, number);
   }
+  if (ferror(list)) {
+    failed = complain(o->batch, "cannot be read");
+  }
   fclose(list);
   return failed;
 }
@@ -481,8 +484,15 @@ static int parse(int argc, char **argv, options *o) {
       }
     }
   }
+  int checks = o->verify || o->self_test, files = o->input_count || o->output_count;
   if (o->profile && !o->repeat) {
     return wrong_usage("--profile", "needs --repeat");
+  }
+  if (o->info && (checks || files || o->repeat || o->trace)) {
+    return wrong_usage("--info", "runs nothing; ask for a run or a test without it");
+  }
+  if (o->batch && (checks || files || o->info)) {
+    return wrong_usage("--batch", "takes tensors from the list, and neither tests nor --info");
   }
   if (!o->file == !o->batch) {
     return wrong_usage(o->file ? o->file : "FILE", o->file ? "either FILE or --batch" : "missing");
@@ -500,5 +510,6 @@ int main(int argc, char **argv) {
   if (status) {
     return status;
   }
-  return o.batch ? run_batch(&o) : run_one(&o);
+  status = o.batch ? run_batch(&o) : run_one(&o);
+  return fflush(stdout) != 0 && !status ? complain("standard output", "cannot be written") : status;
 }

@@ -12,7 +12,7 @@ extern char end[]; /* of the variables, where the heap begins */
 void initialise_monitor_handles(void); /* newlib's: stdin, stdout, stderr */
 int main(int argc, char **argv);
 
-enum { SYS_GET_CMDLINE = 0x15 };
+enum { SYS_GET_CMDLINE = 0x15, MOST_WORDS = 255 };
 
 _Noreturn void _exit(int status);
 _Noreturn void _exit(int status) {
@@ -39,12 +39,15 @@ int posix_memalign(void **memory, size_t alignment, size_t size) {
   return *memory ? 0 : ENOMEM;
 }
 
-/* Cuts the command line at blanks, in place. */
+/* Cuts the command line at blanks, in place; -1 if it has more words than `most`. */
 static int split(char *line, char **words, int most) {
   int count = 0;
-  for (char *at = line; *at && count < most;) {
+  for (char *at = line; *at;) {
     while (*at == ' ') {
       *at++ = '\0';
+    }
+    if (*at && count == most) {
+      return -1;
     }
     if (*at) {
       words[count++] = at;
@@ -59,12 +62,16 @@ static int split(char *line, char **words, int most) {
 int qrt_board_start(void);
 int qrt_board_start(void) {
   static char line[4096];
-  static char *words[64];
+  static char *words[MOST_WORDS + 1];
   struct {
     char *text;
     uint32_t size;
   } block = {line, sizeof line - 1};
   initialise_monitor_handles();
-  int count = qrt_board_ask_host(SYS_GET_CMDLINE, &block) == 0 ? split(line, words, 63) : 0;
+  int count = qrt_board_ask_host(SYS_GET_CMDLINE, &block) == 0 ? split(line, words, MOST_WORDS) : -1;
+  if (count < 0) {
+    qrt_board_print("the command line is too long for this program\n");
+    qrt_board_exit(2);
+  }
   exit(main(count, words));
 }
