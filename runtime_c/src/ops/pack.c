@@ -56,6 +56,9 @@ static size_t busy(size_t units, size_t threads) {
   return 16 * units / ((units + threads - 1) / threads);
 }
 
+/* To a thread. With more the weights take little of the time, and the next operator finds its rows where it runs. */
+#define FEW_ROWS 32
+
 qrt_gemm_share qrt_share_gemm(const qrt_binder *binder, const qrt_gemm_kernel *kernel, size_t lines, size_t rows,
                               size_t n) {
   const size_t panels = (n + kernel->nr - 1) / kernel->nr;
@@ -64,7 +67,9 @@ qrt_gemm_share qrt_share_gemm(const qrt_binder *binder, const qrt_gemm_kernel *k
   if (!kernel->layout) {
     return by_rows;
   }
-  return (n > lines * rows ? 8 * of_panels >= 7 * of_lines : 7 * of_panels > 8 * of_lines) ? by_columns : by_rows;
+  return (lines * rows < FEW_ROWS * binder->threads ? 8 * of_panels >= 7 * of_lines : 7 * of_panels > 8 * of_lines)
+             ? by_columns
+             : by_rows;
 }
 
 qrt_gemm_columns qrt_columns_of(const qrt_gemm_share *share, const qrt_gemm_kernel *kernel, const void *packed,

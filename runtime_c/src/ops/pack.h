@@ -20,8 +20,8 @@ typedef struct qrt_gemm_share {
   size_t units;
 } qrt_gemm_share;
 
-/* `lines` of `rows` rows each; a line is not divided. Columns where they outnumber the rows: then weights are what
- * takes time to read, and each thread reads its own. But not where that would leave threads without work for long. */
+/* `lines` of `rows` rows each; a line is not divided. Columns where rows are few: then weights are what takes time to
+ * read, and each thread reads its own. But not where that would leave threads without work for long. */
 qrt_gemm_share qrt_share_gemm(const qrt_binder *binder, const qrt_gemm_kernel *kernel, size_t lines, size_t rows,
                               size_t n);
 

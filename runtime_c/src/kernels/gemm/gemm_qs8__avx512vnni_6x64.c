@@ -220,12 +220,31 @@ INLINE void tiles(size_t rows, size_t vectors, size_t count, qrt_gemm_walk *walk
 #pragma GCC unroll 4
       for (size_t v = 0; v < vectors; v++) acc[i][v] = bias[v];
     }
+    /* One row has few sums, and each product would wait for the one before it: every second has a sum of its own. */
+    const int few = rows == 1;
+    __m512i second[MOST_ROWS][4];
+    if (few) {
+#pragma GCC unroll 8
+      for (size_t i = 0; i < rows * vectors; i++) second[i / vectors][i % vectors] = _mm512_setzero_si512();
+    }
     const __m512i *w = bias + 2 * vectors;
     for (size_t q = 0, from = 0; q < runs; q++, from += run_stride) {
       const size_t last = from + last_group;
-      for (size_t at = from; at < last; at += KR, w += vectors) step(rows, vectors, a, at, w, acc);
+      size_t at = from;
+      for (; few && at + KR < last; at += 2 * KR, w += 2 * vectors) {
+        step(rows, vectors, a, at, w, acc);
+        step(rows, vectors, a, at + KR, w + vectors, second);
+      }
+      for (; at < last; at += KR, w += vectors) step(rows, vectors, a, at, w, acc);
       step(rows, vectors, a, last, w, acc);
       w += vectors;
+    }
+    if (few) {
+#pragma GCC unroll 8
+      for (size_t i = 0; i < rows * vectors; i++) {
+        acc[i / vectors][i % vectors] =
+            _mm512_add_epi32(acc[i / vectors][i % vectors], second[i / vectors][i % vectors]);
+      }
     }
     store(rows, vectors, acc, multiplier, p, c);
   }
@@ -455,14 +474,15 @@ static void run_panel(size_t m, size_t width, const panel *p, int8_t *c) {
     run_lines(tile, m / p->rows->width, p, c);
     return;
   }
-  const size_t most = width == 64 ? 6 : MOST_ROWS, count = (m + most - 1) / most;
-  const size_t height = m / count, higher = m % count;
+  const size_t most = width == 64 ? 6 : MOST_ROWS;
+  const size_t count = m <= most ? 1 : (m + most - 1) / most; /* one row should not wait for divisions */
+  const size_t height = m <= most ? m : m / count, higher = m - height * count;
   qrt_gemm_walk walk = qrt_gemm_first(p->rows);
   void (*const tiles_of)(size_t, size_t, qrt_gemm_walk *, const panel *, int8_t *) = width == 64   ? tiles_64
                                                                                      : width == 32 ? tiles_32
                                                                                      : width == 16 ? tiles_16
                                                                                                    : tiles_8;
-  tiles_of(height + 1, higher, &walk, p, c);
+  if (higher) tiles_of(height + 1, higher, &walk, p, c);
   tiles_of(height, count - higher, &walk, p, c + higher * (height + 1) * p->c_stride);
 }
 
@@ -503,6 +523,9 @@ void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows
     }
     if (rows->run < KR) {
       run_panel_short(m, width, p, c + j * element);
+    } else if (m == 1 && width == NR) { /* so short that calls would count */
+      qrt_gemm_walk walk = qrt_gemm_first(rows);
+      tiles(1, NR / LANES, 1, &walk, &p, c + j * element);
     } else {
       run_panel(m, width, &p, c + j * element);
     }
