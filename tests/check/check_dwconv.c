@@ -3,7 +3,7 @@
 
 #include "check.h"
 
-enum { SLOT_W, SLOT_BIAS, SLOT_MULTIPLIER, SLOT_PACKED, SLOT_REFERENCE, SLOT_ROWS, MAX_ROWS = 7 };
+enum { SLOT_W, SLOT_BIAS, SLOT_MULTIPLIER, SLOT_PACKED, SLOT_REFERENCE, SLOT_ROWS, MAX_ROWS = 7, MAX_COUNT = 3 };
 
 static void compare_once(const qrt_dwconv_kernel *kernel, size_t channels, size_t kh, size_t kw) {
   const qrt_dwconv_kernel *reference = &qrt_dwconv_kernels[qrt_dwconv_kernel_count - 1];
@@ -22,28 +22,39 @@ static void compare_once(const qrt_dwconv_kernel *kernel, size_t channels, size_
   int32_t *bias = check_memory(SLOT_BIAS, channels * sizeof *bias, sizeof *bias);
   float *multiplier = check_memory(SLOT_MULTIPLIER, channels * sizeof *multiplier, sizeof *multiplier);
   check_fill(w, channels * kh * kw, 0);
+  /* Products of two of these do not fit into int16. */
+  for (size_t i = check_below(4) ? 0 : 2; i > 0; i--) w[check_below((uint32_t)(kh * kw))] = -128;
   check_bias(bias, channels);
   const int one_multiplier = check_below(2) == 0;
-  for (size_t j = 0; j < channels; j++) multiplier[j] = one_multiplier && j > 0 ? multiplier[0] : check_multiplier();
-  const int8_t *rows[MAX_ROWS];
+  const float usual = (float)(1 + check_below(1000)) * 0x1p-18f; /* outputs then go little beyond int8 */
+  const int usual_multipliers = check_below(2) == 0;
+  for (size_t j = 0; j < channels; j++) {
+    multiplier[j] = usual_multipliers ? usual : one_multiplier && j > 0 ? multiplier[0] : check_multiplier();
+  }
+  const size_t count = 1 + check_below(MAX_COUNT);
+  const int8_t *rows[MAX_COUNT * MAX_ROWS];
   for (size_t r = 0; r < kh; r++) {
     int8_t *row = check_memory(SLOT_ROWS + r, shape.in_w * channels, 1);
     check_fill(row, shape.in_w * channels, shape.a_zero_point);
     rows[r] = check_below(5) ? row : NULL;
   }
+  for (size_t r = kh; r < count * kh; r++) rows[r] = check_below(5) ? rows[check_below((uint32_t)kh)] : NULL;
 
   const qrt_dwconv_weights weights = {channels, kh, kw, w, bias, multiplier, shape.a_zero_point};
   void *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(channels, kh, kw), 64);
   void *reference_packed = check_memory_at_guard(SLOT_REFERENCE, reference->packed_size(channels, kh, kw), 64);
-  check_output c = check_output_make(shape.out_w * channels, 1);
-  check_case("channels %zu, kernel %zu x %zu, width %zu to %zu, stride %zu, dilation %zu, pad_left %zu, "
+  check_output c = check_output_make(count * shape.out_w * channels, 1);
+  check_case("channels %zu, rows %zu, kernel %zu x %zu, width %zu to %zu, stride %zu, dilation %zu, pad_left %zu, "
              "zero points %d %d, clamp %d..%d",
-             channels, kh, kw, shape.in_w, shape.out_w, shape.stride, shape.dilation, shape.pad_left,
+             channels, count, kh, kw, shape.in_w, shape.out_w, shape.stride, shape.dilation, shape.pad_left,
              shape.a_zero_point, range.zero_point, range.min, range.max);
   kernel->pack(&weights, packed);
-  kernel->run(&shape, rows, packed, &range, c.actual);
+  kernel->run(&shape, count, rows, packed, &range, c.actual);
   reference->pack(&weights, reference_packed);
-  reference->run(&shape, rows, reference_packed, &range, c.expected);
+  for (size_t i = 0; i < count; i++) {
+    reference->run(&shape, 1, rows + i * kh, reference_packed, &range,
+                   (int8_t *)c.expected + i * shape.out_w * channels);
+  }
   check_output_compare(&c);
 }
 
@@ -74,7 +85,7 @@ typedef struct dwconv_run {
 
 static void run_once(void *context) {
   const dwconv_run *r = context;
-  r->kernel->run(&r->shape, r->rows, r->packed, &r->range, r->c);
+  r->kernel->run(&r->shape, 1, r->rows, r->packed, &r->range, r->c);
 }
 
 static double dwconv_bench(size_t index, size_t shape, char *what) {

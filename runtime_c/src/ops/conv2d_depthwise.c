@@ -1,4 +1,4 @@
-/* conv2d_depthwise.c - convolution of each channel on its own, one output row at a time; design rule 3. */
+/* conv2d_depthwise.c - convolution of each channel on its own, some output rows at a time; design rule 3. */
 #include "../kernels/dwconv/dwconv.h"
 #include "conv2d.h"
 #include "pack.h"
@@ -11,22 +11,39 @@ typedef struct arguments {
   const void *packed;
   int8_t *output;
   qrt_output_range range;
+  size_t strip; /* rows of the output at a time */
 } arguments;
+
+/* The rows of the input that output row i, of all images, meets. */
+static void find_rows(const arguments *a, size_t i, const int8_t **rows) {
+  const qrt_conv2d_shape *s = &a->shape;
+  size_t in_row = (size_t)(s->in_w * s->in_c);
+  const int8_t *input = a->input + i / (size_t)s->out_h * (size_t)s->in_h * in_row;
+  int64_t y = (int64_t)(i % (size_t)s->out_h) * s->stride_h - s->pad_top;
+  for (int64_t r = 0; r < s->kh; ++r, y += s->dilation_h) {
+    rows[r] = y >= 0 && y < s->in_h ? input + (size_t)y * in_row : NULL;
+  }
+}
 
 /* Rows begin..end of the output, of all images. */
 static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
-  const qrt_conv2d_shape *s = &a->shape;
-  size_t in_row = (size_t)(s->in_w * s->in_c), out_row = (size_t)(s->out_w * s->out_c);
   const int8_t **rows = scratch;
-  for (size_t i = begin; i < end; ++i) {
-    const int8_t *input = a->input + i / (size_t)s->out_h * (size_t)s->in_h * in_row;
-    int64_t y = (int64_t)(i % (size_t)s->out_h) * s->stride_h - s->pad_top;
-    for (int64_t r = 0; r < s->kh; ++r, y += s->dilation_h) {
-      rows[r] = y >= 0 && y < s->in_h ? input + (size_t)y * in_row : NULL;
+  for (size_t i = begin, count; i < end; i += count) {
+    count = a->strip < end - i ? a->strip : end - i;
+    for (size_t k = 0; k < count; ++k) {
+      find_rows(a, i + k, rows + k * a->row.kh);
     }
-    a->kernel->run(&a->row, rows, a->packed, &a->range, a->output + i * out_row);
+    a->kernel->run(&a->row, count, rows, a->packed, &a->range, a->output + i * a->row.out_w * a->row.channels);
   }
+}
+
+/* So many that 64 channels of the input, a cache line of each pixel, stay in the nearest cache. */
+static size_t strip_of(const qrt_conv2d_shape *s) {
+  enum { LINE = 64, BYTES = 16384, MOST = 16 };
+  const uint64_t row = (uint64_t)s->in_w * (uint64_t)s->stride_h * (uint64_t)(s->in_c < LINE ? s->in_c : LINE);
+  const uint64_t rows = BYTES / row;
+  return QRT_COMPACT || rows < 1 ? 1 : rows > MOST ? MOST : (size_t)rows;
 }
 
 static const void *pack(qrt_binder *binder, const qrt_node *node, const arguments *a) {
@@ -79,7 +96,8 @@ void qrt_prepare_depthwise(qrt_binder *binder, const qrt_node *node, const qrt_c
   a.output = qrt_bind_output(binder, &output);
   a.packed = pack(binder, node, &a);
   a.range = QRT_NODE_RANGE(node, conv2d, &output);
-  qrt_bind_scratch(binder, (uint64_t)shape->kh * sizeof(const int8_t *));
+  a.strip = strip_of(shape);
+  qrt_bind_scratch(binder, (uint64_t)a.strip * (uint64_t)shape->kh * sizeof(const int8_t *));
   const uint64_t outputs = (uint64_t)(shape->batch * shape->out_h) * (uint64_t)(shape->out_w * shape->out_c);
   enum { SLOWER = 4 }; /* than a matrix multiplication, per multiplication */
   qrt_bind_units(binder, step, run, (size_t)(shape->batch * shape->out_h),

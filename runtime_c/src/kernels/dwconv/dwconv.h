@@ -1,4 +1,5 @@
-/* dwconv.h - int8 depthwise convolution micro-kernels. A kernel computes one output row of all channels.
+/* dwconv.h - int8 depthwise convolution micro-kernels. A kernel computes rows of the output, of all channels. For each
+ * of `count` rows, `rows` and c having moved on by kh pointers and by out_w * channels bytes:
  *
  *   for x < out_w, j < channels:
  *     acc = bias[j]
@@ -33,7 +34,7 @@ typedef struct qrt_dwconv_shape {
 } qrt_dwconv_shape;
 
 /* Rises whenever a pack function of this family writes something else than before. */
-enum { QRT_DWCONV_LAYOUT = 1 };
+enum { QRT_DWCONV_LAYOUT = 2 };
 
 typedef struct qrt_dwconv_kernel {
   const char *name; /* "qs8__avx2_c16" */
@@ -42,7 +43,7 @@ typedef struct qrt_dwconv_kernel {
   uint32_t cr;     /* channels per step; for tests, which choose sizes around it */
   size_t (*packed_size)(size_t channels, size_t kh, size_t kw);
   void (*pack)(const qrt_dwconv_weights *weights, void *packed); /* as in gemm.h */
-  void (*run)(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
+  void (*run)(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows, const void *packed,
               const qrt_output_range *output, int8_t *c);
 } qrt_dwconv_kernel;
 
@@ -53,10 +54,10 @@ extern const size_t qrt_dwconv_kernel_count;
 /* The best kernel whose instruction set is in `isa_mask`. */
 const qrt_dwconv_kernel *qrt_dwconv_select(uint32_t isa_mask);
 
-#define QRT_DWCONV_KERNEL(dtype, isa, cr)                                                            \
-  size_t qrt_dwconv_##dtype##__##isa##_c##cr##_packed_size(size_t channels, size_t kh, size_t kw);   \
-  void qrt_dwconv_##dtype##__##isa##_c##cr##_pack(const qrt_dwconv_weights *weights, void *packed);  \
-  void qrt_dwconv_##dtype##__##isa##_c##cr(const qrt_dwconv_shape *shape, const int8_t *const *rows, \
+#define QRT_DWCONV_KERNEL(dtype, isa, cr)                                                                          \
+  size_t qrt_dwconv_##dtype##__##isa##_c##cr##_packed_size(size_t channels, size_t kh, size_t kw);                 \
+  void qrt_dwconv_##dtype##__##isa##_c##cr##_pack(const qrt_dwconv_weights *weights, void *packed);                \
+  void qrt_dwconv_##dtype##__##isa##_c##cr(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows, \
                                            const void *packed, const qrt_output_range *output, int8_t *c);
 #include "dwconv.inc"
 #undef QRT_DWCONV_KERNEL

@@ -1,190 +1,342 @@
 /* dwconv_neon.h - what the ARM kernels have in common: windows three columns wide and at most three rows high slide
- * along the row, 8 channels at a time, and a column that the next outputs need again stays in registers. Other windows
- * go tap by tap.
+ * along the row, 16 or 8 channels at a time, and a column that the next outputs need again stays in registers. Weights
+ * stay there from line to line. Other windows go tap by tap.
  *
- * For a sliding window a block of 8 channels is packed as
+ * For sliding windows the packed form is blocks of 16 channels and, where 8 or fewer are left, of 8; on 32-bit ARM all
+ * are of 8. The last block covers the last channels, even if some of them are in the block before it too; blocks past
+ * the channels exist only where there are fewer than 8.
  *
- *   int32 bias[8]           bias[j] - a_zero_point * sum w[j]   modulo 2^32: padding counts as zero points
- *   float multiplier[8]
- *   then the weights of three columns
+ *   int32 safe, bounded, 0, 0    see below
+ *   int32 bias[width]            bias[j] - a_zero_point * sum w[j]   modulo 2^32: padding counts as zero points
+ *   float multiplier[width]
+ *   int8 w[width * QRT_TAPS]     in the kernel's order
+ *
+ * safe: the kernel's sums hold whatever the input. bounded: |f32(acc) * multiplier| <= 32000 whatever the input, so
+ * that x + 1.5 * 2^23 has rne(x) in its low half, and adding an even zero point to the constant adds it to that.
  *
  * The file that includes this has defined
  *
- *   qrt_column, qrt_taps            three rows of a column of 8 channels, and its weights, in registers
- *   qrt_packed_taps                 the weights, packed
- *   qrt_pack_tap(taps, r, j, w)     puts one weight
- *   qrt_column_load(rows, n)        n <= 8 channels of the pixels that begin at rows[0..2]
- *   qrt_column_fill(zero_point)     three rows of padding
- *   qrt_taps_load(packed, present)  without the weights of rows that are not present
- *   qrt_column_add(acc, column, taps)
+ *   qrt_column, qrt_taps            three rows of a column, and a block's numbers, in registers
+ *   QRT_TAPS                        bytes of packed weights per channel
+ *   qrt_pack_tap(w, width, r, t, j) where the weight of row r, column t, channel j of a block lies
+ *   qrt_is_safe(w, width)
+ *   qrt_column_half(half, rows, column)  makes a column of three rows, 8 channels at a time, the lower ones first
+ *   qrt_taps_load(width, block, at)  of `width` channels of a packed block, from `at` on
+ *   qrt_sums(careful, half, taps, columns, acc)   the sums of 8 channels; careful ones hold even if they are not safe
+ *   qrt_multipliers(half, taps, m)  those of 8 channels
  */
 #ifndef QRT_DWCONV_NEON_H
 #define QRT_DWCONV_NEON_H
 
 #include "dwconv_pack.h"
 
-enum { CR = 8, SIDE = 3 };
+enum { SIDE = 3, HALF = 8, HEADER = 16 };
 
-typedef struct block {
-  int32_t bias[CR];
-  float multiplier[CR];
-  qrt_packed_taps w[SIDE];
-} block;
+/* ---- packing ---- */
 
 static int slides(size_t kh, size_t kw) {
   return kh <= SIDE && kw == SIDE;
 }
 
+/* The block of channels from j on: how many, from which one. */
+typedef struct span {
+  size_t width, first;
+} span;
+
+static span span_at(size_t channels, size_t j) {
+  const size_t left = channels - j;
+  const size_t width = left > HALF && channels >= WIDTH ? WIDTH : HALF;
+  const span s = {width, left < width && channels >= width ? channels - width : j};
+  return s;
+}
+
+static size_t block_size(size_t width) {
+  return (HEADER + width * (sizeof(int32_t) + sizeof(float) + QRT_TAPS) + 15) / 16 * 16;
+}
+
 static size_t packed_size(size_t channels, size_t kh, size_t kw) {
-  return slides(kh, kw) ? (channels + CR - 1) / CR * sizeof(block) : qrt_dwconv_packed_size(channels, kh, kw, CR);
+  size_t size = 0;
+  if (!slides(kh, kw)) return qrt_dwconv_packed_size(channels, kh, kw, HALF);
+  for (size_t j = 0, width; j < channels; j += width) {
+    width = span_at(channels, j).width;
+    size += block_size(width);
+  }
+  return size;
+}
+
+static qrt_packed_block unpack(const char *packed, size_t width) {
+  const int32_t *bias = (const int32_t *)(packed + HEADER);
+  const float *multiplier = (const float *)(bias + width);
+  const qrt_packed_block b = {width, bias, multiplier, (const int8_t *)(multiplier + width)};
+  return b;
+}
+
+/* The block's channel i is channel j. Returns whether its outputs are bounded. */
+static int pack_channel(const qrt_dwconv_weights *weights, size_t width, size_t i, size_t j, char *to) {
+  int32_t *bias = (int32_t *)(to + HEADER);
+  float *multiplier = (float *)(bias + width);
+  uint32_t sum = 0;
+  int64_t low = 0, high = 0;
+  for (size_t r = 0; r < weights->kh; r++) {
+    for (size_t t = 0; t < SIDE; t++) {
+      const int8_t w = weights->w[(j * weights->kh + r) * SIDE + t];
+      *qrt_pack_tap((int8_t *)(multiplier + width), width, r, t, i) = w;
+      sum += (uint32_t)w;
+      low += w < 0 ? 127 * w : -128 * w;
+      high += w < 0 ? -128 * w : 127 * w;
+    }
+  }
+  bias[i] = (int32_t)((uint32_t)weights->bias[j] - (uint32_t)weights->a_zero_point * sum);
+  multiplier[i] = weights->multiplier[j];
+  low += bias[i];
+  high += bias[i];
+  return low >= -INT32_MAX && high <= INT32_MAX && (float)(-low > high ? -low : high) * multiplier[i] <= 32000.0f;
 }
 
 static void pack(const qrt_dwconv_weights *weights, void *packed) {
-  const size_t channels = weights->channels, kh = weights->kh;
-  block *blocks = packed;
-  if (!slides(kh, weights->kw)) {
-    qrt_dwconv_pack(weights, CR, packed);
+  const size_t channels = weights->channels;
+  if (!slides(weights->kh, weights->kw)) {
+    qrt_dwconv_pack(weights, HALF, packed);
     return;
   }
-  memset(packed, 0, packed_size(channels, kh, weights->kw));
-  for (size_t j = 0; j < channels; j++) {
-    block *b = &blocks[j / CR];
-    uint32_t sum = 0;
-    for (size_t r = 0; r < kh; r++) {
-      for (size_t t = 0; t < SIDE; t++) {
-        const int8_t w = weights->w[(j * kh + r) * SIDE + t];
-        qrt_pack_tap(&b->w[t], r, j % CR, w);
-        sum += (uint32_t)w;
-      }
+  memset(packed, 0, packed_size(channels, weights->kh, weights->kw));
+  char *to = packed;
+  for (size_t j = 0; j < channels;) {
+    const span s = span_at(channels, j);
+    int bounded = 1;
+    for (size_t i = 0; i < s.width && s.first + i < channels; i++) {
+      bounded &= pack_channel(weights, s.width, i, s.first + i, to);
     }
-    b->bias[j % CR] = (int32_t)((uint32_t)weights->bias[j] - (uint32_t)weights->a_zero_point * sum);
-    b->multiplier[j % CR] = weights->multiplier[j];
+    ((int32_t *)to)[0] = qrt_is_safe(unpack(to, s.width).w, s.width);
+    ((int32_t *)to)[1] = bounded;
+    to += block_size(s.width);
+    j += s.width;
   }
 }
 
 /* ---- sliding windows ---- */
 
-/* An output row and the input rows that it meets. */
-typedef struct strip {
-  const int8_t *row[SIDE]; /* an absent one has the address of another */
-  int present[SIDE];
-  size_t size;    /* of a row, 0 when all are absent */
-  size_t tap;     /* bytes from one tap to the next */
-  size_t advance; /* from one output's first tap to the next one's */
-  size_t outputs, channels;
-  int8_t zero_point;
-  qrt_range_neon range;
-} strip;
-
-static inline strip strip_make(const qrt_dwconv_shape *shape, const int8_t *const *rows,
-                               const qrt_output_range *output) {
-  strip s = {.tap = shape->dilation * shape->channels,
-             .advance = shape->stride * shape->channels,
-             .outputs = shape->out_w,
-             .channels = shape->channels,
-             .zero_point = (int8_t)shape->a_zero_point,
-             .range = qrt_range_make_neon(output)};
-  for (size_t r = 0; r < shape->kh; r++) {
-    if (!rows[r]) continue;
-    if (!s.size) s.row[0] = s.row[1] = s.row[2] = rows[r];
-    s.row[r] = rows[r];
-    s.present[r] = 1;
-    s.size = shape->in_w * shape->channels;
-  }
-  return s;
-}
-
-/* `count` <= 8 channels at byte `at` of the rows; a position left of them has wrapped to a huge one. */
-QRT_INLINE qrt_column column_at(const strip *s, size_t at, size_t count) {
-  if (__builtin_expect(at >= s->size, 0)) return qrt_column_fill(s->zero_point);
-  const int8_t *const rows[SIDE] = {s->row[0] + at, s->row[1] + at, s->row[2] + at};
-  return qrt_column_load(rows, count);
-}
-
-/* A block of channels on its way along the row. */
-typedef struct slider {
-  strip s;
-  float32x4_t multiplier[2];
-  int32x4_t bias[2];
-  qrt_taps w[SIDE];
-  qrt_column q[SIDE];
-  size_t at; /* of the first tap */
+/* Lines of the output, and what is the same for all blocks of their channels. */
+typedef struct lines {
+  const qrt_dwconv_shape *shape;
+  size_t count;
+  const int8_t *const *rows;
   int8_t *c;
+  int finish;         /* of bounded outputs */
+  int32_t zero_point; /* of the output */
+  int8_t padding[16]; /* zero points */
+  qrt_range_neon range;
+} lines;
+
+/* A block of channels on its way along a line. */
+typedef struct slider {
+  qrt_taps taps;
+  qrt_column q[SIDE];
+  const int8_t *p[SIDE]; /* the next column */
+  size_t step[SIDE];     /* 0 in padding */
+  size_t left;           /* columns of the input */
+  int8_t *c;
+  size_t c_step;
 } slider;
 
-/* One output. Columns keep their registers: tap t of output k is in q[(k * fresh + t) % 3]; what is fresh is loaded. */
-QRT_INLINE void output_at(size_t k, size_t fresh, size_t count, slider *x) {
-  int32x4_t acc[2] = {x->bias[0], x->bias[1]};
+/* A new column, or padding. */
+QRT_INLINE void take_rows(size_t width, slider *s, qrt_bytes rows[SIDE]) {
 #pragma GCC unroll 3
-  for (size_t t = 0; t < SIDE; t++) {
-    qrt_column *q = &x->q[(k * fresh + t) % SIDE];
-    if (t + fresh >= SIDE) *q = column_at(&x->s, x->at + t * x->s.tap, count);
-    qrt_column_add(acc, *q, x->w[t]);
-  }
-  qrt_store_neon(x->c, qrt_requantize_neon(acc[0], acc[1], x->multiplier[0], x->multiplier[1], &x->s.range), count);
-  x->at += x->s.advance;
-  x->c += x->s.channels;
+  for (size_t r = 0; r < SIDE; r++) rows[r] = bytes_take(width, &s->p[r], s->step[r]);
 }
 
-/* The window moves by `fresh` columns, or none of them is needed again. `at`: of the first tap. */
-QRT_INLINE void slide(size_t fresh, size_t count, const strip *s, const block *b, size_t at, int8_t *c) {
-  const int absent[SIDE] = {!s->present[0], !s->present[1], !s->present[2]};
-  slider x = {.s = *s,
-              .multiplier = {vld1q_f32(b->multiplier), vld1q_f32(b->multiplier + 4)},
-              .bias = {vld1q_s32(b->bias), vld1q_s32(b->bias + 4)},
-              .at = at,
-              .c = c};
-#pragma GCC unroll 3
-  for (size_t t = 0; t < SIDE; t++) {
-    x.w[t] = qrt_taps_load(&b->w[t], s->present);
-    /* Absent rows lose their weights; what the bias expects of their padding goes into it. */
-    if (absent[0] | absent[1] | absent[2]) {
-      qrt_column_add(x.bias, qrt_column_fill(s->zero_point), qrt_taps_load(&b->w[t], absent));
+QRT_INLINE void pad_rows(const lines *l, qrt_bytes rows[SIDE]) {
+  rows[0] = rows[1] = rows[2] = bytes_fill(l->padding[0]);
+}
+
+QRT_INLINE qrt_column column_of(size_t width, const qrt_bytes rows[SIDE]) {
+  qrt_column column;
+#pragma GCC unroll 2
+  for (size_t half = 0; half < width / HALF; half++) qrt_column_half(half, rows, &column);
+  return column;
+}
+
+/* The outputs of 8 channels, as floats. */
+QRT_INLINE void products(int careful, size_t half, const qrt_taps *taps, qrt_column q0, qrt_column q1, qrt_column q2,
+                         float32x4_t x[2]) {
+  int32x4_t acc[2];
+  float32x4_t multiplier[2];
+  qrt_sums(careful, half, taps, q0, q1, q2, acc);
+  qrt_multipliers(half, taps, multiplier);
+#pragma GCC unroll 2
+  for (size_t i = 0; i < 2; i++) x[i] = vmulq_f32(vcvtq_f32_s32(acc[i]), multiplier[i]);
+}
+
+/* One output. Columns keep their registers: tap t of output k is in q[(k * fresh + t) % 3]; what is fresh is loaded.
+ * Unless `finish` is ANY, outputs are bounded and columns not right of the input. */
+QRT_INLINE void output_at(int finish, size_t width, size_t k, size_t fresh, const lines *l, const qrt_finish *f,
+                          slider *s) {
+  const size_t first = k * fresh % SIDE, second = (first + 1) % SIDE, third = (first + 2) % SIDE;
+  qrt_bytes rows[2][SIDE]; /* of the second column, if fresh, and of the third */
+#pragma GCC unroll 2
+  for (size_t i = 2 - fresh; i < 2; i++) {
+    if (finish == ANY && s->left == 0) {
+      pad_rows(l, rows[i]);
+    } else {
+      take_rows(width, s, rows[i]);
+      if (finish == ANY) s->left--;
     }
-    if (t >= fresh) x.q[t - fresh] = column_at(s, at + (t - fresh) * s->tap, count);
   }
-  for (size_t i = s->outputs;;) {
-    output_at(0, fresh, count, &x);
-    if (--i == 0) break;
-    output_at(1, fresh, count, &x);
-    if (--i == 0) break;
-    output_at(2, fresh, count, &x);
-    if (--i == 0) break;
+  float32x4_t x[4];
+  int16x8_t y[2];
+#pragma GCC unroll 2
+  for (size_t half = 0; half < width / HALF; half++) {
+    if (fresh == 2) qrt_column_half(half, rows[0], &s->q[second]);
+    qrt_column_half(half, rows[1], &s->q[third]);
+    products(0, half, &s->taps, s->q[first], s->q[second], s->q[third], x + 2 * half);
+    if (finish != ANY) y[half] = finish8(finish, x[2 * half], x[2 * half + 1], f);
+  }
+  bytes_put(width, finish == ANY ? bytes_round(width, x, &l->range) : finish_bytes(finish, width, y, f), &s->c,
+            s->c_step);
+}
+
+/* A multiple of 3 outputs. */
+QRT_INLINE void slide_midst(int finish, size_t width, size_t fresh, const lines *l, size_t outputs, slider *s) {
+  const qrt_finish f = finish_make(finish, l->zero_point);
+  for (; outputs > 0; outputs -= SIDE) {
+#pragma GCC unroll 3
+    for (size_t k = 0; k < SIDE; k++) output_at(finish, width, k, fresh, l, &f, s);
+  }
+}
+
+/* `outputs` in all, of which `midst` begin the line. */
+QRT_INLINE void slide_line(size_t width, size_t fresh, const lines *l, size_t midst, size_t outputs, slider *s) {
+  if (l->finish == WHOLE) {
+    slide_midst(WHOLE, width, fresh, l, midst, s);
+  } else {
+    slide_midst(RELU, width, fresh, l, midst, s);
+  }
+  s->left -= midst * fresh;
+  for (outputs -= midst; outputs > 0;) {
+#pragma GCC unroll 3
+    for (size_t k = 0; k < SIDE; k++) {
+      output_at(ANY, width, k, fresh, l, NULL, s);
+      if (--outputs == 0) break;
+    }
+  }
+}
+
+/* The window moves by `fresh` columns, and no fresh one is left of the input. */
+QRT_INLINE void slide(size_t width, size_t fresh, const lines *l, size_t first, const char *packed) {
+  const qrt_dwconv_shape *shape = l->shape;
+  const size_t channels = shape->channels, old = SIDE - fresh, pad = shape->pad_left, in_w = shape->in_w;
+  const size_t ahead = old - pad < in_w ? in_w - (old - pad) : 0; /* columns right of the first `old` */
+  const size_t inside = ahead / fresh < shape->out_w ? ahead / fresh : shape->out_w;
+  const size_t midst = l->finish != ANY && ((const int32_t *)packed)[1] ? inside / SIDE * SIDE : 0;
+  const int8_t *const *rows = l->rows;
+  int8_t *c = l->c + first;
+  const qrt_packed_block b = unpack(packed, width);
+  slider s;
+  s.taps = qrt_taps_load(width, &b, 0);
+  s.c_step = channels;
+  for (size_t i = l->count; i > 0; i--, rows += shape->kh, c += shape->out_w * channels) {
+#pragma GCC unroll 3
+    for (size_t r = 0; r < SIDE; r++) {
+      const int8_t *row = r < shape->kh ? rows[r] : NULL;
+      s.p[r] = row ? row + first : l->padding;
+      s.step[r] = row ? channels : 0;
+    }
+#pragma GCC unroll 2
+    for (size_t t = 0; t < old; t++) {
+      qrt_bytes bytes[SIDE];
+      if (t - pad < in_w) {
+        take_rows(width, &s, bytes);
+      } else {
+        pad_rows(l, bytes);
+      }
+      s.q[t] = column_of(width, bytes);
+    }
+    s.left = ahead;
+    s.c = c;
+    slide_line(width, fresh, l, midst, shape->out_w, &s);
   }
 }
 
 /* Functions of their own, for the sake of registers. */
-static __attribute__((noinline)) void slide_1(const strip *s, const block *b, size_t at, int8_t *c) {
-  slide(1, CR, s, b, at, c);
-}
+#define SLIDE(width, fresh)                                                                                         \
+  static __attribute__((noinline)) void slide_##width##_##fresh(const lines *l, size_t first, const char *packed) { \
+    slide(width, fresh, l, first, packed);                                                                          \
+  }
+#if defined(__aarch64__)
+SLIDE(16, 1)
+SLIDE(16, 2)
+#endif
+SLIDE(8, 1)
+SLIDE(8, 2)
 
-static __attribute__((noinline)) void slide_2(const strip *s, const block *b, size_t at, int8_t *c) {
-  slide(2, CR, s, b, at, c);
-}
-
-static __attribute__((noinline)) void slide_3(const strip *s, const block *b, size_t at, int8_t *c) {
-  slide(3, CR, s, b, at, c);
-}
-
-static __attribute__((noinline)) void slide_rest(size_t count, const strip *s, const block *b, size_t at, int8_t *c) {
-  slide(3, count, s, b, at, c);
-}
-
-static void run_sliding(const qrt_dwconv_shape *shape, const int8_t *const *rows, const block *blocks,
-                        const qrt_output_range *output, int8_t *c) {
-  const size_t channels = shape->channels, fresh = shape->dilation == 1 ? shape->stride : SIDE;
-  const strip s = strip_make(shape, rows, output);
-  for (size_t j = 0; j < channels; j += CR, blocks++) {
-    const size_t at = j - shape->pad_left * channels;
-    if (channels - j < CR) {
-      slide_rest(channels - j, &s, blocks, at, c + j);
-    } else if (fresh == 1) {
-      slide_1(&s, blocks, at, c + j);
-    } else if (fresh == 2) {
-      slide_2(&s, blocks, at, c + j);
-    } else {
-      slide_3(&s, blocks, at, c + j);
+/* Any stride, dilation and padding, any weights, `count` <= 8 channels. */
+static __attribute__((noinline)) void step_along(const lines *l, size_t first, size_t count, const qrt_taps *taps) {
+  const qrt_dwconv_shape *shape = l->shape;
+  const size_t channels = shape->channels;
+  const int8_t *const *rows = l->rows;
+  int8_t *c = l->c + first;
+  for (size_t i = l->count; i > 0; i--, rows += shape->kh) {
+    for (size_t x = 0; x < shape->out_w; x++, c += channels) {
+      qrt_column q[SIDE];
+#pragma GCC unroll 3
+      for (size_t t = 0; t < SIDE; t++) {
+        /* Left of the input the subtraction wraps to a huge column. */
+        const size_t column = x * shape->stride + t * shape->dilation - shape->pad_left;
+        qrt_bytes bytes[SIDE];
+#pragma GCC unroll 3
+        for (size_t r = 0; r < SIDE; r++) {
+          const int8_t *row = r < shape->kh && column < shape->in_w ? rows[r] : NULL;
+          bytes[r] = bytes_load_some(row ? row + column * channels + first : l->padding, count);
+        }
+        q[t] = column_of(HALF, bytes);
+      }
+      float32x4_t y[2];
+      products(1, 0, taps, q[0], q[1], q[2], y);
+      qrt_store_neon(c, qrt_round_clamp_neon(y[0], y[1], &l->range), count);
     }
+  }
+}
+
+static int finish_of(const qrt_output_range *output) {
+  if (output->max != 127) return ANY;
+  return output->min == -128 && output->zero_point % 2 == 0 ? WHOLE : output->min == output->zero_point ? RELU : ANY;
+}
+
+static lines lines_make(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows,
+                        const qrt_output_range *output, int8_t *c) {
+  lines l = {.shape = shape,
+             .count = count,
+             .rows = rows,
+             .c = c,
+             .finish = finish_of(output),
+             .zero_point = output->zero_point,
+             .range = qrt_range_make_neon(output)};
+  memset(l.padding, shape->a_zero_point, sizeof l.padding);
+  return l;
+}
+
+static void run_sliding(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows, const char *packed,
+                        const qrt_output_range *output, int8_t *c) {
+  const size_t channels = shape->channels, fresh = shape->stride;
+  const int regular = shape->dilation == 1 && fresh < SIDE && shape->pad_left <= SIDE - fresh;
+  const lines l = lines_make(shape, count, rows, output, c);
+  for (size_t j = 0; j < channels;) {
+    const span s = span_at(channels, j);
+    if (!regular || channels < HALF || !*(const int32_t *)packed) {
+      const qrt_packed_block b = unpack(packed, s.width);
+      for (size_t i = 0; i < s.width; i += HALF) {
+        const qrt_taps taps = qrt_taps_load(HALF, &b, i);
+        step_along(&l, s.first + i, channels < HALF ? channels : HALF, &taps);
+      }
+#if defined(__aarch64__)
+    } else if (s.width == 16) {
+      (fresh == 1 ? slide_16_1 : slide_16_2)(&l, s.first, packed);
+#endif
+    } else {
+      (fresh == 1 ? slide_8_1 : slide_8_2)(&l, s.first, packed);
+    }
+    packed += block_size(s.width);
+    j += s.width;
   }
 }
 
@@ -192,13 +344,13 @@ static void run_sliding(const qrt_dwconv_shape *shape, const int8_t *const *rows
 
 static void run_taps(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
                      const qrt_output_range *output, int8_t *c) {
-  const qrt_dwconv_packed p = qrt_dwconv_unpack(packed, shape->channels, CR);
+  const qrt_dwconv_packed p = qrt_dwconv_unpack(packed, shape->channels, HALF);
   const qrt_range_neon range = qrt_range_make_neon(output);
   const int8x8_t a_zero_point = vdup_n_s8((int8_t)shape->a_zero_point);
   const size_t channels = shape->channels;
   for (size_t x = 0; x < shape->out_w; x++, c += channels) {
-    for (size_t j = 0; j < channels; j += CR) {
-      const size_t count = channels - j < CR ? channels - j : CR;
+    for (size_t j = 0; j < channels; j += HALF) {
+      const size_t count = channels - j < HALF ? channels - j : HALF;
       int32x4_t acc0 = vld1q_s32(p.bias + j), acc1 = vld1q_s32(p.bias + j + 4);
       for (size_t r = 0; r < shape->kh; r++) {
         if (rows[r] == NULL) continue;
@@ -218,11 +370,13 @@ static void run_taps(const qrt_dwconv_shape *shape, const int8_t *const *rows, c
   }
 }
 
-static void run(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
+static void run(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows, const void *packed,
                 const qrt_output_range *output, int8_t *c) {
   if (slides(shape->kh, shape->kw)) {
-    run_sliding(shape, rows, packed, output, c);
-  } else {
+    run_sliding(shape, count, rows, packed, output, c);
+    return;
+  }
+  for (; count > 0; count--, rows += shape->kh, c += shape->out_w * shape->channels) {
     run_taps(shape, rows, packed, output, c);
   }
 }

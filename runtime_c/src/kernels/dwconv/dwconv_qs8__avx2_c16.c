@@ -238,11 +238,18 @@ static void run_taps(const qrt_dwconv_shape *shape, const int8_t *const *rows, c
   }
 }
 
-void qrt_dwconv_qs8__avx2_c16(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
-                              const qrt_output_range *output, int8_t *c) {
+static void run_row(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
+                    const qrt_output_range *output, int8_t *c) {
   if (slides(shape->kh, shape->kw)) {
     run_sliding(shape, rows, packed, output, c);
   } else {
     run_taps(shape, rows, packed, output, c);
+  }
+}
+
+void qrt_dwconv_qs8__avx2_c16(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows,
+                              const void *packed, const qrt_output_range *output, int8_t *c) {
+  for (; count > 0; count--, rows += shape->kh, c += shape->out_w * shape->channels) {
+    run_row(shape, rows, packed, output, c);
   }
 }

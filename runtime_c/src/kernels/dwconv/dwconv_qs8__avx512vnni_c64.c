@@ -225,8 +225,8 @@ static void walk(const qrt_dwconv_shape *shape, const int8_t *const *rows, const
   }
 }
 
-void qrt_dwconv_qs8__avx512vnni_c64(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
-                                    const qrt_output_range *output, int8_t *c) {
+static void run_row(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
+                    const qrt_output_range *output, int8_t *c) {
   const size_t channels = shape->channels, step = shape->stride;
   const int halves = step == 2 && (channels == 8 || channels == 16);
   const size_t pixels = CR % channels == 0 && (step == 1 || halves) ? CR / channels : 1; /* in a vector */
@@ -260,5 +260,12 @@ void qrt_dwconv_qs8__avx512vnni_c64(const qrt_dwconv_shape *shape, const int8_t 
     } else {
       slide_3(l, &b, c + j);
     }
+  }
+}
+
+void qrt_dwconv_qs8__avx512vnni_c64(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows,
+                                    const void *packed, const qrt_output_range *output, int8_t *c) {
+  for (; count > 0; count--, rows += shape->kh, c += shape->out_w * shape->channels) {
+    run_row(shape, rows, packed, output, c);
   }
 }

@@ -212,8 +212,8 @@ static NOINLINE void walk(const qrt_dwconv_shape *shape, const int8_t *const *ro
   }
 }
 
-void qrt_dwconv_qs8__avxvnni_c16(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
-                                 const qrt_output_range *output, int8_t *c) {
+static void run_row(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
+                    const qrt_output_range *output, int8_t *c) {
   const size_t channels = shape->channels;
   const lines l[READY] = {lines_make(shape, rows, 0), lines_make(shape, rows, QUAD)};
   strip s = {.first = 0 - shape->pad_left * channels,
@@ -240,5 +240,12 @@ void qrt_dwconv_qs8__avxvnni_c16(const qrt_dwconv_shape *shape, const int8_t *co
     } else {
       slide_3(l, &s, c + j);
     }
+  }
+}
+
+void qrt_dwconv_qs8__avxvnni_c16(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows,
+                                 const void *packed, const qrt_output_range *output, int8_t *c) {
+  for (; count > 0; count--, rows += shape->kh, c += shape->out_w * shape->channels) {
+    run_row(shape, rows, packed, output, c);
   }
 }

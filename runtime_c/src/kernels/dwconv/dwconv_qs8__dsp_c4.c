@@ -69,8 +69,8 @@ static void one_channel(const qrt_dwconv_shape *shape, const int8_t *const *rows
   c[j] = qrt_requantize(acc, weights->multiplier[j], output);
 }
 
-void qrt_dwconv_qs8__dsp_c4(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
-                            const qrt_output_range *output, int8_t *c) {
+static void run_row(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
+                    const qrt_output_range *output, int8_t *c) {
   const qrt_dwconv_weights *weights = packed;
   const uint32_t offset = qrt_twice_dsp(-shape->a_zero_point);
   for (size_t x = 0; x < shape->out_w; x++, c += shape->channels) {
@@ -78,5 +78,12 @@ void qrt_dwconv_qs8__dsp_c4(const qrt_dwconv_shape *shape, const int8_t *const *
     size_t j = 0;
     for (; j + 4 <= shape->channels; j += 4) four_channels(shape, rows, weights, &found, j, offset, output, c);
     for (; j < shape->channels; j++) one_channel(shape, rows, weights, &found, j, output, c);
+  }
+}
+
+void qrt_dwconv_qs8__dsp_c4(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows, const void *packed,
+                            const qrt_output_range *output, int8_t *c) {
+  for (; count > 0; count--, rows += shape->kh, c += shape->out_w * shape->channels) {
+    run_row(shape, rows, packed, output, c);
   }
 }

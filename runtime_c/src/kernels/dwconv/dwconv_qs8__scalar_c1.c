@@ -11,8 +11,8 @@ void qrt_dwconv_qs8__scalar_c1_pack(const qrt_dwconv_weights *weights, void *pac
   *(qrt_dwconv_weights *)packed = *weights;
 }
 
-void qrt_dwconv_qs8__scalar_c1(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
-                               const qrt_output_range *output, int8_t *c) {
+static void run_row(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
+                    const qrt_output_range *output, int8_t *c) {
   const qrt_dwconv_weights *weights = packed;
   for (size_t x = 0; x < shape->out_w; x++) {
     for (size_t j = 0; j < shape->channels; j++) {
@@ -30,5 +30,12 @@ void qrt_dwconv_qs8__scalar_c1(const qrt_dwconv_shape *shape, const int8_t *cons
       }
       *c++ = qrt_requantize(acc, weights->multiplier[j], output);
     }
+  }
+}
+
+void qrt_dwconv_qs8__scalar_c1(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows,
+                               const void *packed, const qrt_output_range *output, int8_t *c) {
+  for (; count > 0; count--, rows += shape->kh, c += shape->out_w * shape->channels) {
+    run_row(shape, rows, packed, output, c);
   }
 }
