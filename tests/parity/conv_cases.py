@@ -31,6 +31,8 @@ CONV2D = [
     (1, 2, 2, 64, 64, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 64),
     (1, 5, 4, 40, 40, 2, 3, (1, 3), (0, 2, 1, 0), (1, 1), 40),
     (1, 4, 5, 1, 1, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),
+    (3, 11, 13, 24, 24, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 24),  # more rows than one strip, of more than one image
+    (2, 12, 14, 28, 28, 3, 3, (2, 2), (0, 0, 1, 1), (1, 1), 28),
 ]  # fmt: skip
 # (n, h, w, c, o, kh, kw, stride, padding, output_padding, dilation, groups)
 CONV_TRANSPOSE2D = [
