@@ -1,6 +1,7 @@
 """Instructions per inference on ARM, counted under QEMU, beside those of other runtimes; writes docs/arm.md.
 
 .venv/bin/python benchmarks/arm.py                                        # the table
+.venv/bin/python benchmarks/arm.py --boards                               # the table of docs/boards.md: Cortex-M
 .venv/bin/python benchmarks/arm.py --functions resnet8 aarch64 cortex-a53   # where one network's instructions go
 
 A count is (count(N runs) - count(1 run)) / (N - 1): start, loading and packing drop out. It is the same on every
@@ -14,6 +15,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,15 @@ from qsdk.runtime.artifacts import command  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "benchmarks"
 CPUS = [("aarch64", "cortex-a53"), ("aarch64", "cortex-a76"), ("aarch64", "max"), ("armv7hf", "cortex-a7")]
+BOARDS = [
+    ("M3", "mps2-an385", "scalar"),
+    ("M4", "mps2-an386", "scalar"),
+    ("M4", "mps2-an386", "dsp"),
+    ("M7", "mps2-an500", "dsp"),
+    ("M33", "mps2-an505", "dsp"),
+    ("M55", "mps3-an547", "dsp"),
+    ("M55", "mps3-an547", "mve"),
+]
 RUNS = {"mobilenet_v2": 3, "resnet8": 11, "ds_cnn": 21, "mobilenet_v1_025": 11, "autoencoder": 51}
 TITLES = {
     "mobilenet_v2": "MobileNetV2 224",
@@ -114,10 +125,12 @@ def plugin() -> Path:
     return path
 
 
-def measure(counter: Path, target: str, cpu: str, file: Path, runs: int) -> dict[str, Count]:
-    """What `runs` runs execute, in all ("") and by function."""
-    emulator, *rest = command(target, cpu)
-    words = [emulator, "-plugin", f"{counter},functions=on", *rest, str(file), "--repeat", str(runs)]
+def measure(
+    counter: Path, target: str, cpu: str, file: Path, runs: int, options: Sequence[str] = ()
+) -> dict[str, Count]:
+    """What `runs` runs execute, in all ("") and by function. options: further arguments of qrt_run."""
+    emulator, *rest = command(target, cpu, [str(file), "--repeat", str(runs), *options])
+    words = [emulator, "-plugin", f"{counter},functions=on", *rest]
     output = subprocess.run(words, capture_output=True, text=True, check=True).stderr
     numbers = re.search(r"instructions (\d+)\nwide (\d+)", output)
     assert numbers, output
@@ -127,11 +140,13 @@ def measure(counter: Path, target: str, cpu: str, file: Path, runs: int) -> dict
     return counts
 
 
-def per_inference(counter: Path, target: str, cpu: str, name: str) -> dict[str, Count]:
+def per_inference(
+    counter: Path, target: str, cpu: str, name: str, options: Sequence[str] = ()
+) -> dict[str, Count]:
     """What one inference executes, in all ("") and by function."""
     runs = RUNS[name]
     file = FOLDER / f"{name}.qsdk"
-    one, many = (measure(counter, target, cpu, file, n) for n in (1, runs))
+    one, many = (measure(counter, target, cpu, file, n, options) for n in (1, runs))
     nothing = Count(0, 0)
     return {
         key: Count(
@@ -159,6 +174,19 @@ def print_functions(name: str, target: str, cpu: str) -> None:
 
 def millions(count: float) -> str:
     return f"{count / 1e6:.3f}" if count < 9.9995e6 else f"{count / 1e6:.1f}"
+
+
+def print_boards() -> None:
+    """The table of docs/boards.md: millions of instructions per inference on each board."""
+    names = [name for name in TITLES if name != "mobilenet_v2"]  # which needs more memory than boards have
+    macs = {name: export(name)[1] for name in names}
+    counter = plugin()
+    print(f"| core, kernels | {' | '.join(f'{TITLES[name]}, {millions(macs[name])} M' for name in names)} |")
+    print("|---" + "|--:" * len(names) + "|")
+    for core, board, isa in BOARDS:
+        options = ["--isa", isa]
+        counts = [per_inference(counter, f"cortex-{core.lower()}", board, name, options)[""] for name in names]
+        print(f"| {core}, {isa} | {' | '.join(millions(count.instructions) for count in counts)} |", flush=True)
 
 
 def table(counter: Path, target: str, cpu: str, macs: dict[str, int]) -> list[str]:
@@ -199,10 +227,14 @@ instruction count is not a time; it says how much work there is, exactly, withou
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--functions", nargs=3, metavar=("NETWORK", "TARGET", "CPU"))
+    parser.add_argument("--boards", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.functions:
         print_functions(*arguments.functions)
+        return
+    if arguments.boards:
+        print_boards()
         return
     macs = {name: export(name)[1] for name in TITLES}
     counter = plugin()

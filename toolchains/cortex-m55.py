@@ -8,7 +8,7 @@ def generate(env):
         env,
         flags=["-mcpu=cortex-m55+nomve", "-mfloat-abi=hard"],
         linker_script="mps3_an547.ld",
-        isas={"dsp": []},
+        isas={"dsp": [], "mve": ["-mcpu=cortex-m55"]},
         runner={"mps3-an547": f"{QEMU} mps3-an547"},
     )
 

@@ -69,6 +69,8 @@ static uint32_t cpu_isas(void) {
 #elif defined(__ARM_NEON)
   isas |= QRT_ISA_neon;
 #endif
+/* Only kernels are compiled for MVE, so that no compiler puts its floats elsewhere: the target's word counts. */
+  if (QRT_HAVE_MVE) isas |= QRT_ISA_mve;
 #ifdef __ARM_FEATURE_DSP
   isas |= QRT_ISA_dsp;
 #endif
@@ -83,6 +85,7 @@ static uint32_t built_isas(void) {
   if (QRT_HAVE_I8MM) isas |= QRT_ISA_i8mm;
   if (QRT_HAVE_NEONDOT) isas |= QRT_ISA_neondot;
   if (QRT_HAVE_NEON) isas |= QRT_ISA_neon;
+  if (QRT_HAVE_MVE) isas |= QRT_ISA_mve;
   if (QRT_HAVE_DSP) isas |= QRT_ISA_dsp;
   return isas;
 }

@@ -19,7 +19,7 @@
 #include "../isa.h"
 
 /* Instruction sets whose kernels use weights where they lie: their packed form holds pointers, so it has no layout. */
-#define QRT_KEEPS_WEIGHTS (QRT_ISA_scalar | QRT_ISA_dsp)
+#define QRT_KEEPS_WEIGHTS (QRT_ISA_scalar | QRT_ISA_dsp | QRT_ISA_mve)
 
 /* How an integer accumulator becomes an int8: design rule 3's epilogue; see requantize.h. */
 typedef struct qrt_output_range {
