@@ -140,9 +140,7 @@ def measure(
     return counts
 
 
-def per_inference(
-    counter: Path, target: str, cpu: str, name: str, options: Sequence[str] = ()
-) -> dict[str, Count]:
+def per_inference(counter: Path, target: str, cpu: str, name: str, options: Sequence[str] = ()) -> dict[str, Count]:
     """What one inference executes, in all ("") and by function."""
     runs = RUNS[name]
     file = FOLDER / f"{name}.qsdk"

@@ -69,7 +69,7 @@ static uint32_t cpu_isas(void) {
 #elif defined(__ARM_NEON)
   isas |= QRT_ISA_neon;
 #endif
-/* Only kernels are compiled for MVE, so that no compiler puts its floats elsewhere: the target's word counts. */
+  /* Only kernels are compiled for MVE, so that no compiler puts its floats elsewhere: the target's word counts. */
   if (QRT_HAVE_MVE) isas |= QRT_ISA_mve;
 #ifdef __ARM_FEATURE_DSP
   isas |= QRT_ISA_dsp;
