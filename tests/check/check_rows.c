@@ -41,25 +41,27 @@ static void compare_sums(const qrt_rows_kernel *kernel, const qrt_rows_kernel *r
 }
 
 static void compare_softmax(const qrt_rows_kernel *kernel, const qrt_rows_kernel *reference, size_t n) {
-  const float *a = floats(SLOT_A, n);
+  const size_t m = check_below(4) ? 1 + check_below(3) : 1 + check_below(20);
+  const float *a = floats(SLOT_A, m * n);
   const int in_place = check_below(2) == 0;
-  check_output c = check_output_make(n * sizeof *a, sizeof *a);
-  check_case("softmax: n %zu, in place %d", n, in_place);
-  reference->softmax(n, a, c.expected);
-  if (in_place) memcpy(c.actual, a, n * sizeof *a);
-  kernel->softmax(n, in_place ? c.actual : a, c.actual);
+  check_output c = check_output_make(m * n * sizeof *a, sizeof *a);
+  check_case("softmax: m %zu, n %zu, in place %d", m, n, in_place);
+  reference->softmax(m, n, a, c.expected);
+  if (in_place) memcpy(c.actual, a, m * n * sizeof *a);
+  kernel->softmax(m, n, in_place ? c.actual : a, c.actual);
   check_output_compare(&c);
 }
 
 static void compare_normalize(const qrt_rows_kernel *kernel, const qrt_rows_kernel *reference, size_t n) {
-  const float *a = floats(SLOT_A, n), *weight = floats(SLOT_B, n), *bias = floats(SLOT_BIAS, n);
+  const size_t m = check_below(4) ? 1 + check_below(3) : 1 + check_below(20);
+  const float *a = floats(SLOT_A, m * n), *weight = floats(SLOT_B, n), *bias = floats(SLOT_BIAS, n);
   const int in_place = check_below(2) == 0;
   const float eps = check_below(3) ? 1e-5f : 0.0f;
-  check_output c = check_output_make(n * sizeof *a, sizeof *a);
-  check_case("normalize: n %zu, eps %a, in place %d", n, (double)eps, in_place);
-  reference->normalize(n, a, weight, bias, eps, c.expected);
-  if (in_place) memcpy(c.actual, a, n * sizeof *a);
-  kernel->normalize(n, in_place ? c.actual : a, weight, bias, eps, c.actual);
+  check_output c = check_output_make(m * n * sizeof *a, sizeof *a);
+  check_case("normalize: m %zu, n %zu, eps %a, in place %d", m, n, (double)eps, in_place);
+  reference->normalize(m, n, a, weight, bias, eps, c.expected);
+  if (in_place) memcpy(c.actual, a, m * n * sizeof *a);
+  kernel->normalize(m, n, in_place ? c.actual : a, weight, bias, eps, c.actual);
   check_output_compare(&c);
 }
 
@@ -79,14 +81,16 @@ typedef struct rows_run {
   float a[1024], b[1024], c[1024];
 } rows_run;
 
+enum { BENCH_N = 64, BENCH_M = 1024 / BENCH_N };
+
 static void softmax_once(void *context) {
   rows_run *r = context;
-  r->kernel->softmax(1024, r->a, r->c);
+  r->kernel->softmax(BENCH_M, BENCH_N, r->a, r->c);
 }
 
 static void normalize_once(void *context) {
   rows_run *r = context;
-  r->kernel->normalize(1024, r->a, r->b, r->b, 1e-5f, r->c);
+  r->kernel->normalize(BENCH_M, BENCH_N, r->a, r->b, r->b, 1e-5f, r->c);
 }
 
 static double rows_bench(size_t index, size_t shape, char *what) {
@@ -98,7 +102,7 @@ static double rows_bench(size_t index, size_t shape, char *what) {
   if (shape == sizeof parts / sizeof parts[0]) return 0;
   r.kernel = &qrt_rows_kernels[index];
   for (size_t i = 0; i < 1024; i++) r.a[i] = (float)(i % 64) * 0.1f - 3;
-  snprintf(what, CHECK_WHAT, "%s, 1024 elements", parts[shape].what);
+  snprintf(what, CHECK_WHAT, "%s, %d rows of %d elements", parts[shape].what, BENCH_M, BENCH_N);
   return 1024 / check_time(parts[shape].once, &r);
 }
 

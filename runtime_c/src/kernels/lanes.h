@@ -63,13 +63,18 @@ INLINE floats canonical(floats x) {
   return choose(number, x, (floats)(QRT_FLOAT_NAN - (ints){0}));
 }
 
-INLINE floats clamp(floats x, float least, float most) {
-  return (floats)_mm512_min_ps((__m512)all(most), _mm512_max_ps((__m512)all(least), (__m512)x));
+/* a < b ? a : b */
+INLINE floats smaller(floats a, floats b) {
+  return (floats)_mm512_min_ps((__m512)a, (__m512)b);
 }
 
-/* x * 2^n, rounded once; n are whole numbers. */
-INLINE floats scaled(floats x, floats n) {
-  return (floats)_mm512_scalef_ps((__m512)x, (__m512)n);
+INLINE floats clamp(floats x, float least, float most) {
+  return smaller(all(most), (floats)_mm512_max_ps((__m512)all(least), (__m512)x));
+}
+
+/* x * 2^n, rounded once; n are whole numbers, of which n + QRT_ROUNDER is given. */
+INLINE floats scaled(floats x, floats shifted) {
+  return (floats)_mm512_scalef_ps((__m512)x, (__m512)(shifted - QRT_ROUNDER));
 }
 #else
 typedef ints truths;
@@ -86,50 +91,114 @@ INLINE floats canonical(floats x) {
   return choose(x == x, x, (floats)(QRT_FLOAT_NAN - (ints){0}));
 }
 
+INLINE floats smaller(floats a, floats b) {
+  return choose(a < b, a, b);
+}
+
 INLINE floats clamp(floats x, float least, float most) {
   x = choose(x < least, all(least), x);
   return choose(x > most, all(most), x);
 }
 
-INLINE floats scaled(floats x, floats n) {
-  const ints exponent = (ints)(n + QRT_ROUNDER) - (int32_t)QRT_ROUNDER_BITS, half = exponent >> 1;
+INLINE floats scaled(floats x, floats shifted) {
+  const ints exponent = (ints)shifted - (int32_t)QRT_ROUNDER_BITS, half = exponent >> 1;
   return x * (floats)((half + 127) << 23) * (floats)((exponent - half + 127) << 23);
 }
 #endif
 
-/* NaN gives some NaN. */
-INLINE floats exponential(floats x) {
-  x = clamp(x, QRT_EXP_LEAST, QRT_EXP_MOST);
-  const floats n = (x * QRT_LOG2E + QRT_ROUNDER) - QRT_ROUNDER;
-  const floats high = x - n * QRT_LN2_HIGH, low = n * QRT_LN2_LOW, r = high - low;
-  return scaled(((QRT_POLY(r, QRT_EXP_COEFFICIENTS) * (r * r) - low) + high) + 1.0f, n);
-}
+/* ---- functions of `count` vectors, which is a constant where they are inlined: one step of all, then the next, so
+ * that a step seldom waits for the one before it ---- */
 
-INLINE floats sigmoid(floats x) {
-  const truths negative = less(x, all(0));
-  const floats t = exponential((floats)((ints)x | INT32_MIN));
-  const floats q = choose(negative, t, all(1.0f)) / (t + 1.0f);
-  return canonical(choose(negative, t - t * q, q));
-}
+enum { MOST_VECTORS = 8 };
 
-INLINE floats hyperbolic_tangent(floats x) {
-  const ints sign = (ints)x & INT32_MIN;
-  const floats a = (floats)((ints)x ^ sign), z = a * a;
-  const floats small = QRT_POLY(z, QRT_TANH_COEFFICIENTS) * z * a + a;
-  const floats large = 1.0f - 2.0f / (exponential(a + a) + 1.0f);
-  return canonical((floats)((ints)choose(less(a, all(QRT_TANH_SMALL)), small, large) | sign));
-}
+#define EACH(v) _Pragma("GCC unroll 8") for (size_t v = 0; v < count; v++)
 
-INLINE int any(truths truth) {
+/* Nothing: but where gcc would rather finish one vector before it begins the next, it keeps the order of the source. */
+INLINE floats now(floats x) {
 #if defined(__AVX512F__)
-  return truth != 0;
-#elif QRT_LANES == 8 && defined(__AVX__)
-  return _mm256_movemask_ps((__m256)truth) != 0;
-#else
-  int32_t found = 0;
-  for (size_t i = 0; i < QRT_LANES; i++) found |= truth[i];
-  return found != 0;
+  __asm__("" : "+v"(x));
+#elif defined(__AVX__)
+  __asm__("" : "+x"(x));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(x));
 #endif
+  return x;
+}
+
+/* y = c[0] + c[1] * x + ..., by Horner's rule. */
+INLINE void polynomials(size_t count, const floats *x, size_t terms, const float *c, floats *y) {
+  EACH(v) y[v] = now(x[v] * c[terms - 1] + c[terms - 2]);
+#pragma GCC unroll 8
+  for (size_t i = terms - 2; i > 0; i--) {
+    EACH(v) y[v] = now(y[v] * x[v] + c[i - 1]);
+  }
+}
+
+#define POLYNOMIALS(count, x, c, y) polynomials(count, x, sizeof c / sizeof c[0], c, y)
+
+/* e^x as p * 2^n, n + QRT_ROUNDER being `shifted`; p is within 2^-0.5 and 2^0.5. */
+INLINE void exponential_parts(size_t count, const floats *x, floats *shifted, floats *p) {
+  static const float coefficients[] = {QRT_EXP_COEFFICIENTS};
+  floats high[MOST_VECTORS], low[MOST_VECTORS], r[MOST_VECTORS];
+  EACH(v) shifted[v] = x[v] * QRT_LOG2E + QRT_ROUNDER;
+  EACH(v) low[v] = shifted[v] - QRT_ROUNDER;
+  EACH(v) high[v] = x[v] - low[v] * QRT_LN2_HIGH;
+  EACH(v) low[v] = low[v] * QRT_LN2_LOW;
+  EACH(v) r[v] = high[v] - low[v];
+  POLYNOMIALS(count, r, coefficients, p);
+  EACH(v) p[v] = ((p[v] * (r[v] * r[v]) - low[v]) + high[v]) + 1.0f;
+}
+
+/* NaN gives some NaN. */
+INLINE void exponentials(size_t count, floats *x) {
+  floats shifted[MOST_VECTORS], p[MOST_VECTORS];
+  EACH(v) x[v] = clamp(x[v], QRT_EXP_LEAST, QRT_EXP_MOST);
+  exponential_parts(count, x, shifted, p);
+  EACH(v) x[v] = scaled(p[v], shifted[v]);
+}
+
+INLINE void sigmoids(size_t count, floats *x) {
+  floats t[MOST_VECTORS];
+  EACH(v) t[v] = (floats)((ints)x[v] | INT32_MIN);
+  exponentials(count, t);
+  EACH(v) {
+    const truths negative = less(x[v], all(0));
+    const floats q = choose(negative, t[v], all(1.0f)) / (t[v] + 1.0f);
+    x[v] = canonical(choose(negative, t[v] - t[v] * q, q));
+  }
+}
+
+INLINE void hyperbolic_tangents(size_t count, floats *x) {
+  static const float coefficients[] = {QRT_TANH_COEFFICIENTS};
+  floats a[MOST_VECTORS], t[MOST_VECTORS], small[MOST_VECTORS];
+  EACH(v) a[v] = (floats)((ints)x[v] & INT32_MAX);
+  EACH(v) t[v] = a[v] * a[v];
+  POLYNOMIALS(count, t, coefficients, small);
+  EACH(v) small[v] = small[v] * t[v] * a[v] + a[v];
+  EACH(v) t[v] = a[v] + a[v];
+  exponentials(count, t);
+  EACH(v) {
+    const floats y = choose(less(a[v], all(QRT_TANH_SMALL)), small[v], 1.0f - 2.0f / (t[v] + 1.0f));
+    x[v] = canonical((floats)((ints)y | ((ints)x[v] & INT32_MIN)));
+  }
+}
+
+/* Of NaN anything. e^x is here of numbers between -20 and 0, so n can go straight into the exponent. */
+INLINE void error_functions(size_t count, floats *x) {
+  static const float near[] = {QRT_ERF_COEFFICIENTS}, far[] = {QRT_LOG_ERFC_COEFFICIENTS};
+  floats a[MOST_VECTORS], t[MOST_VECTORS], y[MOST_VECTORS], small[MOST_VECTORS];
+  EACH(v) a[v] = (floats)((ints)x[v] & INT32_MAX);
+  EACH(v) t[v] = a[v] * a[v];
+  POLYNOMIALS(count, t, near, small);
+  EACH(v) small[v] = small[v] * a[v] + a[v];
+  EACH(v) t[v] = smaller(all(QRT_ERF_MOST), a[v]);
+  POLYNOMIALS(count, t, far, y);
+  exponential_parts(count, y, t, y);
+  EACH(v) {
+    const floats power = (floats)((ints)y[v] + ((ints)t[v] << 23));
+    const floats result = choose(less(a[v], all(QRT_ERF_SMALL)), small[v], 1.0f - power);
+    x[v] = (floats)((ints)result | ((ints)x[v] & INT32_MIN));
+  }
 }
 
 /* The sum of all lanes, by halves. */
@@ -163,16 +232,6 @@ INLINE float largest_of(floats x) {
   for (size_t i = 1; i < QRT_LANES; i++) most = x[i] > most ? x[i] : most;
   return most;
 #endif
-}
-
-/* Far from 0 only where some lane is. */
-INLINE floats error_function(floats x) {
-  const ints sign = (ints)x & INT32_MIN;
-  const floats a = (floats)((ints)x ^ sign), b = choose(less(all(QRT_ERF_MOST), a), all(QRT_ERF_MOST), a);
-  const truths near = less(a, all(QRT_ERF_SMALL));
-  floats t = QRT_POLY7(a * a, QRT_ERF_COEFFICIENTS) * a + a;
-  if (any((truths)~near)) t = choose(near, t, 1.0f - exponential(QRT_POLY8(b, QRT_LOG_ERFC_COEFFICIENTS)));
-  return canonical((floats)((ints)t | sign));
 }
 
 INLINE floats square_root(floats x) {

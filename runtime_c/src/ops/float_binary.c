@@ -22,19 +22,21 @@ static void run_part(const void *context, size_t count, const int8_t *a, const i
   }
 }
 
-static void run(const void *pointer, void *scratch) {
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   (void)scratch;
-  qrt_run_broadcast(&a->broadcast, run_part, a);
+  qrt_run_broadcast_units(&a->broadcast, run_part, a, begin, end);
 }
 
 static void prepare(qrt_binder *binder, const qrt_node *node, qrt_binary_function function, qrt_step *step) {
+  qrt_tensor output;
   arguments a;
+  qrt_node_output(node, &output);
   memset(&a, 0, sizeof a);
   a.kernel = qrt_binary_select(binder->isa);
   a.function = function;
   qrt_bind_broadcast(binder, node, &a.broadcast);
-  step->run = run;
+  qrt_bind_units(binder, step, run, qrt_broadcast_units(&a.broadcast), output.size * QRT_MACS_OF_A_BYTE);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

@@ -46,7 +46,7 @@ static void run(const void *pointer, void *scratch) {
       memcpy(weight + p * width, a->weight + channel, width * sizeof *weight);
       memcpy(bias + p * width, a->bias + channel, width * sizeof *bias);
     }
-    a->kernel->normalize(n, row, weight, bias, a->eps, row);
+    a->kernel->normalize(1, n, row, weight, bias, a->eps, row);
     for (size_t p = 0; p < a->positions; ++p) {
       memcpy(a->output + at + p * a->channels, row + p * width, width * sizeof *row);
     }

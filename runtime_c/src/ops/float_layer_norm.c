@@ -29,14 +29,12 @@ qrt_status qrt_check_float_layer_norm(qrt_verify *v, const qrt_node *node) {
   return qrt_expect_output(v, node, QRT_FB_DType_float32, input.rank, input.shape, &output);
 }
 
-/* May be in place. */
-static void run(const void *pointer, void *scratch) {
+/* Rows begin..end; may be in place. */
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   (void)scratch;
-  for (size_t i = 0; i < a->rows; ++i) {
-    const size_t at = i * a->count;
-    a->kernel->normalize(a->count, a->input + at, a->weight, a->bias, a->eps, a->output + at);
-  }
+  const size_t at = begin * a->count;
+  a->kernel->normalize(end - begin, a->count, a->input + at, a->weight, a->bias, a->eps, a->output + at);
 }
 
 void qrt_prepare_float_layer_norm(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
@@ -54,7 +52,7 @@ void qrt_prepare_float_layer_norm(qrt_binder *binder, const qrt_node *node, qrt_
   a.bias = qrt_bind_tensor(binder, &bias);
   a.output = qrt_bind_output(binder, &output);
   a.eps = QRT_NODE_FLOAT(node, layer_norm, eps);
-  step->run = run;
+  qrt_bind_units(binder, step, run, a.rows, input.size * QRT_MACS_OF_A_BYTE);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

@@ -20,13 +20,12 @@ qrt_status qrt_check_float_softmax(qrt_verify *v, const qrt_node *node) {
   return qrt_expect_output(v, node, QRT_FB_DType_float32, input.rank, input.shape, &output);
 }
 
-/* May be in place. */
-static void run(const void *pointer, void *scratch) {
+/* Rows begin..end; may be in place. */
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   (void)scratch;
-  for (size_t i = 0; i < a->rows; ++i) {
-    a->kernel->softmax(a->count, a->input + i * a->count, a->output + i * a->count);
-  }
+  const size_t at = begin * a->count;
+  a->kernel->softmax(end - begin, a->count, a->input + at, a->output + at);
 }
 
 void qrt_prepare_float_softmax(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
@@ -39,7 +38,7 @@ void qrt_prepare_float_softmax(qrt_binder *binder, const qrt_node *node, qrt_ste
   a.rows = (size_t)input.count / a.count;
   a.input = qrt_bind_tensor(binder, &input);
   a.output = qrt_bind_output(binder, &output);
-  step->run = run;
+  qrt_bind_units(binder, step, run, a.rows, input.size * QRT_MACS_OF_A_BYTE);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

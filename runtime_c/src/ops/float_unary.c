@@ -17,11 +17,12 @@ static qrt_status check(qrt_verify *v, const qrt_node *node) {
   return qrt_expect_output(v, node, QRT_FB_DType_float32, input.rank, input.shape, &output);
 }
 
-/* May be in place. */
-static void run(const void *pointer, void *scratch) {
+/* Units begin..end; may be in place. */
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   (void)scratch;
-  a->kernel->run(a->function, a->count, a->input, a->parameters, a->output);
+  const size_t first = begin * QRT_UNIT, last = end * QRT_UNIT < a->count ? end * QRT_UNIT : a->count;
+  a->kernel->run(a->function, last - first, a->input + first, a->parameters, a->output + first);
 }
 
 static void prepare(qrt_binder *binder, const qrt_node *node, qrt_unary_function function, float first, float second,
@@ -38,7 +39,7 @@ static void prepare(qrt_binder *binder, const qrt_node *node, qrt_unary_function
   a.output = qrt_bind_output(binder, &output);
   a.parameters[0] = first;
   a.parameters[1] = second;
-  step->run = run;
+  qrt_bind_units(binder, step, run, (a.count + QRT_UNIT - 1) / QRT_UNIT, input.size * QRT_MACS_OF_A_BYTE);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

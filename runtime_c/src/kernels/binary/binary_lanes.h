@@ -7,10 +7,6 @@ INLINE floats larger(floats x, floats y) {
   return choose(less(y, x), x, y);
 }
 
-INLINE floats smaller(floats x, floats y) {
-  return choose(less(x, y), x, y);
-}
-
 /* Both steps are constants where this is inlined, so that each pair has its own loop. */
 #define QRT_BINARY(name, value)                                                                               \
   INLINE void loop_##name(size_t n, const float *a, size_t a_step, const float *b, size_t b_step, float *c) { \

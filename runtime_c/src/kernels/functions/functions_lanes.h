@@ -2,6 +2,16 @@
  * a function of its own, and includes this. */
 #include "../lanes.h"
 
+INLINE floats sigmoid(floats x) {
+  sigmoids(1, &x);
+  return x;
+}
+
+INLINE floats hyperbolic_tangent(floats x) {
+  hyperbolic_tangents(1, &x);
+  return x;
+}
+
 void QRT_FUNCTION(rnn)(size_t n, const float *x, const float *h, int relu, float *c) {
   for (size_t i = 0; i < n; i += QRT_LANES) {
     const floats g = load(x + i, n - i) + load(h + i, n - i);

@@ -53,10 +53,13 @@ void QRT_FUNCTION(sums)(size_t n, size_t m, const float *a, size_t stride, float
 
 static float sum_of(size_t n, const float *a) {
   sums s = {{{0}}};
-  for (size_t i = 0; i < n; i += QRT_ROW_SUMS) {
+  size_t i = 0;
+  for (; i + QRT_ROW_SUMS <= n; i += QRT_ROW_SUMS) {
 #pragma GCC unroll 4
-    for (size_t p = 0; p < PARTS; p++) s.part[p] += load_at(a, i + p * QRT_LANES, n);
+    for (size_t p = 0; p < PARTS; p++) s.part[p] += load(a + i + p * QRT_LANES, QRT_LANES);
   }
+#pragma GCC unroll 4
+  for (size_t p = 0; p < PARTS; p++) s.part[p] += load_at(a, i + p * QRT_LANES, n);
   return by_halves(s);
 }
 
@@ -73,16 +76,20 @@ static float largest(size_t n, const float *a) {
   return result;
 }
 
-/* Whole vectors four at a time, whose steps do not wait for each other. */
-void QRT_FUNCTION(softmax)(size_t n, const float *a, float *c) {
-  enum { GROUP = 4 };
-  const float most = largest(n, a);
+/* ---- softmax and normalize: a part of the work for several rows, then the next part, as the last steps of a row wait
+ * for each other ---- */
+
+enum { BLOCK = 8, GROUP = MOST_VECTORS / 2 };
+
+/* Exponentials of a[i] - most to c. Returns their row sum. */
+static float exponentials_of(size_t n, const float *a, float most, float *c) {
   sums s = {{{0}}};
   size_t i = 0;
   for (; i + GROUP * QRT_LANES <= n; i += GROUP * QRT_LANES) {
     floats e[GROUP];
 #pragma GCC unroll 4
-    for (size_t v = 0; v < GROUP; v++) e[v] = exponential(load(a + i + v * QRT_LANES, QRT_LANES) - most);
+    for (size_t v = 0; v < GROUP; v++) e[v] = load(a + i + v * QRT_LANES, QRT_LANES) - most;
+    exponentials(GROUP, e);
 #pragma GCC unroll 4
     for (size_t v = 0; v < GROUP; v++) {
       store(c + i + v * QRT_LANES, QRT_LANES, e[v]);
@@ -92,23 +99,72 @@ void QRT_FUNCTION(softmax)(size_t n, const float *a, float *c) {
   for (; i < n; i += QRT_ROW_SUMS) {
 #pragma GCC unroll 4
     for (size_t p = 0, at = i; p < PARTS && at < n; p++, at += QRT_LANES) {
-      const floats e = exponential(load(a + at, n - at) - most);
+      floats e = load(a + at, n - at) - most;
+      exponentials(1, &e);
       store(c + at, n - at, e);
       s.part[p] += n - at < QRT_LANES ? load(c + at, n - at) : e;
     }
   }
-  const float sum = by_halves(s);
-  for (i = 0; i + QRT_LANES <= n; i += QRT_LANES) {
-    store(c + i, QRT_LANES, canonical(load(c + i, QRT_LANES) / sum));
-  }
-  if (i < n) store(c + i, n - i, canonical(load(c + i, n - i) / sum));
+  return by_halves(s);
 }
 
-void QRT_FUNCTION(normalize)(size_t n, const float *a, const float *weight, const float *bias, float eps, float *c) {
-  const float count = (float)n, mean = sum_of(n, a) / count;
-  for (size_t i = 0; i < n; i += QRT_LANES) store(c + i, n - i, load(a + i, n - i) - mean);
-  const float variance = QRT_FUNCTION(dot)(n, c, c) / count, r = 1.0f / qrt_sqrt(variance + eps);
-  for (size_t i = 0; i < n; i += QRT_LANES) {
-    store(c + i, n - i, canonical(load(c + i, n - i) * r * load(weight + i, n - i) + load(bias + i, n - i)));
+void QRT_FUNCTION(softmax)(size_t m, size_t n, const float *a, float *c) {
+  float x[BLOCK];
+  for (size_t rows; m > 0; m -= rows, a += rows * n, c += rows * n) {
+    rows = m < BLOCK ? m : BLOCK;
+    for (size_t r = 0; r < rows; r++) x[r] = largest(n, a + r * n);
+    for (size_t r = 0; r < rows; r++) x[r] = exponentials_of(n, a + r * n, x[r], c + r * n);
+    for (size_t r = 0; r < rows; r++) {
+      float *row = c + r * n;
+      size_t i = 0;
+      for (; i + QRT_LANES <= n; i += QRT_LANES) store(row + i, QRT_LANES, canonical(load(row + i, QRT_LANES) / x[r]));
+      if (i < n) store(row + i, n - i, canonical(load(row + i, n - i) / x[r]));
+    }
+  }
+}
+
+/* a[i] - mean to c. Returns the row sum of the squares. */
+static float deviations(size_t n, const float *a, float mean, float *c) {
+  sums s = {{{0}}};
+  size_t i = 0;
+  for (; i + QRT_ROW_SUMS <= n; i += QRT_ROW_SUMS) {
+#pragma GCC unroll 4
+    for (size_t p = 0; p < PARTS; p++) {
+      const floats d = load(a + i + p * QRT_LANES, QRT_LANES) - mean;
+      store(c + i + p * QRT_LANES, QRT_LANES, d);
+      s.part[p] += d * d;
+    }
+  }
+#pragma GCC unroll 4
+  for (size_t p = 0; p < PARTS && i < n; p++, i += QRT_LANES) {
+    store(c + i, n - i, load(a + i, n - i) - mean);
+    s.part[p] += load(c + i, n - i) * load(c + i, n - i);
+  }
+  return by_halves(s);
+}
+
+INLINE floats affine(floats d, float factor, floats weight, floats bias) {
+  return canonical(d * factor * weight + bias);
+}
+
+void QRT_FUNCTION(normalize)(size_t m, size_t n, const float *a, const float *weight, const float *bias, float eps,
+                             float *c) {
+  const float count = (float)n;
+  float x[BLOCK];
+  for (size_t rows; m > 0; m -= rows, a += rows * n, c += rows * n) {
+    rows = m < BLOCK ? m : BLOCK;
+    for (size_t r = 0; r < rows; r++) x[r] = sum_of(n, a + r * n) / count;
+    for (size_t r = 0; r < rows; r++) x[r] = deviations(n, a + r * n, x[r], c + r * n) / count;
+    for (size_t r = 0; r < rows; r++) {
+      float *row = c + r * n;
+      const float factor = 1.0f / qrt_sqrt(x[r] + eps);
+      size_t i = 0;
+      for (; i + QRT_LANES <= n; i += QRT_LANES) {
+        const floats d = load(row + i, QRT_LANES);
+        store(row + i, QRT_LANES, affine(d, factor, load(weight + i, QRT_LANES), load(bias + i, QRT_LANES)));
+      }
+      const size_t rest = n - i;
+      if (rest) store(row + i, rest, affine(load(row + i, rest), factor, load(weight + i, rest), load(bias + i, rest)));
+    }
   }
 }

@@ -4,87 +4,73 @@
 #include "../lanes.h"
 #include "unary.h"
 
-INLINE floats of_relu(floats x, const float *p) {
-  (void)p;
-  return choose(less(all(0), x), x, all(0));
+#define FUNCTION(name, value)                                       \
+  INLINE void of_##name(size_t count, floats *x_, const float *p) { \
+    (void)p;                                                        \
+    EACH(v) {                                                       \
+      const floats x = x_[v];                                       \
+      x_[v] = value;                                                \
+    }                                                               \
+  }
+
+FUNCTION(relu, choose(less(all(0), x), x, all(0)))
+FUNCTION(neg, (floats)((ints)x ^ INT32_MIN))
+FUNCTION(abs, (floats)((ints)x & INT32_MAX))
+FUNCTION(sqrt, square_root(x))
+FUNCTION(rsqrt, 1.0f / square_root(x))
+FUNCTION(clamp, clamp(x, p[0], p[1]))
+FUNCTION(hardsigmoid, clamp(x + 3.0f, 0.0f, 6.0f) / 6.0f)
+FUNCTION(hardswish, (x * clamp(x + 3.0f, 0.0f, 6.0f)) / 6.0f)
+FUNCTION(leaky_relu, choose(less(all(0), x), x, (x * p[0])))
+
+/* value, of x and t = function(argument) */
+#define FUNCTION_OF(name, functions, argument, value)               \
+  INLINE void of_##name(size_t count, floats *x_, const float *p) { \
+    floats t_[MOST_VECTORS];                                        \
+    (void)p;                                                        \
+    EACH(v) {                                                       \
+      const floats x = x_[v];                                       \
+      t_[v] = argument;                                             \
+    }                                                               \
+    functions(count, t_);                                           \
+    EACH(v) {                                                       \
+      const floats x = x_[v], t = t_[v];                            \
+      (void)x;                                                      \
+      x_[v] = value;                                                \
+    }                                                               \
+  }
+
+FUNCTION_OF(exp, exponentials, x, t)
+FUNCTION_OF(sigmoid, sigmoids, x, t)
+FUNCTION_OF(tanh, hyperbolic_tangents, x, t)
+FUNCTION_OF(silu, sigmoids, x, (x * t))
+FUNCTION_OF(elu, exponentials, x, choose(less(all(0), x), x, (t - 1.0f) * p[0]))
+FUNCTION_OF(gelu, error_functions, (x * QRT_SQRT_HALF), (x * 0.5f) * (t + 1.0f))
+FUNCTION_OF(gelu_tanh, hyperbolic_tangents, (x * x * x * QRT_GELU_CUBIC + x) * QRT_GELU_SCALE, (x * 0.5f) * (t + 1.0f))
+
+enum { GROUP = QRT_LANES == 16 ? MOST_VECTORS : MOST_VECTORS / 2 };
+
+INLINE void loads(size_t count, const float *a, floats *x) {
+  EACH(v) x[v] = load(a + v * QRT_LANES, QRT_LANES);
 }
 
-INLINE floats of_sigmoid(floats x, const float *p) {
-  (void)p;
-  return sigmoid(x);
-}
-
-INLINE floats of_tanh(floats x, const float *p) {
-  (void)p;
-  return hyperbolic_tangent(x);
-}
-
-INLINE floats of_exp(floats x, const float *p) {
-  (void)p;
-  return exponential(x);
-}
-
-INLINE floats of_neg(floats x, const float *p) {
-  (void)p;
-  return (floats)((ints)x ^ INT32_MIN);
-}
-
-INLINE floats of_abs(floats x, const float *p) {
-  (void)p;
-  return (floats)((ints)x & INT32_MAX);
-}
-
-INLINE floats of_sqrt(floats x, const float *p) {
-  (void)p;
-  return square_root(x);
-}
-
-INLINE floats of_rsqrt(floats x, const float *p) {
-  (void)p;
-  return 1.0f / square_root(x);
-}
-
-INLINE floats of_silu(floats x, const float *p) {
-  (void)p;
-  return x * sigmoid(x);
-}
-
-INLINE floats of_clamp(floats x, const float *p) {
-  return clamp(x, p[0], p[1]);
-}
-
-INLINE floats of_hardsigmoid(floats x, const float *p) {
-  (void)p;
-  return clamp(x + 3.0f, 0.0f, 6.0f) / 6.0f;
-}
-
-INLINE floats of_hardswish(floats x, const float *p) {
-  (void)p;
-  return x * clamp(x + 3.0f, 0.0f, 6.0f) / 6.0f;
-}
-
-INLINE floats of_gelu(floats x, const float *p) {
-  (void)p;
-  return (x * 0.5f) * (error_function(x * QRT_SQRT_HALF) + 1.0f);
-}
-
-INLINE floats of_gelu_tanh(floats x, const float *p) {
-  (void)p;
-  return (x * 0.5f) * (hyperbolic_tangent((x * x * x * QRT_GELU_CUBIC + x) * QRT_GELU_SCALE) + 1.0f);
-}
-
-INLINE floats of_elu(floats x, const float *p) {
-  return choose(less(all(0), x), x, (exponential(x) - 1.0f) * p[0]);
-}
-
-INLINE floats of_leaky_relu(floats x, const float *p) {
-  return choose(less(all(0), x), x, x * p[0]);
+INLINE void stores(size_t count, const floats *x, float *c) {
+  EACH(v) store(c + v * QRT_LANES, QRT_LANES, canonical(x[v]));
 }
 
 #define QRT_UNARY(name)                                                        \
   static void run_##name(size_t n, const float *a, const float *p, float *c) { \
-    for (size_t i = 0; i < n; i += QRT_LANES) {                                \
-      store(c + i, n - i, canonical(of_##name(load(a + i, n - i), p)));        \
+    floats x[GROUP];                                                           \
+    size_t i = 0;                                                              \
+    for (; i + GROUP * QRT_LANES <= n; i += GROUP * QRT_LANES) {               \
+      loads(GROUP, a + i, x);                                                  \
+      of_##name(GROUP, x, p);                                                  \
+      stores(GROUP, x, c + i);                                                 \
+    }                                                                          \
+    for (; i < n; i += QRT_LANES) {                                            \
+      x[0] = load(a + i, n - i);                                               \
+      of_##name(1, x, p);                                                      \
+      store(c + i, n - i, canonical(x[0]));                                    \
     }                                                                          \
   }
 #include "functions.inc"
