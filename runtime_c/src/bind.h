@@ -50,11 +50,11 @@ void *qrt_bind_memory(qrt_binder *binder, uint64_t size);
 const void *qrt_bind_copy(qrt_binder *binder, const void *data, size_t size);
 
 /* Elements that are one unit of work where each is for itself: whole cache lines, and vectors, of the output. */
-enum { QRT_UNIT = 1024, QRT_MACS_OF_A_BYTE = 16 };
+enum { QRT_UNIT = 1024, QRT_MACS_OF_A_BYTE = 16, QRT_MACS_OF_A_VALUE = 256 };
 
 /* The step's work as `units` of equal work, `macs` of them all together: multiplications, or QRT_MACS_OF_A_BYTE per
- * byte of what reads its input once. As many threads share them as have enough to do. A step with a check is not
- * shared. */
+ * byte of what reads its input once, QRT_MACS_OF_A_VALUE per value that is computed without vectors. As many threads
+ * share them as have enough to do. A step with a check is not shared. */
 void qrt_bind_units(const qrt_binder *binder, qrt_step *step,
                     void (*run_units)(const void *arguments, void *scratch, size_t begin, size_t end), size_t units,
                     uint64_t macs);

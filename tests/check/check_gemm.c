@@ -1,9 +1,43 @@
 /* check_gemm.c - the gemm family; see check.h. */
+#include "../../runtime_c/src/kernels/convert/convert.h"
 #include "../../runtime_c/src/kernels/gemm/gemm.h"
 
 #include "check.h"
 
-enum { SLOT_A, SLOT_W, SLOT_BIAS, SLOT_MULTIPLIER, SLOT_PACKED, SLOT_REFERENCE };
+enum { SLOT_A, SLOT_W, SLOT_BIAS, SLOT_MULTIPLIER, SLOT_PACKED, SLOT_REFERENCE, SLOT_SUM, SLOT_FLOAT_BIAS, SLOT_ROWS };
+
+/* Floats of the columns from `first` on, by the reference: sums, then floats of them. */
+static void reference_floats(size_t m, size_t n, const qrt_gemm_rows *a, const void *packed, const float *multiplier,
+                             const qrt_gemm_floats *f, float *c, size_t c_stride) {
+  qrt_gemm_kernels[qrt_gemm_kernel_count - 1].run(m, n, a, packed, NULL, (int8_t *)c, c_stride);
+  for (size_t i = 0; i < m; i++, c += c_stride / sizeof *c) {
+    const qrt_quantization *q = f->rows + i * f->step;
+    const qrt_sums_scale params = {f->sum, multiplier, f->bias, q->scale, q->zero_point, f->relu};
+    qrt_convert_kernels[qrt_convert_kernel_count - 1].scale_sums(n, (const int32_t *)(const void *)c, &params, c);
+  }
+}
+
+/* Biases are any floats, some of them such that the result is near zero. */
+static qrt_gemm_floats make_floats(size_t m, size_t n, const float *multiplier) {
+  int32_t *sum = check_memory(SLOT_SUM, n * sizeof *sum, sizeof *sum);
+  float *bias = check_memory(SLOT_FLOAT_BIAS, n * sizeof *bias, sizeof *bias);
+  const size_t step = check_below(2), rows = step ? m : 1;
+  qrt_quantization *q = check_memory(SLOT_ROWS, rows * sizeof *q, sizeof(int32_t));
+  check_bias(sum, n);
+  check_floats(bias, n);
+  for (size_t i = 0; i < rows; i++) q[i] = (qrt_quantization){check_multiplier(), 0, check_zero_point()};
+  for (size_t j = 0; j < n; j++) bias[j] = check_below(2) ? bias[j] : (float)sum[j] * (q->scale * multiplier[j]);
+  return (qrt_gemm_floats){sum, bias, q, step, check_below(2) == 0};
+}
+
+static void compare_floats(const qrt_gemm_kernel *kernel, size_t m, size_t n, const qrt_gemm_rows *a,
+                           const void *packed, const void *reference_packed, const float *multiplier, size_t c_stride) {
+  const qrt_gemm_floats floats = make_floats(m, n, multiplier);
+  check_output c = check_output_make((m - 1) * c_stride + n * sizeof(float), sizeof(float));
+  reference_floats(m, n, a, reference_packed, multiplier, &floats, c.expected, c_stride);
+  kernel->run_floats(m, n, a, packed, &floats, c.actual, c_stride);
+  check_output_compare(&c);
+}
 
 /* m rows of `a`, whose memory is made here. */
 static void compare_rows(const qrt_gemm_kernel *kernel, size_t m, size_t n, qrt_gemm_rows a) {
@@ -38,8 +72,8 @@ static void compare_rows(const qrt_gemm_kernel *kernel, size_t m, size_t n, qrt_
       m, n, runs, run, a.run_stride, a.x_stride, a.y_stride, a.width, c_stride, a_zero_point, range.zero_point,
       range.min, range.max, (double)multiplier[0], output ? "int8" : "sums");
   kernel->pack(&weights, packed);
-  kernel->run(m, n, &a, packed, output, c.actual, c_stride);
   reference->pack(&weights, reference_packed);
+  kernel->run(m, n, &a, packed, output, c.actual, c_stride);
   reference->run(m, n, &a, reference_packed, output, c.expected, c_stride);
   check_output_compare(&c);
   if (kernel->layout && n > kernel->nr) { /* the same in two parts, as threads do it */
@@ -50,6 +84,9 @@ static void compare_rows(const qrt_gemm_kernel *kernel, size_t m, size_t n, qrt_
     kernel->run(m, first, &a, packed, output, parts.actual, c_stride);
     kernel->run(m, n - first, &a, rest, output, (int8_t *)parts.actual + first * element, c_stride);
     check_output_compare(&parts);
+  }
+  if (kernel->run_floats && !output) {
+    compare_floats(kernel, m, n, &a, packed, reference_packed, multiplier, c_stride);
   }
 }
 

@@ -28,4 +28,10 @@ typedef struct qrt_output_range {
   int32_t max;
 } qrt_output_range;
 
+/* What a float tensor, or a row of one, is quantized with. */
+typedef struct qrt_quantization {
+  float scale, inverse_scale;
+  int32_t zero_point;
+} qrt_quantization;
+
 #endif

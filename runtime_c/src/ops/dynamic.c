@@ -2,7 +2,6 @@
 #include "dynamic.h"
 
 #include "../requantize.h"
-#include "pack.h"
 
 qrt_status qrt_expect_projection(qrt_verify *v, const qrt_node *node, uint32_t first, int32_t n, int32_t k) {
   qrt_tensor weight, weight_scale, bias;
@@ -94,22 +93,34 @@ void qrt_quantize_values(const qrt_convert_kernel *convert, const qrt_quantizati
   convert->quantize(count, input, q->inverse_scale, &range, output);
 }
 
-/* The sums of products lie where the floats that they become will: both take four bytes. */
-static void multiply(const qrt_projection *p, size_t m, const int8_t *rows, float *output) {
+/* Quantized rows, the first by q, the next by q + step, to floats. Where sums are made first, they lie where the floats
+ * that they become will: both take four bytes. */
+static void multiply(const qrt_projection *p, const qrt_gemm_columns *columns, const qrt_quantization *q, size_t step,
+                     size_t m, const int8_t *rows, int relu, float *output) {
+  const size_t first = columns->begin, stride = p->n * sizeof *output;
   const qrt_gemm_rows matrix = qrt_gemm_matrix(rows, p->k, p->k);
-  p->gemm->run(m, p->n, &matrix, p->packed, NULL, (int8_t *)output, p->n * sizeof *output);
-}
-
-/* Sums of `m` rows to floats, in place. */
-static void scale(const qrt_projection *p, const qrt_quantization *q, size_t step, size_t m, int relu, float *output) {
+  output += first;
+  if (p->gemm->run_floats) {
+    const qrt_gemm_floats floats = {p->sum + first, p->bias + first, q, step, relu};
+    p->gemm->run_floats(m, columns->count, &matrix, columns->packed, &floats, output, stride);
+    return;
+  }
+  p->gemm->run(m, columns->count, &matrix, columns->packed, NULL, (int8_t *)output, stride);
   for (size_t i = 0; i < m; ++i, q += step, output += p->n) {
-    const qrt_sums_scale params = {p->sum, p->weight_scale, p->bias, q->scale, q->zero_point, relu};
-    p->convert->scale_sums(p->n, (const int32_t *)(const void *)output, &params, output);
+    const qrt_sums_scale params = {p->sum + first, p->weight_scale + first, p->bias + first,
+                                   q->scale,       q->zero_point,           relu};
+    p->convert->scale_sums(columns->count, (const int32_t *)(const void *)output, &params, output);
   }
 }
 
 void qrt_project(const qrt_projection *p, const qrt_quantization *q, size_t m, const float *input, int relu,
                  void *scratch, float *output) {
+  const qrt_gemm_columns all = {0, p->n, p->packed};
+  qrt_project_columns(p, &all, q, m, input, relu, scratch, output);
+}
+
+void qrt_project_columns(const qrt_projection *p, const qrt_gemm_columns *columns, const qrt_quantization *q, size_t m,
+                         const float *input, int relu, void *scratch, float *output) {
   qrt_quantization own[QRT_PROJECTION_ROWS];
   int8_t *rows = scratch;
   for (size_t i = 0; i < m; i += QRT_PROJECTION_ROWS) {
@@ -122,7 +133,6 @@ void qrt_project(const qrt_projection *p, const qrt_quantization *q, size_t m, c
       own[r] = qrt_choose_quantization(p->convert, p->k, strip + r * p->k);
       qrt_quantize_values(p->convert, &own[r], p->k, strip + r * p->k, rows + r * p->k);
     }
-    multiply(p, count, rows, output + i * p->n);
-    scale(p, q ? q : own, q ? 0 : 1, count, relu, output + i * p->n);
+    multiply(p, columns, q ? q : own, q ? 0 : 1, count, rows, relu, output + i * p->n);
   }
 }

@@ -6,6 +6,7 @@
 #include "../kernels/convert/convert.h"
 #include "../kernels/gemm/gemm.h"
 #include "op.h"
+#include "pack.h"
 
 /* k values to n values. */
 typedef struct qrt_projection {
@@ -17,7 +18,7 @@ typedef struct qrt_projection {
   const float *weight_scale, *bias;
 } qrt_projection;
 
-enum { QRT_PROJECTION_ROWS = 32 }; /* that are quantized at a time */
+enum { QRT_PROJECTION_ROWS = 64 }; /* that are quantized at a time */
 
 /* Checks the operands from `first` on: weight [n,k] int8, weight_scale [n] and bias [n] float32. */
 qrt_status qrt_expect_projection(qrt_verify *v, const qrt_node *node, uint32_t first, int32_t n, int32_t k);
@@ -27,12 +28,6 @@ void qrt_bind_projection(qrt_binder *binder, const qrt_node *node, uint32_t firs
 
 /* Bytes of scratch, a multiple of QRT_ALIGNMENT, for callers that need scratch of their own behind it. */
 uint64_t qrt_projection_scratch(const qrt_projection *p, size_t rows);
-
-/* What a float tensor is quantized with. */
-typedef struct qrt_quantization {
-  float scale, inverse_scale;
-  int32_t zero_point;
-} qrt_quantization;
 
 /* By the range of `count` values. */
 qrt_quantization qrt_choose_quantization(const qrt_convert_kernel *convert, size_t count, const float *input);
@@ -49,5 +44,9 @@ const void *qrt_pack_sums(qrt_binder *binder, const qrt_tensor *weight, const qr
 /* input [m,k] to output [m,n]; quantized with q or, where that is NULL, each row by its own range. */
 void qrt_project(const qrt_projection *p, const qrt_quantization *q, size_t m, const float *input, int relu,
                  void *scratch, float *output);
+
+/* The same for some of the columns. */
+void qrt_project_columns(const qrt_projection *p, const qrt_gemm_columns *columns, const qrt_quantization *q, size_t m,
+                         const float *input, int relu, void *scratch, float *output);
 
 #endif

@@ -3,9 +3,12 @@
 #include "factors.h"
 #include "float_pack.h"
 
+enum { ROWS = 32 }; /* of a unit of work, within a matrix */
+
 typedef struct arguments {
   const qrt_matmul_kernel *kernel;
   size_t m, n, k;
+  size_t units; /* of each matrix of the output */
   qrt_batches batches;
   const float *input, *other;
   float *output;
@@ -21,26 +24,30 @@ qrt_status qrt_check_float_matmul(qrt_verify *v, const qrt_node *node) {
   return qrt_expect_output(v, node, QRT_FB_DType_float32, rank, shape, &output);
 }
 
-static void multiply(const arguments *a, const float *input, const float *other, float *panel, float *output) {
+static void multiply(const arguments *a, size_t m, const float *input, const float *other, float *panel,
+                     float *output) {
   const size_t nr = a->kernel->nr, rest = a->n % nr, whole = a->n - rest;
   const qrt_matmul_rows rows = qrt_matmul_matrix(input, a->k, a->k);
   if (whole) {
     const qrt_matmul_columns columns = {other, a->n, nr, NULL};
-    a->kernel->run(a->m, whole, &rows, &columns, output, a->n);
+    a->kernel->run(m, whole, &rows, &columns, output, a->n);
   }
   if (rest) {
     const qrt_matmul_columns columns = {panel, nr, 0, NULL};
     qrt_fill_panels(rest, a->k, other + whole, 1, a->n, nr, panel);
-    a->kernel->run(a->m, rest, &rows, &columns, output + whole, a->n);
+    a->kernel->run(m, rest, &rows, &columns, output + whole, a->n);
   }
 }
 
-static void run(const void *pointer, void *scratch) {
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
-  for (size_t i = 0; i < a->batches.count; ++i) {
+  for (size_t count; begin < end; begin += count) {
+    const size_t i = begin / a->units, unit = begin % a->units, left = a->units - unit;
+    count = left < end - begin ? left : end - begin;
+    const size_t first = unit * ROWS, rows = count < left ? count * ROWS : a->m - first;
     const float *input = a->input + qrt_batch_of(&a->batches, a->batches.input, i) * a->m * a->k;
     const float *other = a->other + qrt_batch_of(&a->batches, a->batches.other, i) * a->k * a->n;
-    multiply(a, input, other, scratch, a->output + i * a->m * a->n);
+    multiply(a, rows, input + first * a->k, other, scratch, a->output + (i * a->m + first) * a->n);
   }
 }
 
@@ -60,7 +67,9 @@ void qrt_prepare_float_matmul(qrt_binder *binder, const qrt_node *node, qrt_step
   a.other = qrt_bind_tensor(binder, &other);
   a.output = qrt_bind_output(binder, &output);
   qrt_bind_scratch(binder, a.n % a.kernel->nr ? (uint64_t)a.kernel->nr * a.k * sizeof(float) : 0);
-  step->run = run;
+  a.units = (a.m + ROWS - 1) / ROWS;
+  enum { FLOATS = 4 }; /* a product of floats takes as long as so many of integers */
+  qrt_bind_units(binder, step, run, a.batches.count * a.units, (uint64_t)a.batches.count * a.m * a.n * a.k * FLOATS);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

@@ -45,10 +45,10 @@ static void normalize(const arguments *a, const int8_t *input, int8_t *output) {
   }
 }
 
-static void run(const void *pointer, void *scratch) {
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   (void)scratch;
-  for (size_t i = 0; i < a->rows; ++i) {
+  for (size_t i = begin; i < end; ++i) {
     normalize(a, a->input + i * a->count, a->output + i * a->count);
   }
 }
@@ -69,6 +69,6 @@ void qrt_prepare_layer_norm(qrt_binder *binder, const qrt_node *node, qrt_step *
   a.zero_point = input.zero_point;
   a.eps = QRT_NODE_FLOAT(node, layer_norm, eps);
   a.range = QRT_NODE_RANGE(node, layer_norm, &output);
-  step->run = run;
+  qrt_bind_units(binder, step, run, a.rows, (uint64_t)input.count * QRT_MACS_OF_A_VALUE);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
 }

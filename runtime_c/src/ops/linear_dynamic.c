@@ -7,6 +7,7 @@ typedef struct arguments {
   const float *input;
   float *output;
   int per_token, relu;
+  qrt_gemm_share share;
 } arguments;
 
 qrt_status qrt_check_linear_dynamic(qrt_verify *v, const qrt_node *node) {
@@ -23,13 +24,25 @@ qrt_status qrt_check_linear_dynamic(qrt_verify *v, const qrt_node *node) {
   return qrt_expect_output(v, node, QRT_FB_DType_float32, input.rank, shape, &output);
 }
 
-static void run(const void *pointer, void *scratch) {
+/* Some rows, or some columns. Every thread finds the range of the whole input, which takes less than to wait for it. */
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
+  const qrt_projection *p = &a->projection;
+  const qrt_gemm_columns columns = qrt_columns_of(&a->share, p->gemm, p->packed, p->n, 1, p->k, begin, end);
+  const size_t first = a->share.columns ? 0 : begin, rows = a->share.columns ? a->m : end - begin;
   qrt_quantization whole;
   if (!a->per_token) {
-    whole = qrt_choose_quantization(a->projection.convert, a->m * a->projection.k, a->input);
+    whole = qrt_choose_quantization(p->convert, a->m * p->k, a->input);
   }
-  qrt_project(&a->projection, a->per_token ? NULL : &whole, a->m, a->input, a->relu, scratch, a->output);
+  qrt_project_columns(p, &columns, a->per_token ? NULL : &whole, rows, a->input + first * p->k, a->relu, scratch,
+                      a->output + first * p->n);
+}
+
+/* Rows where each thread gets enough of them: then none quantizes what another has. */
+static qrt_gemm_share share_of(const qrt_binder *binder, const qrt_gemm_kernel *kernel, size_t m, size_t n) {
+  enum { TILES = 4 };
+  const qrt_gemm_share by_rows = {0, m};
+  return m >= (size_t)TILES * kernel->mr * binder->threads ? by_rows : qrt_share_gemm(binder, kernel, m, 1, n);
 }
 
 void qrt_prepare_linear_dynamic(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
@@ -44,7 +57,10 @@ void qrt_prepare_linear_dynamic(qrt_binder *binder, const qrt_node *node, qrt_st
   a.per_token = QRT_NODE_BOOL(node, linear_dynamic, per_token);
   a.relu = QRT_NODE_BOOL(node, linear_dynamic, relu);
   qrt_bind_projection(binder, node, 1, a.m, &a.projection);
-  step->run = run;
+  const size_t n = a.projection.n;
+  a.share = share_of(binder, a.projection.gemm, a.m, n);
+  enum { STREAMED = 2 }; /* see linear.c */
+  qrt_bind_units(binder, step, run, a.share.units, (uint64_t)a.m * n * a.projection.k * STREAMED);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.projection.gemm->name;
 }

@@ -45,13 +45,14 @@ static void transpose(const arguments *a, const int8_t *other, int8_t *w) {
   }
 }
 
-static void run(const void *pointer, void *scratch) {
+/* Matrices begin..end of the output. */
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   uint8_t *memory = scratch;
   qrt_gemm_weights weights = a->weights;
   size_t packed = SIZE_MAX;
   weights.w = scratch;
-  for (size_t i = 0; i < a->batches.count; ++i) {
+  for (size_t i = begin; i < end; ++i) {
     size_t input = qrt_batch_of(&a->batches, a->batches.input, i);
     size_t other = qrt_batch_of(&a->batches, a->batches.other, i);
     if (other != packed) {
@@ -114,7 +115,7 @@ void qrt_prepare_matmul(qrt_binder *binder, const qrt_node *node, qrt_step *step
   a.output = qrt_bind_output(binder, &output);
   a.range = QRT_NODE_RANGE(node, matmul, &output);
   bind_weights(binder, node, input.zero_point, &a);
-  step->run = run;
+  qrt_bind_units(binder, step, run, a.batches.count, (uint64_t)a.batches.count * a.m * a.n * a.k * a.parts);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

@@ -102,10 +102,10 @@ static const uint8_t *mask_of(const arguments *a, size_t i) {
   return mask;
 }
 
-static void run(const void *pointer, void *scratch) {
+static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   (void)scratch;
-  for (size_t i = 0; i < a->axis.outer; ++i) {
+  for (size_t i = begin; i < end; ++i) {
     for (size_t j = 0; j < a->axis.inner; ++j) {
       size_t at = i * a->axis.count * a->axis.inner + j;
       if (a->mask) {
@@ -150,6 +150,6 @@ void qrt_prepare_softmax(qrt_binder *binder, const qrt_node *node, qrt_step *ste
   if (node->input_count > 2) {
     bind_mask(binder, node, &input, (uint32_t)dim, &a);
   }
-  step->run = run;
+  qrt_bind_units(binder, step, run, a.axis.outer, (uint64_t)input.count * QRT_MACS_OF_A_VALUE);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
 }

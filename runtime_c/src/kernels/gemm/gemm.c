@@ -1,8 +1,11 @@
 /* gemm.c - the table of gemm kernels and the choice among them. */
 #include "gemm.h"
 
+#define QRT_GEMM_floats(kernel) kernel##_floats
+#define QRT_GEMM_sums(kernel)   NULL
+
 const qrt_gemm_kernel qrt_gemm_kernels[] = {
-#define QRT_GEMM_KERNEL(dtype, isa, mr, nr, kr)             \
+#define QRT_GEMM_KERNEL(dtype, isa, mr, nr, kr, floats)     \
   {#dtype "__" #isa "_" #mr "x" #nr,                        \
    QRT_ISA_##isa,                                           \
    QRT_ISA_##isa & QRT_KEEPS_WEIGHTS ? 0 : QRT_GEMM_LAYOUT, \
@@ -11,7 +14,8 @@ const qrt_gemm_kernel qrt_gemm_kernels[] = {
    kr,                                                      \
    qrt_gemm_##dtype##__##isa##_##mr##x##nr##_packed_size,   \
    qrt_gemm_##dtype##__##isa##_##mr##x##nr##_pack,          \
-   qrt_gemm_##dtype##__##isa##_##mr##x##nr},
+   qrt_gemm_##dtype##__##isa##_##mr##x##nr,                 \
+   QRT_GEMM_##floats(qrt_gemm_##dtype##__##isa##_##mr##x##nr)},
 #include "gemm.inc"
 #undef QRT_GEMM_KERNEL
 };

@@ -7,6 +7,11 @@
  * Without an output range (NULL) a kernel ends with the sums: c then points to int32_t, c[i][j] = acc, and multipliers
  * do not matter. c_stride counts bytes.
  *
+ * run_floats, where a kernel has it, makes floats of the sums before it writes them:
+ *
+ *     x       = f32(f32(f32(acc - zero_point * sum[j]) * f32(scale * multiplier[j])) + bias[j])
+ *     c[i][j] = relu ? x > 0 ? x : 0 : x;  acc modulo 2^32, NaN as 0x7fc00000
+ *
  *   a(i, q, p) = a[i / width * y_stride + i % width * x_stride + q * run_stride + p]
  *
  * m, n, runs, run >= 1, and run >= kr unless runs is 1. c[i] begins at c + i * c_stride. Reads never pass the last byte
@@ -80,6 +85,15 @@ typedef struct qrt_gemm_weights {
   int32_t a_zero_point;
 } qrt_gemm_weights;
 
+/* What makes floats of sums. sum and bias are those of the columns that are computed. */
+typedef struct qrt_gemm_floats {
+  const int32_t *sum; /* of the column's weights */
+  const float *bias;
+  const qrt_quantization *rows; /* scale and zero point of row i: rows[i * step] */
+  size_t step;                  /* 0: the same for all; 1 */
+  int32_t relu;
+} qrt_gemm_floats;
+
 /* Rises whenever a pack function of this family writes something else than before. */
 enum { QRT_GEMM_LAYOUT = 2 };
 
@@ -93,6 +107,9 @@ typedef struct qrt_gemm_kernel {
                                                                   so a kernel may keep pointers to them */
   void (*run)(size_t m, size_t n, const qrt_gemm_rows *a, const void *packed, const qrt_output_range *output, int8_t *c,
               size_t c_stride);
+  /* NULL: nothing better than sums, made floats afterwards; see convert.h */
+  void (*run_floats)(size_t m, size_t n, const qrt_gemm_rows *a, const void *packed, const qrt_gemm_floats *floats,
+                     float *c, size_t c_stride);
 } qrt_gemm_kernel;
 
 /* All kernels of this build, best first; the last is the scalar reference. */
@@ -102,11 +119,14 @@ extern const size_t qrt_gemm_kernel_count;
 /* The best kernel whose instruction set is in `isa_mask`. */
 const qrt_gemm_kernel *qrt_gemm_select(uint32_t isa_mask);
 
-#define QRT_GEMM_KERNEL(dtype, isa, mr, nr, kr)                                                                \
-  size_t qrt_gemm_##dtype##__##isa##_##mr##x##nr##_packed_size(size_t n, size_t runs, size_t run);             \
-  void qrt_gemm_##dtype##__##isa##_##mr##x##nr##_pack(const qrt_gemm_weights *weights, void *packed);          \
-  void qrt_gemm_##dtype##__##isa##_##mr##x##nr(size_t m, size_t n, const qrt_gemm_rows *a, const void *packed, \
-                                               const qrt_output_range *output, int8_t *c, size_t c_stride);
+#define QRT_GEMM_KERNEL(dtype, isa, mr, nr, kr, floats)                                                              \
+  size_t qrt_gemm_##dtype##__##isa##_##mr##x##nr##_packed_size(size_t n, size_t runs, size_t run);                   \
+  void qrt_gemm_##dtype##__##isa##_##mr##x##nr##_pack(const qrt_gemm_weights *weights, void *packed);                \
+  void qrt_gemm_##dtype##__##isa##_##mr##x##nr(size_t m, size_t n, const qrt_gemm_rows *a, const void *packed,       \
+                                               const qrt_output_range *output, int8_t *c, size_t c_stride);          \
+  void qrt_gemm_##dtype##__##isa##_##mr##x##nr##_floats(size_t m, size_t n, const qrt_gemm_rows *a,                  \
+                                                        const void *packed, const qrt_gemm_floats *floats, float *c, \
+                                                        size_t c_stride);
 #include "gemm.inc"
 #undef QRT_GEMM_KERNEL
 

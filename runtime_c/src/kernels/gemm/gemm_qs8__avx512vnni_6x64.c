@@ -14,38 +14,9 @@
  * an earlier group has had are zero. Panels of eight columns have groups of eight bytes. Columns lie in the order that
  * makes the epilogue's narrowing put them in theirs.
  */
-#include <string.h>
-
-#include "../../requantize_avx512.h"
-#include "gemm.h"
-
-enum { NR = 64, KR = 4, LANES = 16 };
-
-#define INLINE static inline __attribute__((always_inline))
+#include "gemm_avx512.h"
 
 /* ---- packing ---- */
-
-/* The width of the panel for the next of `n` columns that are left. */
-static size_t panel_width(size_t n, size_t run) {
-  return n > 48 ? 64 : n > 16 ? 32 : n > 8 || run < 2 * KR ? 16 : 8;
-}
-
-/* Bytes of a column that follow each other. */
-static size_t group_of(size_t width) {
-  return width == 8 ? 2 * KR : KR;
-}
-
-static size_t panel_size(size_t width, size_t runs, size_t run) {
-  const size_t group = group_of(width), depth = runs * ((run + group - 1) / group) * group;
-  return width * (sizeof(int32_t) + sizeof(float) + depth);
-}
-
-/* Where a panel keeps column j: the narrowest piece that narrowing keeps together holds columns that follow each other
- * in the output, four from each vector. */
-static size_t slot(size_t width, size_t j) {
-  const size_t vectors = width < LANES ? 1 : width / LANES;
-  return j / 4 % vectors * LANES + j / (4 * vectors) * 4 + j % 4;
-}
 
 size_t qrt_gemm_qs8__avx512vnni_6x64_packed_size(size_t n, size_t runs, size_t run) {
   const size_t left = n % NR;
@@ -76,12 +47,12 @@ static uint32_t pack_column(const qrt_gemm_weights *weights, const int8_t *w, in
 void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *packed) {
   const size_t n = weights->n, runs = weights->runs, run = weights->run;
   const uint32_t zero_point = (uint32_t)weights->a_zero_point + 128;
-  char *panel = packed;
-  for (size_t first = 0, width; first < n; first += width, panel += panel_size(width, runs, run)) {
+  char *block = packed;
+  for (size_t first = 0, width; first < n; first += width, block += panel_size(width, runs, run)) {
     width = panel_width(n - first, run);
-    if (n - first < width) memset(panel, 0, panel_size(width, runs, run));
+    if (n - first < width) memset(block, 0, panel_size(width, runs, run));
     const size_t group = group_of(width);
-    int32_t *bias = (int32_t *)panel;
+    int32_t *bias = (int32_t *)block;
     float *multiplier = (float *)(bias + width);
     int8_t *to = (int8_t *)(multiplier + width);
     for (size_t j = first; j < n && j < first + width; j++) {
@@ -95,49 +66,17 @@ void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *p
 
 /* ---- tiles ---- */
 
-enum { MOST_ROWS = 8, WINDOW = 3, WINDOW_ROWS = 16, RGB_RUN = 9 };
+enum { WINDOW = 3, WINDOW_ROWS = 16, RGB_RUN = 9 };
 
-/* What the tiles of a panel have in common. */
-typedef struct panel {
-  const void *packed;
-  const qrt_gemm_rows *rows;
-  size_t last_group; /* where the last group of a run begins */
-  int dense;         /* rows of the output follow each other, as wide as the panel: four vectors are stored at once */
-  size_t columns;    /* that exist */
-  size_t c_stride;
-  int sums; /* are the output, as int32; else int8 */
-  qrt_range_avx512 range;
-} panel;
+/* Rows that are left, and how many others there were. */
+typedef struct place {
+  qrt_gemm_walk walk;
+  size_t row;
+} place;
 
 /* acc += the sums of four products. As an intrinsic, gcc copies and spills the accumulators. */
 INLINE void multiply_add(__m512i *acc, __m512i a, __m512i w) {
   __asm__("vpdpbusd %2, %1, %0" : "+v"(*acc) : "v"(a), "v"(w));
-}
-
-INLINE __m512i shuffle(__m512i a, __m512i b, const int high) {
-  return high ? _mm512_shuffle_i32x4(a, b, 0xdd) : _mm512_shuffle_i32x4(a, b, 0x88);
-}
-
-/* Sixteen int32 per vector, in the columns' order: a transposition of 128-bit pieces; see slot(). */
-INLINE void store_sums(int8_t *c, size_t vectors, const __m512i *acc, size_t columns) {
-  __m512i x[4] = {acc[0]};
-  if (vectors == 4) {
-    const __m512i even0 = shuffle(acc[0], acc[1], 0), even1 = shuffle(acc[2], acc[3], 0);
-    const __m512i odd0 = shuffle(acc[0], acc[1], 1), odd1 = shuffle(acc[2], acc[3], 1);
-    x[0] = shuffle(even0, even1, 0);
-    x[1] = shuffle(odd0, odd1, 0);
-    x[2] = shuffle(even0, even1, 1);
-    x[3] = shuffle(odd0, odd1, 1);
-  } else if (vectors == 2) {
-    x[0] = _mm512_permutex2var_epi64(acc[0], _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0), acc[1]);
-    x[1] = _mm512_permutex2var_epi64(acc[0], _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4), acc[1]);
-  }
-#pragma GCC unroll 4
-  for (size_t v = 0; v < vectors; v++) {
-    const size_t rest = columns > v * LANES ? columns - v * LANES : 0;
-    const __mmask16 mask = (__mmask16)(rest >= LANES ? 0xffffu : (1u << rest) - 1);
-    _mm512_mask_storeu_epi32((int32_t *)(void *)c + v * LANES, mask, x[v]);
-  }
 }
 
 /* One group of the depth, `at` bytes into each row. */
@@ -154,63 +93,13 @@ INLINE void step(size_t rows, size_t vectors, const int8_t *const *a, size_t at,
   }
 }
 
-/* Four vectors at a time go through the epilogue: of one row, of two or of four. */
-INLINE void store(size_t rows, size_t vectors, __m512i acc[][4], const __m512 *multiplier, const panel *p, int8_t *c) {
-  if (p->sums) {
-#pragma GCC unroll 16
-    for (size_t i = 0; i < rows; i++) store_sums(c + i * p->c_stride, vectors, acc[i], p->columns);
-    return;
-  }
-  /* Copies, as stores to c might change what they are copies of. */
-  const qrt_range_avx512 range = p->range;
-  const size_t c_stride = p->c_stride;
-  const __mmask64 mask = ~(__mmask64)0 >> (64 - p->columns);
-  const int dense = p->dense;
-  __m512 m[4];
-#pragma GCC unroll 4
-  for (size_t v = 0; v < 4; v++) m[v] = multiplier[v % vectors];
-#pragma GCC unroll 8
-  for (size_t i = 0; i < rows; i += 4 / vectors) {
-    __m512i x[4];
-#pragma GCC unroll 4
-    for (size_t v = 0; v < 4; v++) {
-      x[v] = i + v / vectors < rows ? acc[i + v / vectors][v % vectors] : _mm512_setzero_si512();
-    }
-    const __m512i bytes = qrt_requantize4_avx512(x, m, &range);
-    int8_t *row = c + i * c_stride;
-    if (vectors == 4) {
-      _mm512_mask_storeu_epi8(row, mask, bytes);
-    } else if (vectors == 2) {
-      const __m512i pair = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), bytes);
-      if (dense && i + 2 <= rows) {
-        _mm512_storeu_si512(row, pair);
-        continue;
-      }
-      const __mmask32 mask32 = (__mmask32)mask;
-      _mm256_mask_storeu_epi8(row, mask32, _mm512_castsi512_si256(pair));
-      if (i + 1 < rows) _mm256_mask_storeu_epi8(row + c_stride, mask32, _mm512_extracti64x4_epi64(pair, 1));
-    } else {
-      const __m512i four = _mm512_permutexvar_epi32(qrt_order_avx512(), bytes);
-      if (dense && i + 4 <= rows) {
-        _mm512_storeu_si512(row, four);
-        continue;
-      }
-      const __mmask16 mask16 = (__mmask16)mask;
-      _mm_mask_storeu_epi8(row, mask16, _mm512_castsi512_si128(four));
-      if (i + 1 < rows) _mm_mask_storeu_epi8(row + c_stride, mask16, _mm512_extracti32x4_epi32(four, 1));
-      if (i + 2 < rows) _mm_mask_storeu_epi8(row + 2 * c_stride, mask16, _mm512_extracti32x4_epi32(four, 2));
-      if (i + 3 < rows) _mm_mask_storeu_epi8(row + 3 * c_stride, mask16, _mm512_extracti32x4_epi32(four, 3));
-    }
-  }
-}
-
 /* `count` tiles, one below the other. */
-INLINE void tiles(size_t rows, size_t vectors, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
+INLINE void tiles(size_t rows, size_t vectors, size_t count, place *from, const panel *p, int8_t *c) {
   const qrt_gemm_rows source = *p->rows; /* copies, as stores to c might change what they are copies of */
-  qrt_gemm_walk local = *walk;
+  qrt_gemm_walk local = from->walk;
   const size_t runs = source.runs, run_stride = source.run_stride, last_group = p->last_group;
-  const __m512i *bias = p->packed;
-  const __m512 *multiplier = (const __m512 *)bias + vectors;
+  const __m512i *bias = p->bias, *packed = p->packed;
+  const __m512 *multiplier = (const __m512 *)packed + vectors;
   for (; count > 0; count--, c += rows * p->c_stride) {
     const int8_t *a[MOST_ROWS];
     __m512i acc[MOST_ROWS][4];
@@ -227,10 +116,10 @@ INLINE void tiles(size_t rows, size_t vectors, size_t count, qrt_gemm_walk *walk
 #pragma GCC unroll 8
       for (size_t i = 0; i < rows * vectors; i++) second[i / vectors][i % vectors] = _mm512_setzero_si512();
     }
-    const __m512i *w = bias + 2 * vectors;
-    for (size_t q = 0, from = 0; q < runs; q++, from += run_stride) {
-      const size_t last = from + last_group;
-      size_t at = from;
+    const __m512i *w = packed + 2 * vectors;
+    for (size_t q = 0, begin = 0; q < runs; q++, begin += run_stride) {
+      const size_t last = begin + last_group;
+      size_t at = begin;
       for (; few && at + KR < last; at += 2 * KR, w += 2 * vectors) {
         step(rows, vectors, a, at, w, acc);
         step(rows, vectors, a, at + KR, w + vectors, second);
@@ -246,9 +135,10 @@ INLINE void tiles(size_t rows, size_t vectors, size_t count, qrt_gemm_walk *walk
             _mm512_add_epi32(acc[i / vectors][i % vectors], second[i / vectors][i % vectors]);
       }
     }
-    store(rows, vectors, acc, multiplier, p, c);
+    store(rows, vectors, acc, multiplier, p, from->row, c);
+    from->row += rows;
   }
-  *walk = local;
+  from->walk = local;
 }
 
 /* Each lane of a panel of eight columns, whose even ones and odd ones have sums of one column: in the order that
@@ -267,15 +157,17 @@ INLINE __m512i add_pairs(__m512i row0, __m512i row1) {
 
 /* Rows of eight columns, two to a vector. */
 INLINE void store_narrow(size_t rows, const __m512i pairs[MOST_ROWS / 2], const __m512 *multiplier, const panel *p,
-                         int8_t *c) {
+                         size_t row, int8_t *c) {
   const __mmask8 mask = (__mmask8)(0xffu >> (8 - p->columns));
   if (p->sums) {
     const __m512i order = _mm512_setr_epi32(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+    __m512i copy[MOST_ROWS][4];
 #pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++, c += p->c_stride) {
+    for (size_t i = 0; i < rows; i++) {
       const __m512i pair = _mm512_permutexvar_epi32(order, pairs[i / 2]);
-      _mm256_mask_storeu_epi32(c, mask, i % 2 ? _mm512_extracti64x4_epi64(pair, 1) : _mm512_castsi512_si256(pair));
+      copy[i][0] = _mm512_castsi256_si512(i % 2 ? _mm512_extracti64x4_epi64(pair, 1) : _mm512_castsi512_si256(pair));
     }
+    store_any(rows, 1, copy, p, row, c);
     return;
   }
   const __m512 m[4] = {*multiplier, *multiplier, *multiplier, *multiplier};
@@ -306,11 +198,11 @@ INLINE void narrow_step(size_t rows, const int8_t *const *a, size_t at, __m512i 
 }
 
 /* tiles(), of eight columns: a vector has two groups of each, which meet at the end. */
-INLINE void narrow_tiles(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
+INLINE void narrow_tiles(size_t rows, size_t count, place *from, const panel *p, int8_t *c) {
   const qrt_gemm_rows source = *p->rows;
-  qrt_gemm_walk local = *walk;
+  qrt_gemm_walk local = from->walk;
   const size_t runs = source.runs, run_stride = source.run_stride, last_pair = p->last_group - KR;
-  const __m512i bias = both_rows(p->packed);
+  const __m512i bias = both_rows(p->bias);
   const __m512 multiplier = _mm512_castsi512_ps(both_rows((const int32_t *)p->packed + 8));
   for (; count > 0; count--, c += rows * p->c_stride) {
     const int8_t *a[MOST_ROWS];
@@ -319,24 +211,25 @@ INLINE void narrow_tiles(size_t rows, size_t count, qrt_gemm_walk *walk, const p
 #pragma GCC unroll 8
     for (size_t i = 0; i < MOST_ROWS; i++) acc[i] = _mm512_setzero_si512();
     const __m512i *w = (const __m512i *)p->packed + 1;
-    for (size_t q = 0, from = 0; q < runs; q++, from += run_stride) {
-      const size_t last = from + last_pair;
-      for (size_t at = from; at < last; at += 2 * KR) narrow_step(rows, a, at, *w++, acc);
+    for (size_t q = 0, begin = 0; q < runs; q++, begin += run_stride) {
+      const size_t last = begin + last_pair;
+      for (size_t at = begin; at < last; at += 2 * KR) narrow_step(rows, a, at, *w++, acc);
       narrow_step(rows, a, last, *w++, acc);
     }
 #pragma GCC unroll 4
     for (size_t i = 0; i < MOST_ROWS; i += 2) pairs[i / 2] = _mm512_add_epi32(add_pairs(acc[i], acc[i + 1]), bias);
-    store_narrow(rows, pairs, &multiplier, p, c);
+    store_narrow(rows, pairs, &multiplier, p, from->row, c);
+    from->row += rows;
   }
-  *walk = local;
+  from->walk = local;
 }
 
 #define NARROW_CASE(rows)                  \
   case rows:                               \
-    narrow_tiles(rows, count, walk, p, c); \
+    narrow_tiles(rows, count, from, p, c); \
     break
 
-static void tiles_8(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
+static void tiles_8(size_t rows, size_t count, place *from, const panel *p, int8_t *c) {
   switch (rows) {
     NARROW_CASE(1);
     NARROW_CASE(2);
@@ -351,10 +244,10 @@ static void tiles_8(size_t rows, size_t count, qrt_gemm_walk *walk, const panel 
 
 #define CASE(rows, vectors)                  \
   case rows:                                 \
-    tiles(rows, vectors, count, walk, p, c); \
+    tiles(rows, vectors, count, from, p, c); \
     break
 
-static void tiles_64(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
+static void tiles_64(size_t rows, size_t count, place *from, const panel *p, int8_t *c) {
   switch (rows) {
     CASE(1, 4);
     CASE(2, 4);
@@ -365,7 +258,7 @@ static void tiles_64(size_t rows, size_t count, qrt_gemm_walk *walk, const panel
   }
 }
 
-static void tiles_32(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
+static void tiles_32(size_t rows, size_t count, place *from, const panel *p, int8_t *c) {
   switch (rows) {
     CASE(1, 2);
     CASE(2, 2);
@@ -378,7 +271,7 @@ static void tiles_32(size_t rows, size_t count, qrt_gemm_walk *walk, const panel
   }
 }
 
-static void tiles_16(size_t rows, size_t count, qrt_gemm_walk *walk, const panel *p, int8_t *c) {
+static void tiles_16(size_t rows, size_t count, place *from, const panel *p, int8_t *c) {
   switch (rows) {
     CASE(1, 1);
     CASE(2, 1);
@@ -419,7 +312,7 @@ static void window_tile(const int8_t *a, const panel *p, int8_t *c) {
       }
     }
   }
-  store(WINDOW_ROWS, 1, acc, (const __m512 *)(bias + 1), p, c);
+  store_bytes(WINDOW_ROWS, 1, acc, (const __m512 *)(bias + 1), p, c);
 }
 
 /* WINDOW_ROWS rows of 16 columns with runs of nine bytes: three pixels of an image in colors. */
@@ -443,7 +336,7 @@ static void rgb_tile(const int8_t *a, const panel *p, int8_t *c) {
       }
     }
   }
-  store(WINDOW_ROWS, 1, acc, (const __m512 *)(bias + 1), p, c);
+  store_bytes(WINDOW_ROWS, 1, acc, (const __m512 *)(bias + 1), p, c);
 }
 
 /* Lines of tiles. The last tile of a line goes back over rows that the one before it has had. */
@@ -467,9 +360,9 @@ static line_tile *find_line_tile(size_t m, const qrt_gemm_rows *rows) {
   return rows->run == WINDOW * rows->x_stride && rows->x_stride % KR == 0 ? window_tile : NULL;
 }
 
-/* All rows through one panel: tiles of two heights, which differ by one row. */
-static void run_panel(size_t m, size_t width, const panel *p, int8_t *c) {
-  line_tile *tile = width == 16 ? find_line_tile(m, p->rows) : NULL;
+/* All rows, the first being number `row`, through one panel: tiles of two heights, which differ by one row. */
+static void run_panel(size_t m, size_t width, const panel *p, size_t row, int8_t *c) {
+  line_tile *tile = width == 16 && !p->sums ? find_line_tile(m, p->rows) : NULL;
   if (tile) {
     run_lines(tile, m / p->rows->width, p, c);
     return;
@@ -477,13 +370,13 @@ static void run_panel(size_t m, size_t width, const panel *p, int8_t *c) {
   const size_t most = width == 64 ? 6 : MOST_ROWS;
   const size_t count = m <= most ? 1 : (m + most - 1) / most; /* one row should not wait for divisions */
   const size_t height = m <= most ? m : m / count, higher = m - height * count;
-  qrt_gemm_walk walk = qrt_gemm_first(p->rows);
-  void (*const tiles_of)(size_t, size_t, qrt_gemm_walk *, const panel *, int8_t *) = width == 64   ? tiles_64
-                                                                                     : width == 32 ? tiles_32
-                                                                                     : width == 16 ? tiles_16
-                                                                                                   : tiles_8;
-  if (higher) tiles_of(height + 1, higher, &walk, p, c);
-  tiles_of(height, count - higher, &walk, p, c + higher * (height + 1) * p->c_stride);
+  place from = {qrt_gemm_first(p->rows), row};
+  void (*const tiles_of)(size_t, size_t, place *, const panel *, int8_t *) = width == 64   ? tiles_64
+                                                                             : width == 32 ? tiles_32
+                                                                             : width == 16 ? tiles_16
+                                                                                           : tiles_8;
+  if (higher) tiles_of(height + 1, higher, &from, p, c);
+  tiles_of(height, count - higher, &from, p, c + higher * (height + 1) * p->c_stride);
 }
 
 /* Rows shorter than a group, from copies that are as long. */
@@ -496,12 +389,13 @@ static void run_panel_short(size_t m, size_t width, panel p, int8_t *c) {
   for (size_t i = 0, count; i < m; i += count) {
     count = m - i < MOST_ROWS ? m - i : MOST_ROWS;
     for (size_t r = 0; r < count; r++) memcpy(copy[r], qrt_gemm_next(rows, &walk), rows->run);
-    run_panel(count, width, &p, c + i * p.c_stride);
+    run_panel(count, width, &p, i, c + i * p.c_stride);
   }
 }
 
-void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
-                                   const qrt_output_range *output, int8_t *c, size_t c_stride) {
+/* One of output and floats, or neither: then sums. */
+static void run(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed, const qrt_output_range *output,
+                const qrt_gemm_floats *floats, int8_t *c, size_t c_stride) {
   static const qrt_output_range none;
   const size_t element = output ? 1 : sizeof(int32_t);
   panel p = {.packed = packed,
@@ -509,11 +403,15 @@ void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows
              .last_group = rows->run < KR ? 0 : rows->run - KR,
              .c_stride = c_stride,
              .sums = !output,
+             .floats = floats,
              .range = qrt_range_make_avx512(output ? output : &none, 0)};
   for (size_t j = 0, width; j < n; j += width) {
     width = panel_width(n - j, rows->run);
     p.columns = n - j < width ? n - j : width;
     p.dense = p.columns == width && c_stride == width;
+    p.bias = p.packed;
+    if (floats) prepare_floats(width, j, &p);
+    p.whole_floats = floats && !floats->step && width >= LANES && p.columns == width;
     const void *multiplier = (const int32_t *)p.packed + width;
     if (width == 8) {
       const __m512 eight = _mm512_castsi512_ps(both_rows(multiplier));
@@ -524,11 +422,21 @@ void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows
     if (rows->run < KR) {
       run_panel_short(m, width, p, c + j * element);
     } else if (m == 1 && width == NR) { /* so short that calls would count */
-      qrt_gemm_walk walk = qrt_gemm_first(rows);
-      tiles(1, NR / LANES, 1, &walk, &p, c + j * element);
+      place from = {qrt_gemm_first(rows), 0};
+      tiles(1, NR / LANES, 1, &from, &p, c + j * element);
     } else {
-      run_panel(m, width, &p, c + j * element);
+      run_panel(m, width, &p, 0, c + j * element);
     }
     p.packed = (const char *)p.packed + panel_size(width, rows->runs, rows->run);
   }
+}
+
+void qrt_gemm_qs8__avx512vnni_6x64(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
+                                   const qrt_output_range *output, int8_t *c, size_t c_stride) {
+  run(m, n, rows, packed, output, NULL, c, c_stride);
+}
+
+void qrt_gemm_qs8__avx512vnni_6x64_floats(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
+                                          const qrt_gemm_floats *floats, float *c, size_t c_stride) {
+  run(m, n, rows, packed, NULL, floats, (int8_t *)c, c_stride);
 }
