@@ -1,13 +1,14 @@
-"""A program whose operators have enough work to be shared by several threads, in every way in which they share it."""
+"""Programs whose operators have enough work to be shared by several threads, in every way in which they share it."""
 
 from __future__ import annotations
 
 import numpy as np
 from fixture import RANGE, Draft
-from fixture_dynamic import table, with_vectors
+from fixture_dynamic import projection, table, with_vectors
 
 from qsdk.export.plan import plan
 from qsdk.export.program import Program, SeededInput
+from qsdk.reference.constants import softmax_table
 
 
 def shared_operators() -> Program:
@@ -53,3 +54,38 @@ def shared_operators() -> Program:
     inputs, outputs = (x, tokens), (y, rows)
     program = plan(Program(tuple(d.tensors), tuple(d.operators), inputs, outputs, name="shared_operators"))
     return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24), SeededInput(least=0, most=9)))
+
+
+def shared_attention() -> Program:
+    """What transformers consist of, on floats and on int8. Layers with 150 rows share these, one with 3 its columns."""
+    d = Draft()
+
+    def tensor(*shape: int) -> int:
+        return d.tensor(shape, dtype="float32")
+
+    def normal(*shape: int) -> int:
+        return d.constant(d.random.normal(0, 1, shape).astype(np.float32))
+
+    x = tensor(150, 40)
+    a = d.op("linear_dynamic", [x, *projection(d, 99, 40)], tensor(150, 99))
+    a = d.op("gelu", [a], tensor(150, 99))
+    a = d.op("linear_dynamic", [a, *projection(d, 100, 99)], tensor(150, 100), per_token=True, relu=True)
+    a = d.op("layer_norm", [a, normal(100), normal(100)], tensor(150, 100), eps=1e-5)
+    b = d.op("reshape", [a], tensor(3, 50, 100))
+    c = d.op("permute", [b], tensor(3, 100, 50), dims=(0, 2, 1))
+    c = d.op("matmul", [b, c], tensor(3, 50, 50))
+    c = d.op("mul", [c, normal(1)], tensor(3, 50, 50))
+    c = d.op("softmax", [c], tensor(3, 50, 50), dim=2)
+    b = d.op("matmul", [c, b], tensor(3, 50, 100))
+    a = d.op("add", [b, b], tensor(3, 50, 100))
+    b = d.op("reshape", [a], tensor(3, 5000))
+    wide = d.op("linear_dynamic", [b, *projection(d, 150, 5000)], tensor(3, 150), per_token=True)
+    q = d.op("quantize_per_tensor", [a], d.tensor((3, 50, 100)), inverse_scale=20.0, **RANGE)
+    p = d.op("permute", [q], d.tensor((3, 100, 50)), dims=(0, 2, 1))
+    q = d.op("matmul", [q, p], d.tensor((3, 50, 50)), multiplier=0.02, **RANGE)
+    entries = d.constant(softmax_table(0.05).numpy())
+    q = d.op("softmax", [q, entries], d.tensor((3, 50, 50), 1 / 64, -128), dim=2, inverse_scale=64.0, **RANGE)
+    q = d.op("layer_norm", [q, *d.factors(50, around=40)], d.tensor((3, 50, 50)), eps=0.01, **RANGE)
+    y = d.op("dequantize", [q], tensor(3, 50, 50))
+    program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), (y, wide), name="shared_attention"))
+    return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),))

@@ -154,5 +154,13 @@ int main(int argc, char **argv) {
   test_failing(&model);
 #endif
   free(file.bytes);
+  file = load(argv[1], "attention.qsdk");
+  STATUS(qrt_model_open(&model, file.bytes, file.size, &error), OK, NULL);
+#if QRT_THREADS
+  for (uint32_t i = 0; qrt_isa_name(i); ++i) {
+    test_equal(&model, qrt_isa_name(i));
+  }
+#endif
+  free(file.bytes);
   return finish();
 }
