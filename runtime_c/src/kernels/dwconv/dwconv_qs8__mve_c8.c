@@ -186,13 +186,11 @@ static void window_line(const qrt_dwconv_shape *shape, const int8_t *const *rows
   }
 }
 
-void qrt_dwconv_qs8__mve_c8(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
-                            const qrt_output_range *output, int8_t *c) {
+static void run_row(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
+                    const qrt_output_range *output, int8_t *c) {
   const size_t channels = shape->channels;
-  if (shape->kh * shape->kw > MOST_TAPS) {
-    qrt_dwconv_qs8__scalar_c1(shape, rows, packed, output, c);
-  } else if (channels >= CR && shape->in_w >= 3 && shape->kh == 3 && shape->kw == 3 && shape->dilation == 1 &&
-             (rows[0] || rows[1] || rows[2])) {
+  if (channels >= CR && shape->in_w >= 3 && shape->kh == 3 && shape->kw == 3 && shape->dilation == 1 &&
+      (rows[0] || rows[1] || rows[2])) {
     windows k;
     memset(&k, 0, sizeof k);
     for (size_t j = 0; j < channels; j += CR) {
@@ -205,5 +203,16 @@ void qrt_dwconv_qs8__mve_c8(const qrt_dwconv_shape *shape, const int8_t *const *
       const group g = make_group(shape, packed, j, output);
       for (size_t x = 0; x < shape->out_w; x++) any_pixel(shape, rows, &g, j, x, c);
     }
+  }
+}
+
+void qrt_dwconv_qs8__mve_c8(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows, const void *packed,
+                            const qrt_output_range *output, int8_t *c) {
+  if (shape->kh * shape->kw > MOST_TAPS) {
+    qrt_dwconv_qs8__scalar_c1(shape, count, rows, packed, output, c);
+    return;
+  }
+  for (; count > 0; count--, rows += shape->kh, c += shape->out_w * shape->channels) {
+    run_row(shape, rows, packed, output, c);
   }
 }
