@@ -190,7 +190,7 @@ def test_qrt_run_reads_integers(tmp_path: Path) -> None:
     call = [str(runner_path()), str(tmp_path / "m.qsdk"), "--input", str(tmp_path / "x.npy")]
     subprocess.run([*call, "--output", str(tmp_path / "y.npy")], check=True)
     assert np.load(tmp_path / "y.npy").tobytes() == model(words).numpy().tobytes()
-    assert "input 0: int64 [5, 3]" in subprocess.run([*call, "--info"], capture_output=True, text=True).stdout
+    assert "input 0: int64 [5, 3]" in subprocess.run([*call[:2], "--info"], capture_output=True, text=True).stdout
     np.save(tmp_path / "x.npy", words.to(torch.int32).numpy())
     result = subprocess.run(call, capture_output=True, text=True)
     assert result.returncode == 1 and "another type" in result.stderr
