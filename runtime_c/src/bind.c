@@ -38,6 +38,12 @@ void qrt_bind_units(const qrt_binder *binder, qrt_step *step,
   step->threads = threads ? (uint32_t)threads : 1;
 }
 
+void qrt_bind_moves(const qrt_binder *binder, qrt_step *step,
+                    void (*run_units)(const void *arguments, void *scratch, size_t begin, size_t end), size_t units,
+                    uint64_t bytes) {
+  qrt_bind_units(binder, step, run_units, units, binder->together ? bytes * QRT_MACS_OF_A_BYTE : 0);
+}
+
 /* ---- packed weights ---- */
 
 /* The position of a section, if it is one of the operator that is bound; else 0. Sections ascend by operator, so those

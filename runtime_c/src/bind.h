@@ -40,6 +40,7 @@ typedef struct qrt_binder {
   uint64_t used;         /* bytes of the arena; stays beyond any limit once it has got there */
   uint64_t scratch;      /* most that any operator needs, of each thread */
   uint32_t threads;
+  int together; /* did several threads share the operator before? */
   uint32_t isa; /* mask of instruction sets */
 } qrt_binder;
 
@@ -53,11 +54,17 @@ const void *qrt_bind_copy(qrt_binder *binder, const void *data, size_t size);
 enum { QRT_UNIT = 1024, QRT_MACS_OF_A_BYTE = 16, QRT_MACS_OF_A_VALUE = 256 };
 
 /* The step's work as `units` of equal work, `macs` of them all together: multiplications, or QRT_MACS_OF_A_BYTE per
- * byte of what reads its input once, QRT_MACS_OF_A_VALUE per value that is computed without vectors. As many threads
- * share them as have enough to do. A step with a check is not shared. */
+ * byte of what reads its input a few times, QRT_MACS_OF_A_VALUE per value that is computed without vectors. As many
+ * threads share them as have enough to do. A step with a check is not shared. */
 void qrt_bind_units(const qrt_binder *binder, qrt_step *step,
                     void (*run_units)(const void *arguments, void *scratch, size_t begin, size_t end), size_t units,
                     uint64_t macs);
+
+/* The same for `bytes` that are read once and hardly more than moved. Where one thread has run the operator before,
+ * they lie in that one's cache, as inputs do: to fetch them from there takes other threads longer than the work. */
+void qrt_bind_moves(const qrt_binder *binder, qrt_step *step,
+                    void (*run_units)(const void *arguments, void *scratch, size_t begin, size_t end), size_t units,
+                    uint64_t bytes);
 
 /* Weights packed for a kernel: those of the file, if its next section for this operator is of this tensor, id, layout
  * and size; else memory, zeros, for the caller to pack to: *to, which is NULL where there is nothing to do. layout 0

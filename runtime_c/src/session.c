@@ -59,6 +59,7 @@ static void bind_operator(qrt_binder *binder, uint32_t index, qrt_step *step) {
   step->output_size = (size_t)output.size;
   binder->operator_index = index;
   qrt_op_find(&node)->prepare(binder, &node, step);
+  binder->together = step->threads > 1;
 }
 
 #if QRT_COMPACT

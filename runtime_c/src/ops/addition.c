@@ -49,7 +49,7 @@ void qrt_prepare_addition(qrt_binder *binder, const qrt_node *node, const qrt_ad
   a.params.output.zero_point = output.zero_point;
   a.params.output.min = qrt_flat_int(file, node->options, fields->output_min);
   a.params.output.max = qrt_flat_int(file, node->options, fields->output_max);
-  qrt_bind_units(binder, step, run, qrt_broadcast_units(&a.broadcast), output.count * QRT_MACS_OF_A_BYTE);
+  qrt_bind_moves(binder, step, run, qrt_broadcast_units(&a.broadcast), output.count);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

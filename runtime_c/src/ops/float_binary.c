@@ -36,7 +36,7 @@ static void prepare(qrt_binder *binder, const qrt_node *node, qrt_binary_functio
   a.kernel = qrt_binary_select(binder->isa);
   a.function = function;
   qrt_bind_broadcast(binder, node, &a.broadcast);
-  qrt_bind_units(binder, step, run, qrt_broadcast_units(&a.broadcast), output.size * QRT_MACS_OF_A_BYTE);
+  qrt_bind_moves(binder, step, run, qrt_broadcast_units(&a.broadcast), output.size);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

@@ -35,7 +35,7 @@ void qrt_prepare_lookup_table(qrt_binder *binder, const qrt_node *node, qrt_step
   a.input = qrt_bind_tensor(binder, &input);
   a.table = qrt_bind_tensor(binder, &table);
   a.output = qrt_bind_output(binder, &output);
-  qrt_bind_units(binder, step, run, (a.count + QRT_UNIT - 1) / QRT_UNIT, (uint64_t)a.count * QRT_MACS_OF_A_BYTE);
+  qrt_bind_moves(binder, step, run, (a.count + QRT_UNIT - 1) / QRT_UNIT, a.count);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

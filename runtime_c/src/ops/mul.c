@@ -41,7 +41,7 @@ void qrt_prepare_mul(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
   a.params.b_zero_point = input[!first].zero_point;
   a.params.multiplier = QRT_NODE_FLOAT(node, mul, multiplier);
   a.params.output = QRT_NODE_RANGE(node, mul, &output);
-  qrt_bind_units(binder, step, run, qrt_broadcast_units(&a.broadcast), output.count * QRT_MACS_OF_A_BYTE);
+  qrt_bind_moves(binder, step, run, qrt_broadcast_units(&a.broadcast), output.count);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

@@ -38,7 +38,7 @@ void qrt_prepare_quantize_per_tensor(qrt_binder *binder, const qrt_node *node, q
   a.output = qrt_bind_output(binder, &output);
   a.inverse_scale = QRT_NODE_FLOAT(node, quantize_per_tensor, inverse_scale);
   a.range = QRT_NODE_RANGE(node, quantize_per_tensor, &output);
-  qrt_bind_units(binder, step, run, (a.count + QRT_UNIT - 1) / QRT_UNIT, (uint64_t)a.count * QRT_MACS_OF_A_BYTE);
+  qrt_bind_moves(binder, step, run, (a.count + QRT_UNIT - 1) / QRT_UNIT, a.count);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
   step->kernel = a.kernel->name;
 }

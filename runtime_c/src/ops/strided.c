@@ -151,6 +151,6 @@ void qrt_bind_strided(qrt_binder *binder, const qrt_tensor *input, ptrdiff_t fir
     a.kernel = qrt_interleave_select(binder->isa);
     step->kernel = a.kernel->name;
   }
-  qrt_bind_units(binder, step, run, a.extent[0], output->size * QRT_MACS_OF_A_BYTE);
+  qrt_bind_moves(binder, step, run, a.extent[0], output->size);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
 }
