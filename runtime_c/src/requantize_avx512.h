@@ -21,8 +21,10 @@ typedef struct qrt_range_avx512 {
 
 static inline qrt_range_avx512 qrt_range_make_avx512(const qrt_output_range *output, int32_t safe) {
   const qrt_range_avx512 range = {_mm512_set1_ps((float)(output->max - output->zero_point)),
-                                  _mm512_set1_epi16((int16_t)output->zero_point), _mm512_set1_epi8((int8_t)output->min),
-                                  _mm512_set1_epi8((int8_t)output->max), safe,
+                                  _mm512_set1_epi16((int16_t)output->zero_point),
+                                  _mm512_set1_epi8((int8_t)output->min),
+                                  _mm512_set1_epi8((int8_t)output->max),
+                                  safe,
                                   output->min == INT8_MIN && output->max == INT8_MAX};
   return range;
 }
