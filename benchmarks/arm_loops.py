@@ -37,8 +37,8 @@ LOOPS = [
     Loop("gemm/gemm_qs8__neondot_4x16", "tiles_8x8", "sdot", 8 * 8 * 16, ("neoverse-n1",)),
     Loop("gemm/gemm_qs8__neondot_4x16", "tiles_1x16", "sdot", 1 * 16 * 16, ("neoverse-n1",)),
     Loop("gemm/gemm_qs8__i8mm_8x8", "tiles_8", "smmla", 8 * 8 * 16, ("neoverse-v1",)),
-    Loop("dwconv/dwconv_qs8__neon_c16", "slide_16_1", "sm[ul]", 3 * 9 * 16, BOTH),
-    Loop("dwconv/dwconv_qs8__neondot_c16", "slide_16_1", "sdot", 3 * 9 * 16, ("neoverse-n1",)),
+    Loop("dwconv/dwconv_qs8__neon_c16", "slide_16_1_RELU", "sm[ul]", 3 * 9 * 16, BOTH),
+    Loop("dwconv/dwconv_qs8__neondot_c16", "slide_16_1_RELU", "sdot", 3 * 9 * 16, ("neoverse-n1",)),
 ]
 
 

@@ -24,6 +24,8 @@ typedef struct qrt_packed_block {
  * RELU, if the range is from the zero point to 127. ANY outputs, bounded or not, go through requantize_neon.h. */
 enum { ANY, WHOLE, RELU };
 
+#define MEMORY_MEETS __asm__ volatile("" : : : "memory")
+
 #if defined(__aarch64__)
 enum { WIDTH = 16 };
 typedef int8x16_t qrt_bytes;
@@ -41,55 +43,59 @@ QRT_INLINE qrt_bytes bytes_load_some(const int8_t *a, size_t n) {
   return vcombine_s8(qrt_load_neon(a, n), vdup_n_s8(0));
 }
 
-/* One instruction each: bytes, and then the address moves on by `step`. */
+/* One instruction each: bytes, and then the address moves on by `step`. The compiler does not see what memory they read
+ * and write, so they come between two MEMORY_MEETS. */
 QRT_INLINE qrt_bytes bytes_take(size_t width, const int8_t **a, size_t step) {
   qrt_bytes x;
   if (width == 16) {
-    __asm__("ld1 {%0.16b}, [%1], %2" : "=w"(x), "+r"(*a) : "r"(step), "m"(*(const int8_t (*)[16]) * a));
+    __asm__ volatile("ld1 {%0.16b}, [%1], %2" : "=w"(x), "+r"(*a) : "r"(step));
   } else {
-    __asm__("ld1 {%0.8b}, [%1], %2" : "=w"(x), "+r"(*a) : "r"(step), "m"(*(const int8_t (*)[8]) * a));
+    __asm__ volatile("ld1 {%0.8b}, [%1], %2" : "=w"(x), "+r"(*a) : "r"(step));
   }
   return x;
 }
 
 QRT_INLINE void bytes_put(size_t width, qrt_bytes x, int8_t **c, size_t step) {
   if (width == 16) {
-    __asm__("st1 {%2.16b}, [%1], %3" : "=m"(*(int8_t (*)[16]) * c), "+r"(*c) : "w"(x), "r"(step));
+    __asm__ volatile("st1 {%1.16b}, [%0], %2" : "+r"(*c) : "w"(x), "r"(step));
   } else {
-    __asm__("st1 {%2.8b}, [%1], %3" : "=m"(*(int8_t (*)[8]) * c), "+r"(*c) : "w"(x), "r"(step));
+    __asm__ volatile("st1 {%1.8b}, [%0], %2" : "+r"(*c) : "w"(x), "r"(step));
   }
 }
 
 typedef struct qrt_finish {
-  float32x4_t rounder;  /* WHOLE: 1.5 * 2^23 and the zero point */
-  int8x16_t zero_point; /* RELU */
+  float32x4_t rounder; /* WHOLE: 1.5 * 2^23 and the zero point */
+  int32_t zero_point;  /* RELU: in no vector, of which there are too few */
 } qrt_finish;
 
-QRT_INLINE qrt_finish finish_make(int finish, int32_t zero_point) {
-  const qrt_finish f = {vdupq_n_f32(QRT_ROUNDER + (float)zero_point), vdupq_n_s8((int8_t)zero_point)};
-  (void)finish;
-  return f;
-}
-
-/* 8 outputs, rounded. WHOLE: the low half of each word is the output. RELU: the conversion does not go below 0. */
+/* 8 outputs, rounded: the low halves of words. WHOLE: with the zero point. RELU: not below 0, as the conversion is to
+ * unsigned numbers. */
 QRT_INLINE int16x8_t finish8(int finish, float32x4_t x0, float32x4_t x1, const qrt_finish *f) {
-  if (finish == WHOLE) {
-    return vuzp1q_s16(vreinterpretq_s16_f32(vaddq_f32(x0, f->rounder)),
-                      vreinterpretq_s16_f32(vaddq_f32(x1, f->rounder)));
+  if (finish == RELU) {
+    return vuzp1q_s16(vreinterpretq_s16_u32(vcvtnq_u32_f32(x0)), vreinterpretq_s16_u32(vcvtnq_u32_f32(x1)));
   }
-  return vuzp1q_s16(vreinterpretq_s16_u32(vcvtnq_u32_f32(x0)), vreinterpretq_s16_u32(vcvtnq_u32_f32(x1)));
+  return vuzp1q_s16(vreinterpretq_s16_f32(vaddq_f32(x0, f->rounder)), vreinterpretq_s16_f32(vaddq_f32(x1, f->rounder)));
 }
 
-/* 16 of them or 8 as bytes. */
+/* 16 of them or 8 as bytes. RELU: with the zero point. In assembly, because gcc would move the first narrow vector. */
 QRT_INLINE qrt_bytes finish_bytes(int finish, size_t width, const int16x8_t *y, const qrt_finish *f) {
-  if (finish == WHOLE) {
-    const int8x8_t low = vqmovn_s16(y[0]);
-    return width == 16 ? vqmovn_high_s16(low, y[1]) : vcombine_s8(low, low);
+  int8x16_t x;
+  if (finish == WHOLE && width == 16) {
+    __asm__("sqxtn %0.8b, %1.8h\n\tsqxtn2 %0.16b, %2.8h" : "=&w"(x) : "w"(y[0]), "w"(y[1]));
+    return x;
   }
-  const uint8x8_t low = vqmovn_u16(vreinterpretq_u16_s16(y[0]));
-  if (width == 16) return vuqaddq_s8(f->zero_point, vqmovn_high_u16(low, vreinterpretq_u16_s16(y[1])));
-  const int8x8_t sum = vuqadd_s8(vget_low_s8(f->zero_point), low);
-  return vcombine_s8(sum, sum);
+  if (finish == WHOLE) {
+    __asm__("sqxtn %0.8b, %1.8h" : "=w"(x) : "w"(y[0]));
+    return x;
+  }
+  uint8x16_t relu;
+  if (width == 16) {
+    __asm__("uqxtn %0.8b, %1.8h\n\tuqxtn2 %0.16b, %2.8h" : "=&w"(relu) : "w"(y[0]), "w"(y[1]));
+  } else {
+    __asm__("uqxtn %0.8b, %1.8h" : "=w"(relu) : "w"(y[0]));
+  }
+  __asm__ volatile("dup %0.16b, %w1" : "=w"(x) : "r"(f->zero_point));
+  return vuqaddq_s8(x, relu);
 }
 
 /* ANY: 16 outputs or 8. */
@@ -118,30 +124,24 @@ QRT_INLINE qrt_bytes bytes_load_some(const int8_t *a, size_t n) {
 QRT_INLINE qrt_bytes bytes_take(size_t width, const int8_t **a, size_t step) {
   qrt_bytes x;
   (void)width;
-  __asm__("vld1.8 {%P0}, [%1], %2" : "=w"(x), "+r"(*a) : "r"(step), "m"(*(const int8_t (*)[8]) * a));
+  __asm__ volatile("vld1.8 {%P0}, [%1], %2" : "=w"(x), "+r"(*a) : "r"(step));
   return x;
 }
 
 QRT_INLINE void bytes_put(size_t width, qrt_bytes x, int8_t **c, size_t step) {
   (void)width;
-  __asm__("vst1.8 {%P2}, [%1], %3" : "=m"(*(int8_t (*)[8]) * c), "+r"(*c) : "w"(x), "r"(step));
+  __asm__ volatile("vst1.8 {%P1}, [%0], %2" : "+r"(*c) : "w"(x), "r"(step));
 }
 
 typedef struct qrt_finish {
-  float32x4_t rounder;  /* 1.5 * 2^23; WHOLE: and the zero point */
-  int16x8_t zero_point; /* RELU */
+  float32x4_t rounder; /* 1.5 * 2^23; WHOLE: and the zero point */
+  int32_t zero_point;
 } qrt_finish;
-
-QRT_INLINE qrt_finish finish_make(int finish, int32_t zero_point) {
-  const qrt_finish f = {vdupq_n_f32(QRT_ROUNDER + (finish == WHOLE ? (float)zero_point : 0)),
-                        vdupq_n_s16((int16_t)zero_point)};
-  return f;
-}
 
 QRT_INLINE int16x8_t finish8(int finish, float32x4_t x0, float32x4_t x1, const qrt_finish *f) {
   const int16x4_t low = vmovn_s32(vreinterpretq_s32_f32(vaddq_f32(x0, f->rounder)));
   const int16x8_t y = vcombine_s16(low, vmovn_s32(vreinterpretq_s32_f32(vaddq_f32(x1, f->rounder))));
-  return finish == WHOLE ? y : vaddq_s16(vmaxq_s16(y, vdupq_n_s16(0)), f->zero_point);
+  return finish == WHOLE ? y : vaddq_s16(vmaxq_s16(y, vdupq_n_s16(0)), vdupq_n_s16((int16_t)f->zero_point));
 }
 
 QRT_INLINE qrt_bytes finish_bytes(int finish, size_t width, const int16x8_t *y, const qrt_finish *f) {
@@ -154,5 +154,10 @@ QRT_INLINE qrt_bytes bytes_round(size_t width, const float32x4_t *x, const qrt_r
   return qrt_round_clamp_neon(x[0], x[1], range);
 }
 #endif
+
+QRT_INLINE qrt_finish finish_make(int finish, int32_t zero_point) {
+  const qrt_finish f = {vdupq_n_f32(finish == WHOLE ? QRT_ROUNDER + (float)zero_point : QRT_ROUNDER), zero_point};
+  return f;
+}
 
 #endif

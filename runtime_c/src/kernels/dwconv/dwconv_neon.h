@@ -137,6 +137,7 @@ typedef struct slider {
   size_t left;           /* columns of the input */
   int8_t *c;
   size_t c_step;
+  qrt_finish finish;
 } slider;
 
 /* A new column, or padding. */
@@ -167,19 +168,18 @@ QRT_INLINE void products(int careful, size_t half, const qrt_taps *taps, qrt_col
   for (size_t i = 0; i < 2; i++) x[i] = vmulq_f32(vcvtq_f32_s32(acc[i]), multiplier[i]);
 }
 
-/* One output. Columns keep their registers: tap t of output k is in q[(k * fresh + t) % 3]; what is fresh is loaded.
- * Unless `finish` is ANY, outputs are bounded and columns not right of the input. */
-QRT_INLINE void output_at(int finish, size_t width, size_t k, size_t fresh, const lines *l, const qrt_finish *f,
-                          slider *s) {
+/* One output. Columns keep their registers: tap t of output k is in q[(k * fresh + t) % 3]; what is fresh is loaded,
+ * and lies in the input unless the line `ends`. */
+QRT_INLINE void output_at(int finish, int ends, size_t width, size_t k, size_t fresh, const lines *l, slider *s) {
   const size_t first = k * fresh % SIDE, second = (first + 1) % SIDE, third = (first + 2) % SIDE;
   qrt_bytes rows[2][SIDE]; /* of the second column, if fresh, and of the third */
 #pragma GCC unroll 2
   for (size_t i = 2 - fresh; i < 2; i++) {
-    if (finish == ANY && s->left == 0) {
+    if (ends && s->left == 0) {
       pad_rows(l, rows[i]);
     } else {
       take_rows(width, s, rows[i]);
-      if (finish == ANY) s->left--;
+      if (ends) s->left--;
     }
   }
   float32x4_t x[4];
@@ -189,55 +189,45 @@ QRT_INLINE void output_at(int finish, size_t width, size_t k, size_t fresh, cons
     if (fresh == 2) qrt_column_half(half, rows[0], &s->q[second]);
     qrt_column_half(half, rows[1], &s->q[third]);
     products(0, half, &s->taps, s->q[first], s->q[second], s->q[third], x + 2 * half);
-    if (finish != ANY) y[half] = finish8(finish, x[2 * half], x[2 * half + 1], f);
+    if (finish != ANY) y[half] = finish8(finish, x[2 * half], x[2 * half + 1], &s->finish);
   }
-  bytes_put(width, finish == ANY ? bytes_round(width, x, &l->range) : finish_bytes(finish, width, y, f), &s->c,
+  bytes_put(width, finish == ANY ? bytes_round(width, x, &l->range) : finish_bytes(finish, width, y, &s->finish), &s->c,
             s->c_step);
 }
 
-/* A multiple of 3 outputs. */
-QRT_INLINE void slide_midst(int finish, size_t width, size_t fresh, const lines *l, size_t outputs, slider *s) {
-  const qrt_finish f = finish_make(finish, l->zero_point);
-  for (; outputs > 0; outputs -= SIDE) {
+/* `midst`, a multiple of 3, outputs, and `end` more. */
+QRT_INLINE void slide_line(int finish, size_t width, size_t fresh, const lines *l, size_t midst, size_t end,
+                           slider *s) {
+  for (; finish != ANY && midst > 0; midst -= SIDE) {
 #pragma GCC unroll 3
-    for (size_t k = 0; k < SIDE; k++) output_at(finish, width, k, fresh, l, &f, s);
+    for (size_t k = 0; k < SIDE; k++) output_at(finish, 0, width, k, fresh, l, s);
   }
-}
-
-/* `outputs` in all, of which `midst` begin the line. */
-QRT_INLINE void slide_line(size_t width, size_t fresh, const lines *l, size_t midst, size_t outputs, slider *s) {
-  if (l->finish == WHOLE) {
-    slide_midst(WHOLE, width, fresh, l, midst, s);
-  } else {
-    slide_midst(RELU, width, fresh, l, midst, s);
-  }
-  s->left -= midst * fresh;
-  for (outputs -= midst; outputs > 0;) {
+  while (end > 0) {
 #pragma GCC unroll 3
     for (size_t k = 0; k < SIDE; k++) {
-      output_at(ANY, width, k, fresh, l, NULL, s);
-      if (--outputs == 0) break;
+      output_at(finish, 1, width, k, fresh, l, s);
+      if (--end == 0) break;
     }
   }
 }
 
 /* The window moves by `fresh` columns, and no fresh one is left of the input. */
-QRT_INLINE void slide(size_t width, size_t fresh, const lines *l, size_t first, const char *packed) {
+QRT_INLINE void slide(int finish, size_t width, size_t fresh, const lines *l, size_t first, const char *packed) {
   const qrt_dwconv_shape *shape = l->shape;
   const size_t channels = shape->channels, old = SIDE - fresh, pad = shape->pad_left, in_w = shape->in_w;
   const size_t ahead = old - pad < in_w ? in_w - (old - pad) : 0; /* columns right of the first `old` */
   const size_t inside = ahead / fresh < shape->out_w ? ahead / fresh : shape->out_w;
-  const size_t midst = l->finish != ANY && ((const int32_t *)packed)[1] ? inside / SIDE * SIDE : 0;
+  const size_t midst = finish == ANY ? 0 : inside / SIDE * SIDE, end = shape->out_w - midst;
   const int8_t *const *rows = l->rows;
-  int8_t *c = l->c + first;
   const qrt_packed_block b = unpack(packed, width);
-  slider s;
-  s.taps = qrt_taps_load(width, &b, 0);
-  s.c_step = channels;
+  slider s = {.taps = qrt_taps_load(width, &b, 0), .c_step = channels, .finish = finish_make(finish, l->zero_point)};
+  int8_t *c = l->c + first;
+  const size_t last = shape->kh - 1, used[SIDE] = {0, last < 1 ? last : 1, last}; /* weights of rows past it are 0 */
+  MEMORY_MEETS;
   for (size_t i = l->count; i > 0; i--, rows += shape->kh, c += shape->out_w * channels) {
 #pragma GCC unroll 3
     for (size_t r = 0; r < SIDE; r++) {
-      const int8_t *row = r < shape->kh ? rows[r] : NULL;
+      const int8_t *row = rows[used[r]];
       s.p[r] = row ? row + first : l->padding;
       s.step[r] = row ? channels : 0;
     }
@@ -251,23 +241,37 @@ QRT_INLINE void slide(size_t width, size_t fresh, const lines *l, size_t first, 
       }
       s.q[t] = column_of(width, bytes);
     }
-    s.left = ahead;
+    s.left = ahead - midst * fresh;
     s.c = c;
-    slide_line(width, fresh, l, midst, shape->out_w, &s);
+    slide_line(finish, width, fresh, l, midst, end, &s);
   }
+  MEMORY_MEETS;
 }
 
 /* Functions of their own, for the sake of registers. */
-#define SLIDE(width, fresh)                                                                                         \
-  static __attribute__((noinline)) void slide_##width##_##fresh(const lines *l, size_t first, const char *packed) { \
-    slide(width, fresh, l, first, packed);                                                                          \
+#define SLIDE(finish, width, fresh)                                                                      \
+  static __attribute__((noinline)) void slide_##width##_##fresh##_##finish(const lines *l, size_t first, \
+                                                                           const char *packed) {         \
+    slide(finish, width, fresh, l, first, packed);                                                       \
   }
+#define SLIDES(width, fresh) SLIDE(ANY, width, fresh) SLIDE(WHOLE, width, fresh) SLIDE(RELU, width, fresh)
+#define SLIDE_NAMES(width, fresh) \
+  {slide_##width##_##fresh##_ANY, slide_##width##_##fresh##_WHOLE, slide_##width##_##fresh##_RELU}
+
+SLIDES(8, 1)
+SLIDES(8, 2)
 #if defined(__aarch64__)
-SLIDE(16, 1)
-SLIDE(16, 2)
+SLIDES(16, 1)
+SLIDES(16, 2)
 #endif
-SLIDE(8, 1)
-SLIDE(8, 2)
+
+/* By width / 16, fresh - 1, and finish. */
+static void (*const slide_functions[][2][3])(const lines *l, size_t first, const char *packed) = {
+    {SLIDE_NAMES(8, 1), SLIDE_NAMES(8, 2)},
+#if defined(__aarch64__)
+    {SLIDE_NAMES(16, 1), SLIDE_NAMES(16, 2)},
+#endif
+};
 
 /* Any stride, dilation and padding, any weights, `count` <= 8 channels. */
 static __attribute__((noinline)) void step_along(const lines *l, size_t first, size_t count, const qrt_taps *taps) {
@@ -328,12 +332,9 @@ static void run_sliding(const qrt_dwconv_shape *shape, size_t count, const int8_
         const qrt_taps taps = qrt_taps_load(HALF, &b, i);
         step_along(&l, s.first + i, channels < HALF ? channels : HALF, &taps);
       }
-#if defined(__aarch64__)
-    } else if (s.width == 16) {
-      (fresh == 1 ? slide_16_1 : slide_16_2)(&l, s.first, packed);
-#endif
     } else {
-      (fresh == 1 ? slide_8_1 : slide_8_2)(&l, s.first, packed);
+      const int bounded = ((const int32_t *)packed)[1];
+      slide_functions[s.width / 16][fresh - 1][bounded ? l.finish : ANY](&l, s.first, packed);
     }
     packed += block_size(s.width);
     j += s.width;

@@ -14,18 +14,31 @@
 enum { QRT_TAPS = 9 };
 
 #if defined(__aarch64__)
-/* Products of 8 channels. As intrinsics on halves, gcc keeps those in registers of their own and runs out of them. */
+/* Products of 8 channels. Intrinsics on low halves would get registers of their own, and of those there are too few. */
 QRT_INLINE int16x8_t multiply(size_t half, qrt_bytes a, qrt_bytes w) {
   int16x8_t p;
-  if (half) return vmull_high_s8(a, w);
-  __asm__("smull %0.8h, %1.8b, %2.8b" : "=w"(p) : "w"(a), "w"(w));
+  if (half) {
+    __asm__ volatile("smull2 %0.8h, %1.16b, %2.16b" : "=w"(p) : "w"(a), "w"(w));
+  } else {
+    __asm__ volatile("smull %0.8h, %1.8b, %2.8b" : "=w"(p) : "w"(a), "w"(w));
+  }
   return p;
 }
 
-QRT_INLINE int16x8_t multiply_add(size_t half, int16x8_t p, qrt_bytes a, qrt_bytes w) {
-  if (half) return vmlal_high_s8(p, a, w);
-  __asm__("smlal %0.8h, %1.8b, %2.8b" : "+w"(p) : "w"(a), "w"(w));
-  return p;
+/* a[0] * w[0] + a[1] * w[1], and likewise b, in an order for CPUs without reordering. */
+QRT_INLINE void multiply_pairs(size_t half, const qrt_bytes a[2], const qrt_bytes wa[2], const qrt_bytes b[2],
+                               const qrt_bytes wb[2], int16x8_t *p, int16x8_t *q) {
+  if (half) {
+    __asm__ volatile("smull2 %0.8h, %2.16b, %4.16b\n\tsmull2 %1.8h, %6.16b, %8.16b\n\t"
+                     "smlal2 %0.8h, %3.16b, %5.16b\n\tsmlal2 %1.8h, %7.16b, %9.16b"
+                     : "=&w"(*p), "=&w"(*q)
+                     : "w"(a[0]), "w"(a[1]), "w"(wa[0]), "w"(wa[1]), "w"(b[0]), "w"(b[1]), "w"(wb[0]), "w"(wb[1]));
+  } else {
+    __asm__ volatile("smull %0.8h, %2.8b, %4.8b\n\tsmull %1.8h, %6.8b, %8.8b\n\t"
+                     "smlal %0.8h, %3.8b, %5.8b\n\tsmlal %1.8h, %7.8b, %9.8b"
+                     : "=&w"(*p), "=&w"(*q)
+                     : "w"(a[0]), "w"(a[1]), "w"(wa[0]), "w"(wa[1]), "w"(b[0]), "w"(b[1]), "w"(wb[0]), "w"(wb[1]));
+  }
 }
 
 QRT_INLINE int32x4_t add_low(int32x4_t acc, int16x8_t p) {
@@ -43,9 +56,11 @@ QRT_INLINE int16x8_t multiply(size_t half, qrt_bytes a, qrt_bytes w) {
   return vmull_s8(a, w);
 }
 
-QRT_INLINE int16x8_t multiply_add(size_t half, int16x8_t p, qrt_bytes a, qrt_bytes w) {
+QRT_INLINE void multiply_pairs(size_t half, const qrt_bytes a[2], const qrt_bytes wa[2], const qrt_bytes b[2],
+                               const qrt_bytes wb[2], int16x8_t *p, int16x8_t *q) {
   (void)half;
-  return vmlal_s8(p, a, w);
+  *p = vmlal_s8(vmull_s8(a[0], wa[0]), a[1], wa[1]);
+  *q = vmlal_s8(vmull_s8(b[0], wb[0]), b[1], wb[1]);
 }
 
 QRT_INLINE int32x4_t add_low(int32x4_t acc, int16x8_t p) {
@@ -103,17 +118,14 @@ QRT_INLINE void qrt_sums(int careful, size_t half, const qrt_taps *taps, qrt_col
     return;
   }
   /* Of the new column last. */
-  int16x8_t p = multiply(half, q0.row[0], w[0].row[0]), p1 = multiply(half, q1.row[0], w[1].row[0]);
-  p = multiply_add(half, p, q0.row[1], w[0].row[1]);
-  p1 = multiply_add(half, p1, q1.row[1], w[1].row[1]);
+  int16x8_t p, p1;
+  multiply_pairs(half, q0.row, w[0].row, q1.row, w[1].row, &p, &p1);
   acc[0] = add_low(acc[0], p);
   acc[1] = add_high(acc[1], p);
-  p = multiply(half, q0.row[2], w[0].row[2]);
   acc[0] = add_low(acc[0], p1);
   acc[1] = add_high(acc[1], p1);
-  p1 = multiply(half, q2.row[0], w[2].row[0]);
-  p = multiply_add(half, p, q1.row[2], w[1].row[2]);
-  p1 = multiply_add(half, p1, q2.row[1], w[2].row[1]);
+  const qrt_bytes a[2] = {q0.row[2], q1.row[2]}, wa[2] = {w[0].row[2], w[1].row[2]};
+  multiply_pairs(half, a, wa, q2.row, w[2].row, &p, &p1);
   acc[0] = add_low(acc[0], p);
   acc[1] = add_high(acc[1], p);
   p = multiply(half, q2.row[2], w[2].row[2]);

@@ -8,6 +8,11 @@
  */
 #include "dwconv_bytes_neon.h"
 
+/* Else gcc moves columns from register to register. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-tree-coalesce-vars")
+#endif
+
 enum { QRT_TAPS = 12, QUADS = WIDTH / 4 };
 
 typedef struct qrt_column {
@@ -54,16 +59,20 @@ QRT_INLINE void load_pair(const void *from, int32x4_t x[2]) {
   __asm__("ldp %q0, %q1, [%2]" : "=w"(x[0]), "=w"(x[1]) : "r"(numbers), "m"(*(const int32_t (*)[8])numbers));
 }
 
+/* In assembly, because gcc would move sums from register to register. */
 QRT_INLINE void qrt_sums(int careful, size_t half, const qrt_taps *taps, qrt_column q0, qrt_column q1, qrt_column q2,
                          int32x4_t acc[2]) {
+  const qrt_column *w = taps->w;
+  const size_t i = 2 * half;
   (void)careful;
-  const qrt_column q[3] = {q0, q1, q2};
-  load_pair(taps->bias + 8 * half, acc);
-#pragma GCC unroll 3
-  for (size_t t = 0; t < 3; t++) {
-    acc[0] = vdotq_s32(acc[0], q[t].quad[2 * half], taps->w[t].quad[2 * half]);
-    acc[1] = vdotq_s32(acc[1], q[t].quad[2 * half + 1], taps->w[t].quad[2 * half + 1]);
-  }
+  __asm__ volatile("ldp %q0, %q1, [%14]\n\t"
+                   "sdot %0.4s, %2.16b, %8.16b\n\tsdot %1.4s, %3.16b, %9.16b\n\t"
+                   "sdot %0.4s, %4.16b, %10.16b\n\tsdot %1.4s, %5.16b, %11.16b\n\t"
+                   "sdot %0.4s, %6.16b, %12.16b\n\tsdot %1.4s, %7.16b, %13.16b"
+                   : "=&w"(acc[0]), "=&w"(acc[1])
+                   : "w"(q0.quad[i]), "w"(q0.quad[i + 1]), "w"(q1.quad[i]), "w"(q1.quad[i + 1]), "w"(q2.quad[i]),
+                     "w"(q2.quad[i + 1]), "w"(w[0].quad[i]), "w"(w[0].quad[i + 1]), "w"(w[1].quad[i]),
+                     "w"(w[1].quad[i + 1]), "w"(w[2].quad[i]), "w"(w[2].quad[i + 1]), "r"(taps->bias + 8 * half));
 }
 
 QRT_INLINE void qrt_multipliers(size_t half, const qrt_taps *taps, float32x4_t multiplier[2]) {
