@@ -56,8 +56,8 @@ bench-arm: build ## instructions per inference on ARM, counted under QEMU; write
 boards: build    ## every network of examples/ and the zoo on every CPU and machine under QEMU; writes its table in docs/boards.md
 	@$(PYTHON) scripts/boards.py --write
 
-size: build      ## object sizes, symbols the core needs, arena ratios
-	@$(PYTHON) scripts/size.py
+size: build      ## object sizes, symbols the core needs, arena ratios, budgets; writes these in docs/boards.md
+	@$(PYTHON) scripts/size.py --write
 
 gen: setup       ## C and Python tables from schema/qsdk.fbs
 	@$(PYTHON) schema/generate.py

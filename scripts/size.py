@@ -1,5 +1,6 @@
 """Prints what the runtime weighs: text and read-only data of each core object, the symbols it needs from outside, and
-the arena of each example network beside the least possible. Exits 1 when the core needs a forbidden symbol."""
+the arena of each example network beside the least possible. Exits 1 when the core needs a forbidden symbol
+or is over a budget. --write: the table of budgets into docs/boards.md, too."""
 
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 import networks  # noqa: E402
+import pages  # noqa: E402
 from budgets import budgets  # noqa: E402
 
 import qsdk.quantization as tq  # noqa: E402
@@ -89,14 +91,18 @@ def arenas() -> Table:
     return table
 
 
-def budget_table() -> tuple[Table, list[str]]:
-    """The table of scripts/budgets.py, and a line for each row that is over."""
+def budget_table(write: bool) -> tuple[Table, list[str]]:
+    """The table of scripts/budgets.py, and a line for each row that is over. write: into docs/boards.md, too."""
     table = Table(title="budgets (bytes); the method is in scripts/budgets.py")
     for heading in ("what", "measured", "allowed"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
     rows = budgets()
-    for row in rows:
-        table.add_row(row.name, f"{row.measured:,}", f"{row.allowed:,}")
+    cells = [(row.name, f"{row.measured:,}", f"{row.allowed:,}") for row in rows]
+    for cell in cells:
+        table.add_row(*cell)
+    if write:
+        page = Path(__file__).resolve().parents[1] / "docs" / "boards.md"
+        pages.replace(page, "make size", pages.markdown(("bytes", "measured", "allowed"), cells, "lrr"))
     return table, [f"{row.name}: {row.measured:,} bytes" for row in rows if row.measured > row.allowed]
 
 
@@ -112,7 +118,7 @@ def main() -> int:
         wrong += [f"{target} {line}" for line in foreign]
         console.print(f"{target}: symbols from outside the core: {', '.join(foreign) or 'only memcpy and its like'}\n")
     console.print(arenas())
-    table, over = budget_table()
+    table, over = budget_table("--write" in sys.argv[1:])
     console.print(table)
     if wrong:
         console.print("[red]FAILED[/red]: the core may not need\n" + "\n".join(wrong))

@@ -20,6 +20,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__ /* a shared library offers these functions and no others */
+#pragma GCC visibility push(default)
+#endif
 
 #define QRT_VERSION_MAJOR    0
 #define QRT_VERSION_MINOR    1
@@ -214,6 +217,9 @@ uint32_t qrt_crc32(uint32_t crc, const void *data, size_t size);
  */
 qrt_status qrt_session_self_test(qrt_session *session, uint32_t *count, qrt_error *error);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

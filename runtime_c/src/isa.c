@@ -78,7 +78,7 @@ static uint32_t cpu_isas(void) {
 }
 
 static uint32_t built_isas(void) {
-  uint32_t isas = QRT_ISA_scalar;
+  uint32_t isas = QRT_HAVE_SCALAR ? QRT_ISA_scalar : 0;
   if (QRT_HAVE_AVX512VNNI) isas |= QRT_ISA_avx512vnni;
   if (QRT_HAVE_AVXVNNI) isas |= QRT_ISA_avxvnni;
   if (QRT_HAVE_AVX2) isas |= QRT_ISA_avx2;

@@ -115,7 +115,7 @@ static void seed_integers(uint64_t *state, const uint8_t *fb, uint32_t seeded, u
   int64_t least = qrt_flat_int(fb, seeded, QRT_FIELD(SeededInput, least));
   uint64_t range = (uint64_t)(qrt_flat_int(fb, seeded, QRT_FIELD(SeededInput, most)) - least);
   int ascending = qrt_flat_byte(fb, seeded, QRT_FIELD(SeededInput, ascending));
-  uint64_t step = range / count;
+  uint64_t step = (size_t)range / (size_t)count; /* of 32 bits both, where a size is */
   for (uint64_t i = 0; i < count; ++i) {
     uint64_t random = draw(state) >> 32;
     uint64_t up = !ascending ? random * (range + 1) >> 32 : i ? i * step + (random * (step + 1) >> 32) : 0;

@@ -41,7 +41,7 @@ static qrt_status verify_shape(const qrt_verify *v, uint32_t index, uint32_t tab
     if (extent < 1) {
       return FAIL(QRT_ERROR_FIELD, "shape[%u]: extent %d is not positive", index, i, extent);
     }
-    if ((uint32_t)extent > QRT_MAX_BYTES / *size) {
+    if ((uint32_t)extent > (size_t)QRT_MAX_BYTES / (size_t)*size) { /* small machines divide 32 bits, not 64 */
       return FAIL(QRT_ERROR_LIMIT, "shape: more than %llu bytes", index, (unsigned long long)QRT_MAX_BYTES);
     }
     *size *= (uint32_t)extent;

@@ -12,13 +12,20 @@ typedef struct arguments {
   qrt_output_range range;
 } arguments;
 
-/* Window i of n over an extent: where it begins, and where it ends. */
-static size_t begin(size_t i, size_t n, size_t extent) {
-  return (size_t)((uint64_t)i * extent / n);
+/* i * extent / n, of n windows: the whole part, and n times the rest. Window i begins at the whole part, rounded down,
+ * and ends at the next one's, rounded up. */
+typedef struct edge {
+  size_t whole, rest;
+} edge;
+
+static edge next_edge(edge e, size_t n, size_t extent) {
+  e.whole += extent / n;
+  e.rest += extent % n;
+  return e.rest < n ? e : (edge){e.whole + 1, e.rest - n};
 }
 
-static size_t end(size_t i, size_t n, size_t extent) {
-  return (size_t)((((uint64_t)i + 1) * extent + n - 1) / n);
+static size_t length(edge begin, edge end) {
+  return end.whole + (end.rest != 0) - begin.whole;
 }
 
 qrt_status qrt_check_adaptive_avg_pool2d(qrt_verify *v, const qrt_node *node) {
@@ -30,7 +37,7 @@ qrt_status qrt_check_adaptive_avg_pool2d(qrt_verify *v, const qrt_node *node) {
   int32_t shape[4] = {input.shape[0], size[0], size[1], input.shape[3]};
   QRT_TRY(qrt_expect_output(v, node, QRT_FB_DType_int8, 4, shape, &output));
   /* No window is longer than extent / n + 2. */
-  int64_t rows = input.shape[1] / size[0] + 2, columns = input.shape[2] / size[1] + 2;
+  uint32_t rows = (uint32_t)(input.shape[1] / size[0]) + 2, columns = (uint32_t)(input.shape[2] / size[1]) + 2;
   if (rows > QRT_LIMIT_WINDOW / columns) {
     return QRT_NODE_FAIL(v, node, QRT_ERROR_LIMIT, "output_size: windows of more than 2^23 elements");
   }
@@ -46,12 +53,16 @@ static void run(const void *pointer, void *scratch) {
   (void)scratch;
   for (size_t image = 0; image < a->batch; ++image) {
     const int8_t *input = a->input + image * a->in_h * in_row;
-    for (size_t y = 0; y < a->out_h; ++y) {
-      size_t top = begin(y, a->out_h, a->in_h), rows = end(y, a->out_h, a->in_h) - top;
-      for (size_t x = 0; x < a->out_w; ++x, output += a->channels) {
-        size_t left = begin(x, a->out_w, a->in_w), columns = end(x, a->out_w, a->in_w) - left;
+    edge top = {0, 0}, bottom;
+    for (size_t y = 0; y < a->out_h; ++y, top = bottom) {
+      edge left = {0, 0}, right;
+      bottom = next_edge(top, a->out_h, a->in_h);
+      size_t rows = length(top, bottom);
+      for (size_t x = 0; x < a->out_w; ++x, left = right, output += a->channels) {
+        right = next_edge(left, a->out_w, a->in_w);
+        size_t columns = length(left, right);
         qrt_pool_window window = {
-            .a = input + top * in_row + left * a->channels,
+            .a = input + top.whole * in_row + left.whole * a->channels,
             .rows = rows,
             .columns = columns,
             .row_stride = in_row,

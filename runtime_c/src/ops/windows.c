@@ -18,7 +18,7 @@ int32_t qrt_output_extent(const qrt_axis *x) {
     outputs = (x->in - 1) * x->stride - x->before - x->after + reach + x->output_padding;
   } else {
     int64_t room = x->in + x->before + x->after - reach;
-    outputs = room < 0 ? 0 : room / x->stride + 1;
+    outputs = room < 0 ? 0 : (int64_t)((uint32_t)room / (uint32_t)x->stride) + 1; /* room < 2^31 + 2^21 */
   }
   return outputs < 0 || outputs > INT32_MAX ? 0 : (int32_t)outputs;
 }

@@ -75,6 +75,11 @@ def test_a_damaged_file_is_not_emitted(file: Path, tmp_path: Path) -> None:
 def test_what_is_installed_is_found_by_pkg_config_and_cmake(tmp_path: Path) -> None:
     prefix = tmp_path / "prefix"
     build("host", prefix)
+    offered = {
+        line.split()[2] for line in call("nm", "-D", "--defined-only", prefix / "lib" / "libqrt.so").splitlines()
+    }
+    header = (prefix / "include" / "qrt.h").read_text()
+    assert "qrt_session_run" in offered and all(re.search(rf"\b{name}\(", header) for name in offered)
     (tmp_path / "main.c").write_text(MAIN)
     found = environment(PKG_CONFIG_PATH=str(prefix / "lib" / "pkgconfig"))
     flags = call("pkg-config", "--cflags", "--libs", "qrt", env=found).split()
