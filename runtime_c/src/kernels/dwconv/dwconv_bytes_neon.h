@@ -38,6 +38,14 @@ QRT_INLINE qrt_bytes bytes_load(size_t width, const int8_t *a) {
   return width == 16 ? vld1q_s8(a) : vcombine_s8(vld1_s8(a), vdup_n_s8(0));
 }
 
+QRT_INLINE void bytes_store(size_t width, qrt_bytes x, int8_t *c) {
+  if (width == 16) {
+    vst1q_s8(c, x);
+  } else {
+    vst1_s8(c, vget_low_s8(x));
+  }
+}
+
 /* n <= 8 */
 QRT_INLINE qrt_bytes bytes_load_some(const int8_t *a, size_t n) {
   return vcombine_s8(qrt_load_neon(a, n), vdup_n_s8(0));
@@ -104,6 +112,56 @@ QRT_INLINE qrt_bytes bytes_round(size_t width, const float32x4_t *x, const qrt_r
   const int8x8_t low = qrt_round_clamp_neon(x[0], x[1], range);
   return vcombine_s8(low, low);
 }
+
+/* Products of 8 channels. Intrinsics on low halves would get registers of their own, and of those there are too few. */
+QRT_INLINE int16x8_t multiply(size_t half, qrt_bytes a, qrt_bytes w) {
+  int16x8_t p;
+  if (half) {
+    __asm__ volatile("smull2 %0.8h, %1.16b, %2.16b" : "=w"(p) : "w"(a), "w"(w));
+  } else {
+    __asm__ volatile("smull %0.8h, %1.8b, %2.8b" : "=w"(p) : "w"(a), "w"(w));
+  }
+  return p;
+}
+
+/* a0 * w0 + a1 * w1 */
+QRT_INLINE int16x8_t multiply_pair(size_t half, qrt_bytes a0, qrt_bytes w0, qrt_bytes a1, qrt_bytes w1) {
+  int16x8_t p;
+  if (half) {
+    __asm__("smull2 %0.8h, %1.16b, %2.16b\n\tsmlal2 %0.8h, %3.16b, %4.16b"
+            : "=&w"(p)
+            : "w"(a0), "w"(w0), "w"(a1), "w"(w1));
+  } else {
+    __asm__("smull %0.8h, %1.8b, %2.8b\n\tsmlal %0.8h, %3.8b, %4.8b" : "=&w"(p) : "w"(a0), "w"(w0), "w"(a1), "w"(w1));
+  }
+  return p;
+}
+
+/* a[0] * w[0] + a[1] * w[1], and likewise b, in an order for CPUs without reordering. */
+QRT_INLINE void multiply_pairs(size_t half, const qrt_bytes a[2], const qrt_bytes wa[2], const qrt_bytes b[2],
+                               const qrt_bytes wb[2], int16x8_t *p, int16x8_t *q) {
+  if (half) {
+    __asm__ volatile("smull2 %0.8h, %2.16b, %4.16b\n\tsmull2 %1.8h, %6.16b, %8.16b\n\t"
+                     "smlal2 %0.8h, %3.16b, %5.16b\n\tsmlal2 %1.8h, %7.16b, %9.16b"
+                     : "=&w"(*p), "=&w"(*q)
+                     : "w"(a[0]), "w"(a[1]), "w"(wa[0]), "w"(wa[1]), "w"(b[0]), "w"(b[1]), "w"(wb[0]), "w"(wb[1]));
+  } else {
+    __asm__ volatile("smull %0.8h, %2.8b, %4.8b\n\tsmull %1.8h, %6.8b, %8.8b\n\t"
+                     "smlal %0.8h, %3.8b, %5.8b\n\tsmlal %1.8h, %7.8b, %9.8b"
+                     : "=&w"(*p), "=&w"(*q)
+                     : "w"(a[0]), "w"(a[1]), "w"(wa[0]), "w"(wa[1]), "w"(b[0]), "w"(b[1]), "w"(wb[0]), "w"(wb[1]));
+  }
+}
+
+QRT_INLINE int32x4_t add_low(int32x4_t acc, int16x8_t p) {
+  int32x4_t sum;
+  __asm__("saddw %0.4s, %1.4s, %2.4h" : "=w"(sum) : "w"(acc), "w"(p));
+  return sum;
+}
+
+QRT_INLINE int32x4_t add_high(int32x4_t acc, int16x8_t p) {
+  return vaddw_high_s16(acc, p);
+}
 #else
 enum { WIDTH = 8 };
 typedef int8x8_t qrt_bytes;
@@ -115,6 +173,11 @@ QRT_INLINE qrt_bytes bytes_fill(int8_t x) {
 QRT_INLINE qrt_bytes bytes_load(size_t width, const int8_t *a) {
   (void)width;
   return vld1_s8(a);
+}
+
+QRT_INLINE void bytes_store(size_t width, qrt_bytes x, int8_t *c) {
+  (void)width;
+  vst1_s8(c, x);
 }
 
 QRT_INLINE qrt_bytes bytes_load_some(const int8_t *a, size_t n) {
@@ -152,6 +215,31 @@ QRT_INLINE qrt_bytes finish_bytes(int finish, size_t width, const int16x8_t *y, 
 QRT_INLINE qrt_bytes bytes_round(size_t width, const float32x4_t *x, const qrt_range_neon *range) {
   (void)width;
   return qrt_round_clamp_neon(x[0], x[1], range);
+}
+
+QRT_INLINE int16x8_t multiply(size_t half, qrt_bytes a, qrt_bytes w) {
+  (void)half;
+  return vmull_s8(a, w);
+}
+
+QRT_INLINE int16x8_t multiply_pair(size_t half, qrt_bytes a0, qrt_bytes w0, qrt_bytes a1, qrt_bytes w1) {
+  (void)half;
+  return vmlal_s8(vmull_s8(a0, w0), a1, w1);
+}
+
+QRT_INLINE void multiply_pairs(size_t half, const qrt_bytes a[2], const qrt_bytes wa[2], const qrt_bytes b[2],
+                               const qrt_bytes wb[2], int16x8_t *p, int16x8_t *q) {
+  (void)half;
+  *p = vmlal_s8(vmull_s8(a[0], wa[0]), a[1], wa[1]);
+  *q = vmlal_s8(vmull_s8(b[0], wb[0]), b[1], wb[1]);
+}
+
+QRT_INLINE int32x4_t add_low(int32x4_t acc, int16x8_t p) {
+  return vaddw_s16(acc, vget_low_s16(p));
+}
+
+QRT_INLINE int32x4_t add_high(int32x4_t acc, int16x8_t p) {
+  return vaddw_s16(acc, vget_high_s16(p));
 }
 #endif
 

@@ -28,7 +28,7 @@
 #ifndef QRT_DWCONV_NEON_H
 #define QRT_DWCONV_NEON_H
 
-#include "dwconv_pack.h"
+#include "dwconv_windows_neon.h"
 
 enum { SIDE = 3, HALF = 8, HEADER = 16 };
 
@@ -56,7 +56,7 @@ static size_t block_size(size_t width) {
 
 static size_t packed_size(size_t channels, size_t kh, size_t kw) {
   size_t size = 0;
-  if (!slides(kh, kw)) return qrt_dwconv_packed_size(channels, kh, kw, HALF);
+  if (!slides(kh, kw)) return windows_size(channels, kh, kw);
   for (size_t j = 0, width; j < channels; j += width) {
     width = span_at(channels, j).width;
     size += block_size(width);
@@ -96,7 +96,7 @@ static int pack_channel(const qrt_dwconv_weights *weights, size_t width, size_t 
 static void pack(const qrt_dwconv_weights *weights, void *packed) {
   const size_t channels = weights->channels;
   if (!slides(weights->kh, weights->kw)) {
-    qrt_dwconv_pack(weights, HALF, packed);
+    windows_pack(weights, packed);
     return;
   }
   memset(packed, 0, packed_size(channels, weights->kh, weights->kw));
@@ -341,45 +341,13 @@ static void run_sliding(const qrt_dwconv_shape *shape, size_t count, const int8_
   }
 }
 
-/* ---- other windows ---- */
-
-static void run_taps(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
-                     const qrt_output_range *output, int8_t *c) {
-  const qrt_dwconv_packed p = qrt_dwconv_unpack(packed, shape->channels, HALF);
-  const qrt_range_neon range = qrt_range_make_neon(output);
-  const int8x8_t a_zero_point = vdup_n_s8((int8_t)shape->a_zero_point);
-  const size_t channels = shape->channels;
-  for (size_t x = 0; x < shape->out_w; x++, c += channels) {
-    for (size_t j = 0; j < channels; j += HALF) {
-      const size_t count = channels - j < HALF ? channels - j : HALF;
-      int32x4_t acc0 = vld1q_s32(p.bias + j), acc1 = vld1q_s32(p.bias + j + 4);
-      for (size_t r = 0; r < shape->kh; r++) {
-        if (rows[r] == NULL) continue;
-        for (size_t t = 0; t < shape->kw; t++) {
-          /* Left of the input the subtraction wraps to a huge column. */
-          const size_t column = x * shape->stride + t * shape->dilation - shape->pad_left;
-          if (column >= shape->in_w) continue;
-          const int16x8_t a = vsubl_s8(qrt_load_neon(rows[r] + column * channels + j, count), a_zero_point);
-          const int16x8_t w = vmovl_s8(vld1_s8(p.w + (r * shape->kw + t) * p.padded + j));
-          acc0 = vmlal_s16(acc0, vget_low_s16(a), vget_low_s16(w));
-          acc1 = vmlal_s16(acc1, vget_high_s16(a), vget_high_s16(w));
-        }
-      }
-      const float32x4_t multiplier0 = vld1q_f32(p.multiplier + j), multiplier1 = vld1q_f32(p.multiplier + j + 4);
-      qrt_store_neon(c + j, qrt_requantize_neon(acc0, acc1, multiplier0, multiplier1, &range), count);
-    }
-  }
-}
-
 static void run(const qrt_dwconv_shape *shape, size_t count, const int8_t *const *rows, const void *packed,
                 const qrt_output_range *output, int8_t *c) {
   if (slides(shape->kh, shape->kw)) {
     run_sliding(shape, count, rows, packed, output, c);
     return;
   }
-  for (; count > 0; count--, rows += shape->kh, c += shape->out_w * shape->channels) {
-    run_taps(shape, rows, packed, output, c);
-  }
+  windows_run(shape, count, rows, packed, output, c);
 }
 
 #endif
