@@ -273,7 +273,67 @@ static void (*const slide_functions[][2][3])(const lines *l, size_t first, const
 #endif
 };
 
-/* Any stride, dilation and padding, any weights, `count` <= 8 channels. */
+/* ---- windows that share no columns ---- */
+
+/* Any stride, dilation and padding. */
+QRT_INLINE void jump(size_t width, const lines *l, size_t first, const char *packed) {
+  const qrt_dwconv_shape *shape = l->shape;
+  const size_t channels = shape->channels, size = shape->in_w * channels;
+  const size_t tap = shape->dilation * channels, advance = shape->stride * channels;
+  const size_t last = shape->kh - 1, used[SIDE] = {0, last < 1 ? last : 1, last};
+  const qrt_packed_block b = unpack(packed, width);
+  const qrt_taps taps = qrt_taps_load(width, &b, 0);
+  const int8_t *const *rows = l->rows;
+  int8_t *c = l->c + first;
+  for (size_t i = l->count; i > 0; i--, rows += shape->kh) {
+    const int8_t *p[SIDE];
+    size_t mask[SIDE]; /* 0 in padding */
+#pragma GCC unroll 3
+    for (size_t r = 0; r < SIDE; r++) {
+      const int8_t *row = rows[used[r]];
+      p[r] = row ? row + first : l->padding;
+      mask[r] = row ? SIZE_MAX : 0;
+    }
+    size_t at = 0 - shape->pad_left * channels; /* left of the input it has wrapped to a huge position */
+    for (size_t x = shape->out_w; x > 0; x--, at += advance, c += channels) {
+      qrt_column q[SIDE];
+      float32x4_t y[4];
+#pragma GCC unroll 3
+      for (size_t t = 0; t < SIDE; t++) {
+        qrt_bytes bytes[SIDE];
+        if (at + t * tap < size) {
+#pragma GCC unroll 3
+          for (size_t r = 0; r < SIDE; r++) bytes[r] = bytes_load(width, p[r] + ((at + t * tap) & mask[r]));
+        } else {
+          pad_rows(l, bytes);
+        }
+        q[t] = column_of(width, bytes);
+      }
+#pragma GCC unroll 2
+      for (size_t half = 0; half < width / HALF; half++) products(0, half, &taps, q[0], q[1], q[2], y + 2 * half);
+      bytes_store(width, bytes_round(width, y, &l->range), c);
+    }
+  }
+}
+
+static __attribute__((noinline)) void jump_8(const lines *l, size_t first, const char *packed) {
+  jump(8, l, first, packed);
+}
+
+#if defined(__aarch64__)
+static __attribute__((noinline)) void jump_16(const lines *l, size_t first, const char *packed) {
+  jump(16, l, first, packed);
+}
+#endif
+
+static void (*const jump_functions[])(const lines *l, size_t first, const char *packed) = {
+    jump_8,
+#if defined(__aarch64__)
+    jump_16,
+#endif
+};
+
+/* Any weights, too, and `count` <= 8 channels. */
 static __attribute__((noinline)) void step_along(const lines *l, size_t first, size_t count, const qrt_taps *taps) {
   const qrt_dwconv_shape *shape = l->shape;
   const size_t channels = shape->channels;
@@ -326,15 +386,17 @@ static void run_sliding(const qrt_dwconv_shape *shape, size_t count, const int8_
   const lines l = lines_make(shape, count, rows, output, c);
   for (size_t j = 0; j < channels;) {
     const span s = span_at(channels, j);
-    if (!regular || channels < HALF || !*(const int32_t *)packed) {
+    if (channels < HALF || !*(const int32_t *)packed) {
       const qrt_packed_block b = unpack(packed, s.width);
       for (size_t i = 0; i < s.width; i += HALF) {
         const qrt_taps taps = qrt_taps_load(HALF, &b, i);
         step_along(&l, s.first + i, channels < HALF ? channels : HALF, &taps);
       }
-    } else {
+    } else if (regular) {
       const int bounded = ((const int32_t *)packed)[1];
       slide_functions[s.width / 16][fresh - 1][bounded ? l.finish : ANY](&l, s.first, packed);
+    } else {
+      jump_functions[s.width / 16](&l, s.first, packed);
     }
     packed += block_size(s.width);
     j += s.width;

@@ -6,7 +6,7 @@
  * Instructions per 16 outputs, 144 multiply-adds: 12 sdot, 3 loads, 8 to interleave, 4 to load biases and multipliers,
  * 17 to requantize and store, and 2 for every third loop.
  */
-#include "dwconv_bytes_neon.h"
+#include "dwconv_windows_neon.h"
 
 /* Else gcc moves columns from register to register. */
 #if defined(__GNUC__) && !defined(__clang__)

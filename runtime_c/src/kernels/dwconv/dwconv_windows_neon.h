@@ -108,15 +108,27 @@ QRT_INLINE void windows_at(size_t width, size_t outputs, const windows *v, size_
   }
   for (size_t i = 0; i < found->met; i += 2) {
     const int8_t *const a0 = found->a[i], *const a1 = found->a[i + 1];
-    const qrt_bytes w0 = bytes_load(width, found->w[i] + j), w1 = bytes_load(width, found->w[i + 1] + j);
-#pragma GCC unroll 4
-    for (size_t n = 0; n < outputs; n++) {
-      const qrt_bytes x0 = bytes_load(width, a0 + from[n]), x1 = bytes_load(width, a1 + from[n]);
+    const qrt_bytes w[2] = {bytes_load(width, found->w[i] + j), bytes_load(width, found->w[i + 1] + j)};
+    qrt_bytes x[TOGETHER][2];
+#pragma GCC unroll 2
+    for (size_t n = 0; n < outputs; n += 2) {
+      const size_t next = n + 1 < outputs ? n + 1 : n;
+      x[n][0] = bytes_load(width, a0 + from[n]), x[n][1] = bytes_load(width, a1 + from[n]);
+      if (next > n) x[next][0] = bytes_load(width, a0 + from[next]), x[next][1] = bytes_load(width, a1 + from[next]);
 #pragma GCC unroll 2
       for (size_t half = 0; half < width / 8; half++) {
-        const int16x8_t p = multiply_pair(half, x0, w0, x1, w1);
+        int16x8_t p, q;
+        if (next > n) {
+          multiply_pairs(half, x[n], w, x[next], w, &p, &q);
+        } else {
+          p = multiply_pair(half, x[n][0], w[0], x[n][1], w[1]);
+        }
         acc[n][2 * half] = add_low(acc[n][2 * half], p);
         acc[n][2 * half + 1] = add_high(acc[n][2 * half + 1], p);
+        if (next > n) {
+          acc[next][2 * half] = add_low(acc[next][2 * half], q);
+          acc[next][2 * half + 1] = add_high(acc[next][2 * half + 1], q);
+        }
       }
     }
   }
