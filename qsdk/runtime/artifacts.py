@@ -37,7 +37,7 @@ DOES_NOT_FIT = 3
 
 def is_bare_metal(target: str) -> bool:
     """Whether the target's programs run without an operating system: no environment, files through the emulator."""
-    return target.startswith("cortex-m")
+    return target in _BOARDS
 
 
 def runner_path(target: str = "host", program: str = "qrt_run") -> Path:

@@ -12,7 +12,7 @@ from qsdk.errors import QsdkError
 from qsdk.export.program import Operation, Program
 from qsdk.export.serialize import deserialize, load
 from qsdk.runtime import Session, available_isas
-from qsdk.runtime.artifacts import EMULATORS, emulate, is_bare_metal
+from qsdk.runtime.artifacts import DOES_NOT_FIT, EMULATORS, emulate, is_bare_metal
 
 _ROW = 24  # bytes to a line of C
 
@@ -76,7 +76,9 @@ def host_arena_size(data: bytes) -> int:
 
 
 def arena_size(target: str, runner: Path, file: Path, data: bytes) -> int:
-    """Bytes of the arena on a target, as its runner says; where that cannot be run, what the host needs."""
+    """Bytes of the arena on a target, as its runner says; where that cannot be run or the file is too large to be read
+    there, what the host needs.
+    """
     emulators = list(EMULATORS.get(target, {}).values())
     if not emulators:
         return host_arena_size(data)
@@ -84,6 +86,8 @@ def arena_size(target: str, runner: Path, file: Path, data: bytes) -> int:
     try:
         result = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
     except OSError:  # no emulator, or a program of another system
+        return host_arena_size(data)
+    if result.returncode == DOES_NOT_FIT:
         return host_arena_size(data)
     found = re.search(r"arena (\d+) bytes", result.stdout)
     if not found:

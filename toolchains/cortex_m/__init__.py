@@ -9,7 +9,7 @@ FOLDER = "toolchains/cortex_m"
 QEMU = "qemu-system-arm -display none -monitor none -serial none -semihosting-config enable=on,target=native -machine"
 
 
-def describe(env, flags, linker_script, isas, runner, memory=None):
+def describe(env, flags, linker_script, isas, runner):
     """Fills a target in.
 
     flags: the core and its float unit, for compiler and linker. isas: instruction sets with the flags of their kernels.

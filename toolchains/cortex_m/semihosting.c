@@ -19,13 +19,15 @@ _Noreturn void _exit(int status) {
   qrt_board_exit(status);
 }
 
+enum { STACK = 16384 }; /* more than qrt_run takes, with its buffers */
+
 /* The heap ends well below the stack pointer. */
 void *_sbrk(ptrdiff_t increment);
 void *_sbrk(ptrdiff_t increment) {
   static char *top = end;
   char here;
   char *before = top;
-  if (increment > 0 && (uintptr_t)&here - (uintptr_t)top < (uintptr_t)increment + 65536) {
+  if (increment > 0 && (uintptr_t)&here - (uintptr_t)top < (uintptr_t)increment + STACK) {
     return (void *)-1;
   }
   top += increment;

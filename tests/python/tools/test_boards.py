@@ -14,7 +14,7 @@ import pytest
 
 import qsdk
 from qsdk.runtime import remote
-from qsdk.runtime.artifacts import command
+from qsdk.runtime.artifacts import EMULATORS, command
 from qsdk.tools.build import build, identifier, operators_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -106,6 +106,40 @@ def test_zig_builds_for_aarch64(file: Path, tmp_path: Path) -> None:
     pytest.importorskip("ziglang", reason="ziglang is not installed")
     build("aarch64", tmp_path, file, toolchain="zig")
     assert "identical" in call("qemu-aarch64", tmp_path / "bin" / "qrt_image")
+
+
+@pytest.mark.slow
+def test_the_recipe_for_a_new_board(file: Path, tmp_path: Path) -> None:
+    """docs/boards.md, for a Cortex-M3 with 256 KB of flash and 64 KB of RAM that QEMU has and qsdk does not know."""
+    root, name = tmp_path / "tree", "lm3s6965evb"
+    unwanted = shutil.ignore_patterns("__pycache__", "*.o")
+    for part in ("qsdk", "runtime_c", "toolchains"):
+        shutil.copytree(ROOT / part, root / part, ignore=unwanted)
+    shutil.copy(ROOT / "SConstruct", root)
+
+    def copy(old: str, new: str, **changes: str) -> None:
+        text = (root / old).read_text()
+        for pattern, value in changes.items():
+            text, count = re.subn(rf"(?m)^( *{pattern}\b[^:=]*[:=] *).*$", rf"\g<1>{value}", text)
+            assert count == 1, pattern
+        (root / new).write_text(text)
+
+    runner = f'{{"{name}": f"{{QEMU}} {name}"}},'
+    copy("toolchains/cortex-m4.py", f"toolchains/{name}.py", flags='["-mcpu=cortex-m3"],', isas="{},",
+         linker_script=f'"{name}.ld",', runner=runner)  # fmt: skip
+    copy("toolchains/cortex_m/mps2.ld", f"toolchains/cortex_m/{name}.ld",
+         FLASH="ORIGIN = 0, LENGTH = 256K", RAM="ORIGIN = 0x20000000, LENGTH = 64K")  # fmt: skip
+    known = root / "qsdk" / "runtime" / "artifacts.py"
+    known.write_text(known.read_text().replace("_BOARDS = {\n", f'_BOARDS = {{\n    "{name}": "{name}",\n'))
+
+    here = {"env": environment(PYTHONPATH=str(root)), "cwd": root}
+    call(sys.executable, "-m", "qsdk.tools.cli", "build", "--target", name, "--model", file, "-o", "qrt", **here)
+    assert re.search(r"ARENA_SIZE 3\d\d\d ", (root / "qrt" / "src" / "model.h").read_text())
+    image = call(*EMULATORS["cortex-m3"]["mps2-an385"][:-1], name, "-kernel", root / "qrt" / "bin" / "qrt_image")
+    assert "identical" in image
+    call(sys.executable, "-m", "SCons", "-Q", f"target={name}", "runner", **here)
+    verified = call(sys.executable, "-m", "qsdk.tools.cli", "verify", file, "--target", name, **here)
+    assert f"{name}: identical" in verified
 
 
 # ---- examples ----
