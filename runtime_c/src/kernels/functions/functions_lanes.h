@@ -2,6 +2,8 @@
  * a function of its own, and includes this. */
 #include "../lanes.h"
 
+enum { PAIR = 2, GROUP = QRT_LANES == 16 ? MOST_VECTORS : MOST_VECTORS / 2 };
+
 INLINE floats sigmoid(floats x) {
   sigmoids(1, &x);
   return x;
@@ -24,16 +26,41 @@ INLINE floats gate(size_t n, const float *x, const float *h, size_t number, size
   return load(x + number * n + i, n - i) + load(h + number * n + i, n - i);
 }
 
-/* In two passes: steps of one pass that do not wait for each other overlap, where the second tanh would wait for all of
- * the gates. What the second needs of the first lies in the output until then. */
-void QRT_FUNCTION(lstm)(size_t n, const float *x, const float *h, float *cell, float *c) {
-  for (size_t i = 0; i < n; i += QRT_LANES) {
-    const floats in = sigmoid(gate(n, x, h, 0, i)), forget = sigmoid(gate(n, x, h, 1, i));
-    const floats g = hyperbolic_tangent(gate(n, x, h, 2, i));
-    store(c + i, n - i, sigmoid(gate(n, x, h, 3, i)));
-    store(cell + i, n - i, canonical(forget * load(cell + i, n - i) + in * g));
+/* Lanes i.. of the states of `count` vectors, a constant. What the last loop needs of the first lies in the output until
+ * then. */
+INLINE void lstm(size_t count, size_t n, size_t i, const float *x, const float *h, float *cell, float *c) {
+  floats in_forget_out[3 * PAIR], g[PAIR], state[PAIR];
+  EACH(v) {
+    const size_t at = i + v * QRT_LANES;
+    in_forget_out[v] = gate(n, x, h, 0, at);
+    in_forget_out[count + v] = gate(n, x, h, 1, at);
+    in_forget_out[2 * count + v] = gate(n, x, h, 3, at);
+    g[v] = gate(n, x, h, 2, at);
   }
-  for (size_t i = 0; i < n; i += QRT_LANES) {
+  sigmoids(3 * count, in_forget_out);
+  hyperbolic_tangents(count, g);
+  EACH(v) {
+    const size_t at = i + v * QRT_LANES;
+    state[v] = canonical(in_forget_out[count + v] * load(cell + at, n - at) + in_forget_out[v] * g[v]);
+    store(cell + at, n - at, state[v]);
+    store(c + at, n - at, in_forget_out[2 * count + v]);
+  }
+}
+
+void QRT_FUNCTION(lstm)(size_t n, const float *x, const float *h, float *cell, float *c) {
+  size_t i = 0;
+  for (; i + PAIR * QRT_LANES <= n; i += PAIR * QRT_LANES) lstm(PAIR, n, i, x, h, cell, c);
+  for (; i < n; i += QRT_LANES) lstm(1, n, i, x, h, cell, c);
+  for (i = 0; i + GROUP * QRT_LANES <= n; i += GROUP * QRT_LANES) {
+    floats t[GROUP];
+    for (size_t v = 0; v < GROUP; v++) t[v] = load(cell + i + v * QRT_LANES, QRT_LANES);
+    hyperbolic_tangents(GROUP, t);
+    for (size_t v = 0; v < GROUP; v++) {
+      float *out = c + i + v * QRT_LANES;
+      store(out, QRT_LANES, canonical(load(out, QRT_LANES) * t[v]));
+    }
+  }
+  for (; i < n; i += QRT_LANES) {
     store(c + i, n - i, canonical(load(c + i, n - i) * hyperbolic_tangent(load(cell + i, n - i))));
   }
 }

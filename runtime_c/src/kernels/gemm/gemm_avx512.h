@@ -118,27 +118,50 @@ static __attribute__((noinline)) void store_any(size_t rows, size_t vectors, con
   }
 }
 
-/* Four bytes per column, from columns' order to that of slots. */
-static void to_slots(size_t width, size_t columns, const void *from, void *slots) {
-  const char *column = from;
-  size_t j = 0;
-  for (; j + 4 <= columns; j += 4, column += 16) memcpy((char *)slots + 4 * slot(width, j), column, 16);
-  if (j < columns) memcpy((char *)slots + 4 * slot(width, j), column, (columns - j) * 4);
+/* Four bytes for each of `columns` columns, in the order of slots. */
+INLINE void load_slots(size_t vectors, size_t columns, const void *from, __m512i *x) {
+#pragma GCC unroll 4
+  for (size_t v = 0; v < vectors; v++) {
+    const size_t rest = columns > v * LANES ? columns - v * LANES : 0;
+    const __mmask16 mask = (__mmask16)(rest >= LANES ? 0xffffu : (1u << rest) - 1);
+    x[v] = _mm512_maskz_loadu_epi32(mask, (const __m512i *)from + v);
+  }
+  if (vectors == 4) in_order(4, x); /* its own inverse */
+  if (vectors == 2) {
+    const __m512i even = shuffle(x[0], x[1], 0);
+    x[1] = shuffle(x[0], x[1], 1);
+    x[0] = even;
+  }
 }
 
 /* What the floats of the panel's columns, from column `first` on, are made with. */
-static void prepare_floats(size_t width, size_t first, panel *p) {
+INLINE void prepare(size_t vectors, size_t width, size_t first, panel *p) {
   const qrt_gemm_floats *f = p->floats;
-  const __m512i *bias = p->packed;
-  to_slots(width, p->columns, f->sum + first, p->sum);
-  to_slots(width, p->columns, f->bias + first, p->float_bias);
-  memcpy(p->corrected, bias, width * sizeof(int32_t));
-  memcpy(p->multiplier, (const int32_t *)p->packed + width, width * sizeof(float));
+  const __mmask16 mask = (__mmask16)(width < LANES ? 0xff : 0xffff);
+  const __m512 *multiplier = (const __m512 *)((const char *)p->packed + width * sizeof(int32_t));
+  const __m512i zero_point = _mm512_set1_epi32(f->step ? 0 : f->rows->zero_point);
+  const __m512 scale = _mm512_set1_ps(f->step ? 1 : f->rows->scale);
+  __m512i sum[4], bias[4];
+  load_slots(vectors, p->columns, f->sum + first, sum);
+  load_slots(vectors, p->columns, f->bias + first, bias);
+#pragma GCC unroll 4
+  for (size_t v = 0; v < vectors; v++) {
+    const __m512i packed = _mm512_maskz_loadu_epi32(mask, (const __m512i *)p->packed + v);
+    p->sum[v] = sum[v];
+    p->float_bias[v] = _mm512_castsi512_ps(bias[v]);
+    p->corrected[v] = _mm512_sub_epi32(packed, _mm512_mullo_epi32(zero_point, sum[v]));
+    p->multiplier[v] = _mm512_mul_ps(scale, _mm512_maskz_loadu_ps(mask, multiplier + v));
+  }
   p->bias = p->corrected;
-  for (size_t v = 0; !f->step && v < (width + LANES - 1) / LANES; v++) {
-    const __m512i offset = _mm512_mullo_epi32(_mm512_set1_epi32(f->rows->zero_point), p->sum[v]);
-    p->corrected[v] = _mm512_sub_epi32(p->corrected[v], offset);
-    p->multiplier[v] = _mm512_mul_ps(_mm512_set1_ps(f->rows->scale), p->multiplier[v]);
+}
+
+static void prepare_floats(size_t width, size_t first, panel *p) {
+  if (width == 4 * LANES) {
+    prepare(4, width, first, p);
+  } else if (width == 2 * LANES) {
+    prepare(2, width, first, p);
+  } else {
+    prepare(1, width, first, p);
   }
 }
 

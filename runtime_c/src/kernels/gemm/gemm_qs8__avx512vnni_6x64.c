@@ -393,6 +393,12 @@ static void run_panel_short(size_t m, size_t width, panel p, int8_t *c) {
   }
 }
 
+static int32_t all_below_one(size_t width, const void *multiplier) {
+  if (width >= LANES) return qrt_below_one_avx512(width / LANES, multiplier);
+  const __m512 eight = _mm512_castsi512_ps(both_rows(multiplier));
+  return qrt_below_one_avx512(1, &eight);
+}
+
 /* One of output and floats, or neither: then sums. */
 static void run(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed, const qrt_output_range *output,
                 const qrt_gemm_floats *floats, int8_t *c, size_t c_stride) {
@@ -412,13 +418,7 @@ static void run(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packe
     p.bias = p.packed;
     if (floats) prepare_floats(width, j, &p);
     p.whole_floats = floats && !floats->step && width >= LANES && p.columns == width;
-    const void *multiplier = (const int32_t *)p.packed + width;
-    if (width == 8) {
-      const __m512 eight = _mm512_castsi512_ps(both_rows(multiplier));
-      p.range.safe = qrt_below_one_avx512(1, &eight);
-    } else {
-      p.range.safe = qrt_below_one_avx512(width / LANES, multiplier);
-    }
+    if (output) p.range.safe = all_below_one(width, (const int32_t *)p.packed + width);
     if (rows->run < KR) {
       run_panel_short(m, width, p, c + j * element);
     } else if (m == 1 && width == NR) { /* so short that calls would count */
