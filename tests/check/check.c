@@ -31,7 +31,7 @@ static const char usage[] =
 static const check_family *const families[] = {
     &check_requantize, &check_gemm,    &check_dwconv,     &check_vadd,       &check_vmul,      &check_pool,
     &check_lut,        &check_convert, &check_interleave, &check_arithmetic, &check_functions, &check_wgemm,
-    &check_unary,      &check_binary,  &check_rows,       &check_matmul,     &check_taps,
+    &check_unary,      &check_binary,  &check_rows,       &check_matmul,     &check_taps,      &check_transpose,
 };
 enum { FAMILIES = sizeof families / sizeof families[0] };
 

@@ -43,7 +43,7 @@ typedef struct check_family {
 
 extern const check_family check_requantize, check_gemm, check_dwconv, check_vadd, check_vmul, check_pool, check_lut,
     check_convert, check_interleave, check_arithmetic, check_functions, check_wgemm, check_unary, check_binary,
-    check_rows, check_matmul, check_taps;
+    check_rows, check_matmul, check_taps, check_transpose;
 
 /* ---- report ---- */
 

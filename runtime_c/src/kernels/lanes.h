@@ -20,6 +20,7 @@
 
 typedef float floats __attribute__((vector_size(4 * QRT_LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * QRT_LANES)));
+typedef uint32_t bits __attribute__((vector_size(4 * QRT_LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -183,21 +184,35 @@ INLINE void hyperbolic_tangents(size_t count, floats *x) {
   }
 }
 
-/* Of NaN anything. e^x is here of numbers between -20 and 0, so n can go straight into the exponent. */
+/* erf of magnitudes below QRT_ERF_SMALL. */
+INLINE void error_functions_near(size_t count, floats *a) {
+  static const float coefficients[] = {QRT_ERF_COEFFICIENTS};
+  floats z[MOST_VECTORS], y[MOST_VECTORS];
+  EACH(v) z[v] = a[v] * a[v];
+  POLYNOMIALS(count, z, coefficients, y);
+  EACH(v) a[v] = y[v] * a[v] + a[v];
+}
+
+/* erf of magnitudes from QRT_ERF_SMALL on; of NaN anything. e^x is here of numbers between -20 and 0, so n can go
+ * straight into the exponent. */
+INLINE void error_functions_far(size_t count, floats *a) {
+  static const float coefficients[] = {QRT_LOG_ERFC_COEFFICIENTS};
+  floats shifted[MOST_VECTORS], y[MOST_VECTORS];
+  EACH(v) a[v] = smaller(all(QRT_ERF_MOST), a[v]);
+  POLYNOMIALS(count, a, coefficients, y);
+  exponential_parts(count, y, shifted, y);
+  EACH(v) a[v] = 1.0f - (floats)((bits)y[v] + ((bits)shifted[v] << 23));
+}
+
+/* Of NaN anything. */
 INLINE void error_functions(size_t count, floats *x) {
-  static const float near[] = {QRT_ERF_COEFFICIENTS}, far[] = {QRT_LOG_ERFC_COEFFICIENTS};
-  floats a[MOST_VECTORS], t[MOST_VECTORS], y[MOST_VECTORS], small[MOST_VECTORS];
-  EACH(v) a[v] = (floats)((ints)x[v] & INT32_MAX);
-  EACH(v) t[v] = a[v] * a[v];
-  POLYNOMIALS(count, t, near, small);
-  EACH(v) small[v] = small[v] * a[v] + a[v];
-  EACH(v) t[v] = smaller(all(QRT_ERF_MOST), a[v]);
-  POLYNOMIALS(count, t, far, y);
-  exponential_parts(count, y, t, y);
+  floats near[MOST_VECTORS], far[MOST_VECTORS];
+  EACH(v) near[v] = far[v] = (floats)((ints)x[v] & INT32_MAX);
+  error_functions_near(count, near);
+  error_functions_far(count, far);
   EACH(v) {
-    const floats power = (floats)((ints)y[v] + ((ints)t[v] << 23));
-    const floats result = choose(less(a[v], all(QRT_ERF_SMALL)), small[v], 1.0f - power);
-    x[v] = (floats)((ints)result | ((ints)x[v] & INT32_MIN));
+    const truths small = less((floats)((ints)x[v] & INT32_MAX), all(QRT_ERF_SMALL));
+    x[v] = (floats)((ints)choose(small, near[v], far[v]) | ((ints)x[v] & INT32_MIN));
   }
 }
 

@@ -2,11 +2,14 @@
 #include "strided.h"
 
 #include "../kernels/interleave/interleave.h"
+#include "../kernels/transpose/transpose.h"
 
 /* The output's axes, neighbours merged where one step over them all reaches the same elements. */
 typedef struct arguments {
-  const qrt_interleave_kernel *kernel; /* for bytes whose last two axes are planes in the input, else NULL */
-  const uint8_t *input;                /* the first element */
+  /* For elements whose last but one axis is the input's last, of one byte and of four; else NULL. */
+  const qrt_interleave_kernel *interleave;
+  const qrt_transpose_kernel *transpose;
+  const uint8_t *input; /* the first element */
   uint8_t *output;
   size_t element; /* bytes that lie together in both */
   uint32_t rank;
@@ -26,20 +29,6 @@ static void copy_4(const uint8_t *input, ptrdiff_t stride, size_t n, uint8_t *ou
   }
 }
 
-/* rows by n, of four bytes, from columns whose elements lie together: squares, so that lines are read once. */
-static void transpose_4(const uint8_t *input, ptrdiff_t stride, size_t rows, size_t n, uint8_t *output) {
-  enum { SQUARE = 16 };
-  for (size_t i = 0; i < rows; i += SQUARE) {
-    const size_t height = rows - i < SQUARE ? rows - i : SQUARE;
-    for (size_t j = 0; j < n; ++j) {
-      const uint8_t *from = input + (ptrdiff_t)j * stride + 4 * i;
-      for (size_t r = 0; r < height; ++r) {
-        memcpy(output + 4 * ((i + r) * n + j), from + 4 * r, 4);
-      }
-    }
-  }
-}
-
 static void copy_any(const uint8_t *input, ptrdiff_t stride, size_t n, size_t element, uint8_t *output) {
   for (size_t i = 0; i < n; ++i) {
     memcpy(output + element * i, input + (ptrdiff_t)i * stride, element);
@@ -48,21 +37,21 @@ static void copy_any(const uint8_t *input, ptrdiff_t stride, size_t n, size_t el
 
 /* Axes that one call of copy() takes. */
 static uint32_t copied(const arguments *a) {
-  return a->kernel || (a->element == 4 && a->rank > 1 && a->stride[a->rank - 2] == 4) ? 2 : 1;
+  return a->interleave || a->transpose ? 2 : 1;
 }
 
 /* The last axes, as many as one call can take. Returns the bytes written. */
 static size_t copy(const arguments *a, const uint8_t *input, uint8_t *output) {
   size_t n = a->extent[a->rank - 1];
   ptrdiff_t stride = a->stride[a->rank - 1];
-  if (a->kernel) {
-    size_t pixels = a->extent[a->rank - 2];
-    a->kernel->run(pixels, n, input, (size_t)stride, output);
-    return pixels * n;
-  }
   if (copied(a) == 2) {
-    transpose_4(input, stride, a->extent[a->rank - 2], n, output);
-    return a->extent[a->rank - 2] * n * 4;
+    const size_t rows = a->extent[a->rank - 2];
+    if (a->interleave) {
+      a->interleave->run(rows, n, input, (size_t)stride, output);
+    } else {
+      a->transpose->run(rows, n, input, stride, output);
+    }
+    return rows * n * a->element;
   }
   if (a->element == 1) {
     copy_1(input, stride, n, output);
@@ -148,8 +137,12 @@ void qrt_bind_strided(qrt_binder *binder, const qrt_tensor *input, ptrdiff_t fir
   a.element = qrt_dtype_size(input->dtype);
   simplify(&a, output, stride);
   if (a.element == 1 && a.rank > 1 && a.stride[a.rank - 2] == 1 && a.stride[a.rank - 1] > 0) {
-    a.kernel = qrt_interleave_select(binder->isa);
-    step->kernel = a.kernel->name;
+    a.interleave = qrt_interleave_select(binder->isa);
+    step->kernel = a.interleave->name;
+  }
+  if (a.element == 4 && a.rank > 1 && a.stride[a.rank - 2] == 4) {
+    a.transpose = qrt_transpose_select(binder->isa);
+    step->kernel = a.transpose->name;
   }
   qrt_bind_moves(binder, step, run, a.extent[0], output->size);
   step->arguments = qrt_bind_copy(binder, &a, sizeof a);
