@@ -69,8 +69,13 @@ INLINE floats smaller(floats a, floats b) {
   return (floats)_mm512_min_ps((__m512)a, (__m512)b);
 }
 
+/* a > b ? a : b */
+INLINE floats larger(floats a, floats b) {
+  return (floats)_mm512_max_ps((__m512)a, (__m512)b);
+}
+
 INLINE floats clamp(floats x, float least, float most) {
-  return smaller(all(most), (floats)_mm512_max_ps((__m512)all(least), (__m512)x));
+  return smaller(all(most), larger(all(least), x));
 }
 
 /* x * 2^n, rounded once; n are whole numbers, of which n + QRT_ROUNDER is given. */
@@ -94,6 +99,10 @@ INLINE floats canonical(floats x) {
 
 INLINE floats smaller(floats a, floats b) {
   return choose(a < b, a, b);
+}
+
+INLINE floats larger(floats a, floats b) {
+  return choose(a > b, a, b);
 }
 
 INLINE floats clamp(floats x, float least, float most) {

@@ -3,10 +3,6 @@
 #include "../lanes.h"
 #include "binary.h"
 
-INLINE floats larger(floats x, floats y) {
-  return choose(less(y, x), x, y);
-}
-
 /* Both steps are constants where this is inlined, so that each pair has its own loop. */
 #define QRT_BINARY(name, value)                                                                               \
   INLINE void loop_##name(size_t n, const float *a, size_t a_step, const float *b, size_t b_step, float *c) { \

@@ -26,8 +26,8 @@ INLINE floats gate(size_t n, const float *x, const float *h, size_t number, size
   return load(x + number * n + i, n - i) + load(h + number * n + i, n - i);
 }
 
-/* Lanes i.. of the states of `count` vectors, a constant. What the last loop needs of the first lies in the output until
- * then. */
+/* Lanes i.. of the states of `count` vectors, a constant. What the last loop needs of the first lies in the output
+ * until then. */
 INLINE void lstm(size_t count, size_t n, size_t i, const float *x, const float *h, float *cell, float *c) {
   floats in_forget_out[3 * PAIR], g[PAIR], state[PAIR];
   EACH(v) {

@@ -10,7 +10,7 @@ INLINE void tile(size_t rows, size_t i, size_t columns, const qrt_matmul_rows *l
                  const float *bias, float *c, size_t c_stride) {
   const float *a[QRT_MR];
   floats sum[QRT_MR][2];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (size_t r = 0; r < rows; r++) {
     a[r] = qrt_matmul_row(left, i + r);
     sum[r][0] = sum[r][1] = all(0.0f);
@@ -18,7 +18,7 @@ INLINE void tile(size_t rows, size_t i, size_t columns, const qrt_matmul_rows *l
   for (size_t q = 0, at = 0; q < left->runs; q++, at += left->run_stride) {
     for (size_t p = at; p < at + left->run; p++, b += row) {
       const floats low = load(b, QRT_LANES), high = load(b + QRT_LANES, QRT_LANES);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
       for (size_t r = 0; r < rows; r++) {
         const floats x = all(a[r][p]);
         sum[r][0] += low * x;
@@ -26,7 +26,7 @@ INLINE void tile(size_t rows, size_t i, size_t columns, const qrt_matmul_rows *l
       }
     }
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (size_t r = 0; r < rows; r++, c += c_stride) {
     const size_t more = columns > QRT_LANES ? columns - QRT_LANES : 0;
     if (bias) {
@@ -50,8 +50,9 @@ void QRT_KERNEL(size_t m, size_t n, const qrt_matmul_rows *left, const qrt_matmu
     const size_t columns = n - j < NR ? n - j : NR;
     const float *bias = right->bias ? right->bias + j : NULL;
     size_t height;
-    for (size_t i = 0; i < m; i += height) {
-      height = m - i < QRT_MR ? m - i : QRT_MR;
+    for (size_t i = 0; i < m; i += height) { /* tiles of two heights, which differ by one row */
+      const size_t rest = m - i, tiles = (rest + QRT_MR - 1) / QRT_MR;
+      height = (rest + tiles - 1) / tiles;
       switch (height) {
         CASE(1);
         CASE(2);
@@ -62,6 +63,12 @@ void QRT_KERNEL(size_t m, size_t n, const qrt_matmul_rows *left, const qrt_matmu
         CASE(6);
         CASE(7);
         CASE(8);
+#endif
+#if QRT_MR > 8
+        CASE(9);
+        CASE(10);
+        CASE(11);
+        CASE(12);
 #endif
       }
     }

@@ -67,10 +67,7 @@ static float largest(size_t n, const float *a) {
   const float none = qrt_float_from(QRT_FLOAT_INFINITY | INT32_MIN);
   floats most = all(none);
   size_t i = 0;
-  for (; i + QRT_LANES <= n; i += QRT_LANES) {
-    const floats x = load(a + i, QRT_LANES);
-    most = choose(less(most, x), x, most);
-  }
+  for (; i + QRT_LANES <= n; i += QRT_LANES) most = larger(load(a + i, QRT_LANES), most);
   float result = largest_of(most);
   for (; i < n; i++) result = a[i] > result ? a[i] : result;
   return result;
