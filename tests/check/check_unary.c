@@ -31,6 +31,16 @@ static void unary_compare(size_t index) {
       check_floats(a, n);
       compare_once(kernel, (qrt_unary_function)function, n, a);
     }
+    /* Many values of moderate size, so that few, some or most of a stretch are far from zero. */
+    for (size_t trial = 0; trial < 6; trial++) {
+      const size_t n = 8000 + check_below(1000);
+      float *a = check_memory(SLOT_A, n * sizeof *a, sizeof *a);
+      for (size_t i = 0; i < n; i++) {
+        const float size = (float)(1u << (i / 2048 + trial) % 6);
+        a[i] = check_below(500) ? ((float)check_random() * 0x1p-31f - 1.0f) * size * 0.5f : check_float(check_random());
+      }
+      compare_once(kernel, (qrt_unary_function)function, n, a);
+    }
     /* Every 16411th float there is. */
     for (uint32_t bits = 0; bits < UINT32_MAX - 4096 * 16411u; bits += 4096 * 16411u) {
       float *a = check_memory(SLOT_A, 4096 * sizeof *a, sizeof *a);
