@@ -41,26 +41,62 @@ static inline qrt_range_neon qrt_range_make_neon(const qrt_output_range *output)
   return range;
 }
 
+/* Is there more to do than to round, which saturates? */
+static inline int qrt_range_clamps_neon(const qrt_range_neon *range) {
 #if defined(__aarch64__)
+  return range->clamps;
+#else
+  (void)range;
+  return 0;
+#endif
+}
+
+#if defined(__aarch64__)
+
+/* Both, saturated. As intrinsics, gcc would copy the lower half first. */
+static inline int16x8_t qrt_narrow_neon(int32x4_t x0, int32x4_t x1) {
+  int16x8_t y;
+  __asm__("sqxtn %0.4h, %1.4s\nsqxtn2 %0.8h, %2.4s" : "=&w"(y) : "w"(x0), "w"(x1));
+  return y;
+}
+
+static inline int8x16_t qrt_narrow16_neon(int16x8_t x0, int16x8_t x1) {
+  int8x16_t y;
+  __asm__("sqxtn %0.8b, %1.8h\nsqxtn2 %0.16b, %2.8h" : "=&w"(y) : "w"(x0), "w"(x1));
+  return y;
+}
 
 /* Eight of rne(x) + zero_point as int16; what is beyond int16 stays beyond int8. */
 static inline int16x8_t qrt_round8_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
-  const int16x8_t x = vqmovn_high_s32(vqmovn_s32(vcvtnq_s32_f32(x0)), vcvtnq_s32_f32(x1));
-  return vqaddq_s16(x, range->zero_point);
+  return vqaddq_s16(qrt_narrow_neon(vcvtnq_s32_f32(x0), vcvtnq_s32_f32(x1)), range->zero_point);
+}
+
+/* rne(x) + zero_point, not yet clamped to the range. x is not NaN. */
+static inline int8x8_t qrt_round_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
+  return vqmovn_s16(qrt_round8_neon(x0, x1, range));
+}
+
+static inline int8x16_t qrt_round16_neon(const float32x4_t x[4], const qrt_range_neon *range) {
+  return qrt_narrow16_neon(qrt_round8_neon(x[0], x[1], range), qrt_round8_neon(x[2], x[3], range));
+}
+
+static inline int8x8_t qrt_clamp_neon(int8x8_t x, const qrt_range_neon *range) {
+  return vmin_s8(vmax_s8(x, vget_low_s8(range->low)), vget_low_s8(range->high));
+}
+
+static inline int8x16_t qrt_clamp16_neon(int8x16_t x, const qrt_range_neon *range) {
+  return vminq_s8(vmaxq_s8(x, range->low), range->high);
 }
 
 /* x is not NaN. */
 static inline int8x8_t qrt_round_clamp_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
-  const int8x8_t x = vqmovn_s16(qrt_round8_neon(x0, x1, range));
-  if (!range->clamps) return x;
-  return vmin_s8(vmax_s8(x, vget_low_s8(range->low)), vget_low_s8(range->high));
+  const int8x8_t x = qrt_round_neon(x0, x1, range);
+  return range->clamps ? qrt_clamp_neon(x, range) : x;
 }
 
 static inline int8x16_t qrt_round_clamp16_neon(const float32x4_t x[4], const qrt_range_neon *range) {
-  const int8x16_t y =
-      vqmovn_high_s16(vqmovn_s16(qrt_round8_neon(x[0], x[1], range)), qrt_round8_neon(x[2], x[3], range));
-  if (!range->clamps) return y;
-  return vminq_s8(vmaxq_s8(y, range->low), range->high);
+  const int8x16_t y = qrt_round16_neon(x, range);
+  return range->clamps ? qrt_clamp16_neon(y, range) : y;
 }
 
 #else
@@ -71,13 +107,32 @@ static inline int16x4_t qrt_round4_neon(float32x4_t x, const qrt_range_neon *ran
   return vmovn_s32(vreinterpretq_s32_f32(vaddq_f32(x, vdupq_n_f32(QRT_ROUNDER))));
 }
 
-static inline int8x8_t qrt_round_clamp_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
+static inline int8x8_t qrt_round_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
   const int16x8_t x = vcombine_s16(qrt_round4_neon(x0, range), qrt_round4_neon(x1, range));
   return vmovn_s16(vaddq_s16(x, range->zero_point));
 }
 
+static inline int8x16_t qrt_round16_neon(const float32x4_t x[4], const qrt_range_neon *range) {
+  return vcombine_s8(qrt_round_neon(x[0], x[1], range), qrt_round_neon(x[2], x[3], range));
+}
+
+/* The clamp came first. */
+static inline int8x8_t qrt_clamp_neon(int8x8_t x, const qrt_range_neon *range) {
+  (void)range;
+  return x;
+}
+
+static inline int8x16_t qrt_clamp16_neon(int8x16_t x, const qrt_range_neon *range) {
+  (void)range;
+  return x;
+}
+
+static inline int8x8_t qrt_round_clamp_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
+  return qrt_round_neon(x0, x1, range);
+}
+
 static inline int8x16_t qrt_round_clamp16_neon(const float32x4_t x[4], const qrt_range_neon *range) {
-  return vcombine_s8(qrt_round_clamp_neon(x[0], x[1], range), qrt_round_clamp_neon(x[2], x[3], range));
+  return qrt_round16_neon(x, range);
 }
 
 #endif

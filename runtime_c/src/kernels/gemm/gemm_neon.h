@@ -20,7 +20,7 @@
 /* Tiles fill the registers. When gcc schedules before it assigns them, it fetches ahead until it must spill; and it
  * would make vectors of the rows' addresses. */
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-schedule-insns", "no-tree-slp-vectorize")
+#pragma GCC optimize("no-schedule-insns", "no-tree-vectorize", "no-tree-slp-vectorize")
 #endif
 
 #define QRT_INLINE static inline __attribute__((always_inline))
@@ -50,17 +50,17 @@ static inline void qrt_gemm_pack_group(const int8_t *w, size_t run, size_t at, s
   memcpy(run < kr ? to : to + kr - n, w + at, n);
 }
 
-/* 64 bytes, to four registers by one instruction: for few rows, where loads are most of the work. */
-QRT_INLINE void qrt_gemm_load64(const int8_t *w, int8x16_t x[4]) {
+/* The 32 bytes at *w, or the 8 sums at `from`, to two registers by one instruction; w moves past them. */
 #if defined(__aarch64__)
-  const int8x16x4_t four = vld1q_s8_x4(w);
-#pragma GCC unroll 4
-  for (size_t i = 0; i < 4; i++) x[i] = four.val[i];
-#else
-#pragma GCC unroll 4
-  for (size_t i = 0; i < 4; i++) x[i] = vld1q_s8(w + 16 * i);
-#endif
+QRT_INLINE void qrt_gemm_load32(const int8_t **w, int8x16_t x[2]) {
+  __asm__("ldp %q0, %q1, [%2], #32" : "=w"(x[0]), "=w"(x[1]), "+r"(*w) : "m"(*(const int8_t (*)[32]) * w));
 }
+
+/* Volatile: else gcc would load once for all rows and copy registers, which takes as many instructions as registers. */
+QRT_INLINE void qrt_gemm_load_sums(const int32_t *from, int32x4_t x[2]) {
+  __asm__ volatile("ldp %q0, %q1, %2" : "=w"(x[0]), "=w"(x[1]) : "Q"(*(const int32_t (*)[8])from));
+}
+#endif
 
 /* ---- rows ---- */
 
@@ -113,17 +113,6 @@ static inline void qrt_gemm_gather(const qrt_gemm_rows *rows, qrt_gemm_walk *wal
   }
 }
 
-/* m rows as tiles of at most `most` rows: `higher` tiles of height + 1, then the others of height. */
-typedef struct qrt_gemm_heights {
-  size_t count, height, higher;
-} qrt_gemm_heights;
-
-static inline qrt_gemm_heights qrt_gemm_heights_of(size_t m, size_t most) {
-  const size_t count = (m + most - 1) / most;
-  const qrt_gemm_heights heights = {count, m / count, m % count};
-  return heights;
-}
-
 /* ---- panels ---- */
 
 /* Panels of the same width, one after the other, and what their tiles have in common. */
@@ -136,8 +125,9 @@ typedef struct qrt_gemm_panels {
   const int8_t *w;
   size_t columns; /* that exist, of each */
   size_t c_stride;
-  int wide; /* the header's */
-  int sums; /* are the output, as int32; else int8 */
+  int wide;    /* the header's */
+  int sums;    /* are the output, as int32; else int8 */
+  int special; /* not all columns exist, or the range needs clamping, or sums are the output */
   qrt_range_neon range;
 } qrt_gemm_panels;
 
@@ -203,6 +193,7 @@ QRT_INLINE void qrt_gemm_neon_panels(size_t m, size_t n, const qrt_gemm_rows *ro
     p.bytes = qrt_gemm_panel_bytes(p.width, depth);
     p.columns = n - j < p.width ? n - j : p.width;
     p.c_step = p.width * (range ? 1 : sizeof(int32_t));
+    p.special = p.sums || p.columns < p.width || qrt_range_clamps_neon(&p.range);
     p.wide = *(const int32_t *)panel;
     p.bias = (const int32_t *)(panel + QRT_GEMM_HEADER);
     p.multiplier = (const float *)(p.bias + p.width);
@@ -247,16 +238,26 @@ typedef struct qrt_gemm_output {
   const int32_t *bias;
   const float *multiplier;
   size_t columns;
-  int sums;
+  int sums, special;
   qrt_range_neon range;
 } qrt_gemm_output;
 
 /* Of panel j. */
 QRT_INLINE qrt_gemm_output qrt_gemm_output_make(const qrt_gemm_panels *p, size_t j) {
-  const qrt_gemm_output output = {(const int32_t *)((const char *)p->bias + j * p->bytes),
-                                  (const float *)((const char *)p->multiplier + j * p->bytes), p->columns, p->sums,
+  const size_t from = j * p->bytes;
+  const qrt_gemm_output output = {(const int32_t *)((const char *)p->bias + from),
+                                  (const float *)((const char *)p->multiplier + from),
+                                  p->columns,
+                                  p->sums,
+                                  p->special,
                                   p->range};
   return output;
+}
+
+/* The next row of the output. Hidden from gcc, which would rather keep all multiples of the stride, and in memory. */
+QRT_INLINE int8_t *qrt_gemm_below(int8_t *c, size_t c_stride) {
+  __asm__("add %0, %0, %1" : "+r"(c) : "r"(c_stride));
+  return c;
 }
 
 /* `rows` pieces of `size` bytes, 64 apart in `from`. Not inline: it is for the ends of matrices. */
@@ -265,10 +266,10 @@ static __attribute__((noinline)) void qrt_gemm_copy(size_t rows, size_t size, co
   for (size_t i = 0; i < rows; i++) memcpy(c + i * c_stride, (const char *)from + 64 * i, size);
 }
 
-/* Rows of `vectors` * 4 columns, 8 or 16. */
-QRT_INLINE void qrt_gemm_store(size_t rows, size_t vectors, int32x4_t (*acc)[4], const qrt_gemm_output *output,
-                               int8_t *c, size_t c_stride) {
-  if (__builtin_expect(output->sums, 0)) {
+/* Rows of `vectors` * 4 columns, 8 or 16; what follows the last of them in the output. */
+QRT_INLINE int8_t *qrt_gemm_store(size_t rows, size_t vectors, int32x4_t (*acc)[4], const qrt_gemm_output *output,
+                                  int8_t *c, size_t c_stride) {
+  if (__builtin_expect(output->special, 0) && output->sums) {
     int32_t sums[8 * 16];
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++) {
@@ -276,36 +277,74 @@ QRT_INLINE void qrt_gemm_store(size_t rows, size_t vectors, int32x4_t (*acc)[4],
       for (size_t v = 0; v < vectors; v++) vst1q_s32(sums + 16 * i + 4 * v, acc[i][v]);
     }
     qrt_gemm_copy(rows, output->columns * sizeof *sums, sums, c, c_stride);
-    return;
+    return c + rows * c_stride;
   }
   float32x4_t multiplier[4];
-  int8x16_t bytes[8];
+  int8x16_t whole[8];
+  int8x8_t half[8];
 #pragma GCC unroll 4
   for (size_t v = 0; v < vectors; v++) multiplier[v] = vld1q_f32(output->multiplier + 4 * v);
 #pragma GCC unroll 8
   for (size_t i = 0; i < rows; i++) {
-    if (vectors == 4) {
-      bytes[i] = qrt_requantize16_neon(acc[i], multiplier, &output->range);
-    } else {
-      const int8x8_t half = qrt_requantize_neon(acc[i][0], acc[i][1], multiplier[0], multiplier[1], &output->range);
-      bytes[i] = vcombine_s8(half, half);
-    }
+    float32x4_t x[4];
+#pragma GCC unroll 4
+    for (size_t v = 0; v < vectors; v++) x[v] = vmulq_f32(vcvtq_f32_s32(acc[i][v]), multiplier[v]);
+    if (vectors == 4) whole[i] = qrt_round16_neon(x, &output->range);
+    if (vectors == 2) half[i] = qrt_round_neon(x[0], x[1], &output->range);
   }
-  if (__builtin_expect(output->columns == 4 * vectors, 1)) {
-#pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++) {
-      if (vectors == 4) {
-        vst1q_s8(c + i * c_stride, bytes[i]);
-      } else {
-        vst1_s8(c + i * c_stride, vget_low_s8(bytes[i]));
-      }
-    }
-  } else {
+  if (__builtin_expect(output->special, 0)) {
     int8_t copy[8 * 64];
 #pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++) vst1q_s8(copy + 64 * i, bytes[i]);
-    qrt_gemm_copy(rows, output->columns, copy, c, c_stride);
+    for (size_t i = 0; i < rows; i++) {
+      if (vectors == 4) vst1q_s8(copy + 64 * i, qrt_clamp16_neon(whole[i], &output->range));
+      if (vectors == 2) vst1_s8(copy + 64 * i, qrt_clamp_neon(half[i], &output->range));
+    }
+    if (output->columns < 4 * vectors) {
+      qrt_gemm_copy(rows, output->columns, copy, c, c_stride);
+    } else {
+#pragma GCC unroll 8
+      for (size_t i = 0; i < rows; i++) memcpy(c + i * c_stride, copy + 64 * i, 4 * vectors);
+    }
+    return c + rows * c_stride;
   }
+#pragma GCC unroll 8
+  for (size_t i = 0; i < rows; i++) {
+    if (vectors == 4) vst1q_s8(c, whole[i]);
+    if (vectors == 2) vst1_s8(c, half[i]);
+    c = qrt_gemm_below(c, c_stride);
+  }
+  return c;
+}
+
+/* One row of 16 columns, all of which exist; what follows it. */
+QRT_INLINE int8_t *qrt_gemm_store_row(const int32x4_t sum[4], const float *multiplier, int sums, int special,
+                                      const qrt_range_neon *range, int8_t *c) {
+  if (__builtin_expect(sums, 0)) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < 4; v++) vst1q_s32((int32_t *)(void *)c + 4 * v, sum[v]);
+    return c + 16 * sizeof(int32_t);
+  }
+  float32x4_t x[4];
+#pragma GCC unroll 4
+  for (size_t v = 0; v < 4; v++) x[v] = vmulq_f32(vcvtq_f32_s32(sum[v]), vld1q_f32(multiplier + 4 * v));
+  int8x16_t y = qrt_round16_neon(x, range);
+  if (__builtin_expect(special, 0)) y = qrt_clamp16_neon(y, range);
+  vst1q_s8(c, y);
+  return c + 16;
+}
+
+/* ---- tiles ---- */
+
+/* `count` tiles of each panel, one below the other, from the row that the walk is at. */
+typedef void (*qrt_gemm_tiles)(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c);
+
+/* m rows, as tiles of at most `most`: of[i] is for those of i rows. */
+static inline void qrt_gemm_run_tiles(size_t m, const qrt_gemm_tiles *of, size_t most, const qrt_gemm_panels *p,
+                                      int8_t *c) {
+  const size_t count = (m + most - 1) / most, height = m / count, higher = m % count;
+  qrt_gemm_walk walk = qrt_gemm_first(p->rows);
+  if (higher) of[height + 1](higher, &walk, p, c);
+  of[height](count - higher, &walk, p, c + higher * (height + 1) * p->c_stride);
 }
 
 #endif

@@ -1,0 +1,210 @@
+/* gemm_qs8__neondot_5x16.c - 5 rows by 16 columns; depth in groups of four bytes, whose products sdot sums exactly.
+ * What is left of n goes into a panel of 8 columns with tiles of 8 rows.
+ *
+ *   int8 w[runs][ceil(run / 4)][16 or 8][4]
+ *
+ * Instructions per inner step of 16 in depth, 5 x 16 x 16 multiply-adds: 80 sdot, 13 loads, 3 for the loop.
+ */
+#include "gemm_neon.h"
+
+enum { NR = 16, LEAST = 8, KR = 4, STEP = 16, MOST_16 = 5, MOST_8 = 8, MOST_VECTORS = 4 };
+
+/* ---- packing ---- */
+
+size_t qrt_gemm_qs8__neondot_5x16_packed_size(size_t n, size_t runs, size_t run) {
+  return qrt_gemm_neon_size(n, NR, LEAST, qrt_gemm_depth(runs, run, KR));
+}
+
+static void pack_column(const int8_t *w, size_t runs, size_t run, size_t width, size_t at, int8_t *to) {
+  for (size_t q = 0; q < runs; q++, w += run) {
+    for (size_t p = 0; p < run; p += KR, to += width * KR) qrt_gemm_pack_group(w, run, p, KR, to + at * KR);
+  }
+}
+
+void qrt_gemm_qs8__neondot_5x16_pack(const qrt_gemm_weights *weights, void *packed) {
+  qrt_gemm_neon_pack(weights, NR, LEAST, KR, packed, pack_column);
+}
+
+/* ---- tiles ---- */
+
+/* acc += the products with one of the four groups in each row's vector. */
+QRT_INLINE int32x4_t dot(int32x4_t acc, int8x16_t w, int8x16_t a, const int lane) {
+  switch (lane) {
+    case 0:
+      return vdotq_laneq_s32(acc, w, a, 0);
+    case 1:
+      return vdotq_laneq_s32(acc, w, a, 1);
+    case 2:
+      return vdotq_laneq_s32(acc, w, a, 2);
+    default:
+      return vdotq_laneq_s32(acc, w, a, 3);
+  }
+}
+
+/* One group of each row, in `lane` of its vector, times one of each column; w moves past them. */
+QRT_INLINE void step(size_t rows, size_t vectors, const int8x16_t *a, const int lane, const int8_t **w,
+                     int32x4_t acc[MOST_8][MOST_VECTORS]) {
+#pragma GCC unroll 4
+  for (size_t v = 0; v < vectors; v += 2) {
+    int8x16_t columns[2];
+    qrt_gemm_load32(w, columns);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++) acc[i][v] = dot(acc[i][v], columns[0], a[i], lane);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++) acc[i][v + 1] = dot(acc[i][v + 1], columns[1], a[i], lane);
+  }
+}
+
+/* The n <= 4 bytes at byte `at` of each row and zeros behind them, once in every lane. */
+QRT_INLINE void load4(size_t rows, const int8_t *const *a, size_t at, size_t n, int8x16_t *x) {
+#pragma GCC unroll 8
+  for (size_t i = 0; i < rows; i++) {
+    int32_t group = 0;
+    memcpy(&group, a[i] + at, n);
+    x[i] = vreinterpretq_s8_s32(vdupq_n_s32(group));
+  }
+}
+
+/* `count` tiles of each panel, one below the other. `tiny`: runs are shorter than a group. */
+QRT_INLINE void tiles(size_t rows, size_t vectors, int tiny, size_t count, qrt_gemm_walk *walk,
+                      const qrt_gemm_panels *p, int8_t *c) {
+  const qrt_gemm_rows matrix = *p->rows;
+  const size_t c_stride = p->c_stride, whole = matrix.run / STEP * STEP, left = matrix.run - whole;
+  qrt_gemm_walk place = *walk;
+  for (size_t j = 0; j < p->count; j++) {
+    const qrt_gemm_output output = qrt_gemm_output_make(p, j);
+    const int8_t *const weights = p->w + j * p->bytes;
+    int8_t *to = c + j * p->c_step;
+    place = *walk;
+    for (size_t tile = count; tile > 0; tile--) {
+      const int8_t *a[MOST_8], *w = weights;
+      int32x4_t acc[MOST_8][MOST_VECTORS];
+      int8x16_t x[MOST_8];
+      qrt_gemm_take(&matrix, &place, rows, a);
+#pragma GCC unroll 8
+      for (size_t i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+        for (size_t v = 0; v < vectors; v += 2) qrt_gemm_load_sums(output.bias + 4 * v, acc[i] + v);
+      }
+      for (size_t q = matrix.runs, from = 0; q > 0; q--, from += matrix.run_stride) {
+        const size_t end = from + whole;
+        size_t at = from;
+        if (tiny) {
+          load4(rows, a, at, matrix.run, x);
+          step(rows, vectors, x, 0, &w, acc);
+          continue;
+        }
+        if (whole) {
+          do {
+#pragma GCC unroll 8
+            for (size_t i = 0; i < rows; i++) x[i] = vld1q_s8(a[i] + at);
+            step(rows, vectors, x, 0, &w, acc);
+            step(rows, vectors, x, 1, &w, acc);
+            step(rows, vectors, x, 2, &w, acc);
+            step(rows, vectors, x, 3, &w, acc);
+            at += STEP;
+          } while (at < end);
+        }
+        if (left >= STEP / 2) {
+#pragma GCC unroll 8
+          for (size_t i = 0; i < rows; i++) x[i] = vcombine_s8(vld1_s8(a[i] + at), vdup_n_s8(0));
+          step(rows, vectors, x, 0, &w, acc);
+          step(rows, vectors, x, 1, &w, acc);
+          at += STEP / 2;
+        }
+        for (const size_t run_end = end + left; at < run_end; at += KR) {
+          load4(rows, a, at < run_end - KR ? at : run_end - KR, KR, x);
+          step(rows, vectors, x, 0, &w, acc);
+        }
+      }
+      to = qrt_gemm_store(rows, vectors, acc, &output, to, c_stride);
+    }
+  }
+  *walk = place;
+}
+
+#define TILES(name, rows, vectors, tiny)                                                             \
+  static void tiles_##name(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) { \
+    tiles(rows, vectors, tiny, count, walk, p, c);                                                   \
+  }
+
+TILES(1x16, 1, 4, 0)
+TILES(2x16, 2, 4, 0)
+TILES(3x16, 3, 4, 0)
+TILES(4x16, 4, 4, 0)
+TILES(5x16, 5, 4, 0)
+TILES(1x16_tiny, 1, 4, 1)
+TILES(1x8, 1, 2, 0)
+TILES(2x8, 2, 2, 0)
+TILES(3x8, 3, 2, 0)
+TILES(4x8, 4, 2, 0)
+TILES(5x8, 5, 2, 0)
+TILES(6x8, 6, 2, 0)
+TILES(7x8, 7, 2, 0)
+TILES(8x8, 8, 2, 0)
+TILES(1x8_tiny, 1, 2, 1)
+
+/* A row's vector times 4 groups of each of 16 columns; w moves past them. */
+QRT_INLINE void row(int8x16_t a, const int8_t **w, int32x4_t acc[MOST_VECTORS]) {
+#define QRT_GROUPS(lane)                                                                    \
+  "ld1 {v16.16b-v19.16b}, [%[w]], #64\nsdot %[sum0].4s, v16.16b, %[a].4b[" lane             \
+  "]\nsdot %[sum1].4s, v17.16b, %[a].4b[" lane "]\nsdot %[sum2].4s, v18.16b, %[a].4b[" lane \
+  "]\nsdot %[sum3].4s, v19.16b, %[a].4b[" lane "]\n"
+  __asm__(QRT_GROUPS("0") QRT_GROUPS("1") QRT_GROUPS("2") QRT_GROUPS("3")
+          : [w] "+r"(*w), [sum0] "+w"(acc[0]), [sum1] "+w"(acc[1]), [sum2] "+w"(acc[2]), [sum3] "+w"(acc[3])
+          : [a] "w"(a), "m"(*(const int8_t (*)[NR * STEP]) * w)
+          : "v16", "v17", "v18", "v19");
+}
+
+/* A single row whose depth is one run, through panels of 16 columns that are whole: here what is done once for each
+ * counts. */
+static void one_row(const qrt_gemm_panels *p, int8_t *c) {
+  const int8_t *const a[1] = {p->rows->a};
+  const size_t run = p->rows->run, bytes = p->bytes;
+  const qrt_range_neon range = p->range;
+  const int sums = p->sums, special = p->special;
+  const char *panel = (const char *)p->bias;
+  for (size_t left = p->count; left > 0; left--, panel += bytes) {
+    const int32_t *bias = (const int32_t *)panel;
+    const float *multiplier = (const float *)(bias + NR);
+    const int8_t *w = (const int8_t *)(multiplier + NR);
+    int32x4_t acc[MOST_8][MOST_VECTORS];
+    int8x16_t x[1];
+    size_t at = 0;
+    qrt_gemm_load_sums(bias, acc[0]);
+    qrt_gemm_load_sums(bias + 8, acc[0] + 2);
+    for (; at + 2 * STEP <= run; at += 2 * STEP) {
+      const int8x16_t x0 = vld1q_s8(a[0] + at), x1 = vld1q_s8(a[0] + at + STEP);
+      row(x0, &w, acc[0]);
+      row(x1, &w, acc[0]);
+    }
+    if (at + STEP <= run) {
+      row(vld1q_s8(a[0] + at), &w, acc[0]);
+      at += STEP;
+    }
+    for (; at < run; at += KR) {
+      load4(1, a, at < run - KR ? at : run - KR, KR, x);
+      step(1, MOST_VECTORS, x, 0, &w, acc);
+    }
+    c = qrt_gemm_store_row(acc[0], multiplier, sums, special, &range, c);
+  }
+}
+
+static void run_panels(size_t m, const qrt_gemm_panels *p, int8_t *c) {
+  static const qrt_gemm_tiles of_16[] = {NULL, tiles_1x16, tiles_2x16, tiles_3x16, tiles_4x16, tiles_5x16};
+  static const qrt_gemm_tiles of_8[] = {NULL,      tiles_1x8, tiles_2x8, tiles_3x8, tiles_4x8,
+                                        tiles_5x8, tiles_6x8, tiles_7x8, tiles_8x8};
+  if (p->rows->run < KR) {
+    qrt_gemm_walk walk = qrt_gemm_first(p->rows);
+    (p->width == NR ? tiles_1x16_tiny : tiles_1x8_tiny)(m, &walk, p, c);
+  } else if (m == 1 && p->rows->runs == 1 && p->columns == NR) {
+    one_row(p, c);
+  } else {
+    qrt_gemm_run_tiles(m, p->width == NR ? of_16 : of_8, p->width == NR ? MOST_16 : MOST_8, p, c);
+  }
+}
+
+void qrt_gemm_qs8__neondot_5x16(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
+                                const qrt_output_range *output, int8_t *c, size_t c_stride) {
+  qrt_gemm_neon_run(m, n, rows, NR, LEAST, KR, packed, output, c, c_stride, run_panels);
+}
