@@ -71,7 +71,7 @@ static inline int16x8_t qrt_round8_neon(float32x4_t x0, float32x4_t x1, const qr
   return vqaddq_s16(qrt_narrow_neon(vcvtnq_s32_f32(x0), vcvtnq_s32_f32(x1)), range->zero_point);
 }
 
-/* rne(x) + zero_point, not yet clamped to the range. x is not NaN. */
+/* rne(x) + zero_point, not yet clamped to the range; NaN gives zero_point. */
 static inline int8x8_t qrt_round_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
   return vqmovn_s16(qrt_round8_neon(x0, x1, range));
 }
@@ -88,7 +88,6 @@ static inline int8x16_t qrt_clamp16_neon(int8x16_t x, const qrt_range_neon *rang
   return vminq_s8(vmaxq_s8(x, range->low), range->high);
 }
 
-/* x is not NaN. */
 static inline int8x8_t qrt_round_clamp_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
   const int8x8_t x = qrt_round_neon(x0, x1, range);
   return range->clamps ? qrt_clamp_neon(x, range) : x;
@@ -101,7 +100,7 @@ static inline int8x16_t qrt_round_clamp16_neon(const float32x4_t x[4], const qrt
 
 #else
 
-/* Four of rne(x) as int16, |x| <= 255. */
+/* Four of rne(x) as int16, |x| <= 255. Here and below x is not NaN. */
 static inline int16x4_t qrt_round4_neon(float32x4_t x, const qrt_range_neon *range) {
   x = vminq_f32(vmaxq_f32(x, range->low), range->high);
   return vmovn_s32(vreinterpretq_s32_f32(vaddq_f32(x, vdupq_n_f32(QRT_ROUNDER))));

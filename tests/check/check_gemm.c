@@ -72,6 +72,7 @@ static void compare_rows(const qrt_gemm_kernel *kernel, size_t m, size_t n, qrt_
       m, n, runs, run, a.run_stride, a.x_stride, a.y_stride, a.width, c_stride, a_zero_point, range.zero_point,
       range.min, range.max, (double)multiplier[0], output ? "int8" : "sums");
   kernel->pack(&weights, packed);
+  if (!qrt_gemm_usable(kernel, packed, n, runs, run)) check_fail("what pack made is refused");
   reference->pack(&weights, reference_packed);
   kernel->run(m, n, &a, packed, output, c.actual, c_stride);
   reference->run(m, n, &a, reference_packed, output, c.expected, c_stride);
@@ -118,8 +119,33 @@ static void compare_windows(const qrt_gemm_kernel *kernel) {
 static const size_t depths[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 15, 16, 17, 24, 31, 32, 33, 61, 64, 67, 131};
 enum { DEPTHS = sizeof depths / sizeof depths[0] };
 
+/* Panels of the neon kernel begin with a flag: are there products that would not fit int16 in pairs? */
+static void refuse_wrong_flags(const qrt_gemm_kernel *kernel) {
+  enum { N = 24, RUN = 40 };
+  static int8_t w[N * RUN];
+  static int32_t bias[N];
+  static float multiplier[N];
+  for (int trial = 0; trial < 20; trial++) {
+    const size_t panel = check_below(3), column = 8 * panel + check_below(8), pair = check_below(8);
+    const int wide = trial % 2;
+    for (size_t i = 0; i < sizeof w; i++) w[i] = (int8_t)(check_random() | 1);
+    if (wide) w[column * RUN + pair] = w[column * RUN + pair + 8] = -128;
+    const qrt_gemm_weights weights = {N, 1, RUN, w, bias, multiplier, 0};
+    char *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(N, 1, RUN), 64);
+    kernel->pack(&weights, packed);
+    check_case("flag of panel %zu, wide %d", panel, wide);
+    int32_t *flag = (int32_t *)(void *)(packed + kernel->packed_size(8 * panel, 1, RUN));
+    if (*flag != wide) check_fail("the flag is %d", (int)*flag);
+    *flag = !wide;
+    if (qrt_gemm_usable(kernel, packed, N, 1, RUN)) check_fail("it was damaged, and nobody noticed");
+    *flag = wide;
+    if (!qrt_gemm_usable(kernel, packed, N, 1, RUN)) check_fail("it was repaired, and still refused");
+  }
+}
+
 static void gemm_compare(size_t index) {
   const qrt_gemm_kernel *kernel = &qrt_gemm_kernels[index];
+  if (kernel->isa == QRT_ISA_neon) refuse_wrong_flags(kernel);
   /* Every number of rows that a tile and the rest behind it can have. */
   for (size_t m = 1; m <= 2 * kernel->mr + 5; m++) {
     for (size_t i = 0; i < CHECK_SIZES; i++) {

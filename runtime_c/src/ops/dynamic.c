@@ -31,8 +31,8 @@ const void *qrt_pack_sums(qrt_binder *binder, const qrt_tensor *weight, const qr
   *stride = (kernel->packed_size(n, 1, k) + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
   const uint64_t size = (uint64_t)*stride * groups;
   void *to;
-  const uint8_t *packed =
-      qrt_bind_packed(binder, weight, kernel->name, kernel->layout, size + (uint64_t)groups * n * sizeof(int32_t), &to);
+  const uint8_t *packed = qrt_bind_gemm(binder, weight, kernel, groups, *stride,
+                                        size + (uint64_t)groups * n * sizeof(int32_t), n, 1, k, &to);
   *sum = packed ? (const int32_t *)(const void *)(packed + size) : NULL;
   int32_t *bias = qrt_bind_memory(binder, (uint64_t)n * sizeof *bias);
   if (!to) {

@@ -11,6 +11,17 @@ int qrt_pack_fits(qrt_binder *binder, size_t n, size_t runs, size_t run) {
   return 1;
 }
 
+const void *qrt_bind_gemm(qrt_binder *binder, const qrt_tensor *weight, const qrt_gemm_kernel *kernel, size_t groups,
+                          size_t stride, uint64_t size, size_t n, size_t runs, size_t run, void **to) {
+  const uint8_t *packed = qrt_bind_packed(binder, weight, kernel->name, kernel->layout, size, to);
+  for (size_t g = 0; packed && !*to && g < groups; ++g) {
+    if (!qrt_gemm_usable(kernel, packed + g * stride, n, runs, run)) {
+      return qrt_bind_packed(binder, weight, kernel->name, 0, size, to);
+    }
+  }
+  return packed;
+}
+
 const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel, size_t groups,
                           size_t n, size_t runs, size_t run, size_t *stride) {
   qrt_tensor weight;
@@ -29,7 +40,8 @@ const void *qrt_pack_gemm_weights(qrt_binder *binder, const qrt_node *node, cons
   *stride = (kernel->packed_size(n, runs, run) + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
   void *to;
   qrt_node_input(node, 1, &weight);
-  const void *packed = qrt_bind_packed(binder, &weight, kernel->name, kernel->layout, (uint64_t)*stride * groups, &to);
+  const void *packed =
+      qrt_bind_gemm(binder, &weight, kernel, groups, *stride, (uint64_t)*stride * groups, n, runs, run, &to);
   if (!to) {
     return packed;
   }

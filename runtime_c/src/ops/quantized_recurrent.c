@@ -137,7 +137,7 @@ static void bind_matrix(qrt_binder *binder, const qrt_node *node, const qrt_quan
   if (!qrt_pack_fits(binder, n, 1, m->k)) {
     return;
   }
-  m->packed = qrt_bind_packed(binder, &weight, a->gemm->name, a->gemm->layout, a->gemm->packed_size(n, 1, m->k), &to);
+  m->packed = qrt_bind_gemm(binder, &weight, a->gemm, 1, 0, a->gemm->packed_size(n, 1, m->k), n, 1, m->k, &to);
   if (to) {
     const qrt_gemm_weights weights = {
         .n = n,

@@ -27,3 +27,11 @@ const qrt_gemm_kernel *qrt_gemm_select(uint32_t isa_mask) {
   while (!(kernel->isa & (isa_mask | QRT_ISA_scalar))) kernel++;
   return kernel;
 }
+
+int qrt_gemm_usable(const qrt_gemm_kernel *kernel, const void *packed, size_t n, size_t runs, size_t run) {
+#if QRT_HAVE_NEON
+  if (kernel->isa == QRT_ISA_neon) return qrt_gemm_qs8__neon_4x8_usable(packed, n, runs, run);
+#endif
+  (void)kernel, (void)packed, (void)n, (void)runs, (void)run;
+  return 1;
+}

@@ -57,15 +57,30 @@ static int has_wide_pair(const int8_t *w, size_t size) {
   return 0;
 }
 
+/* The flag of the panel of columns j to j + 7, and what it has to be. */
+static int32_t *wide_flag(const void *packed, size_t j, size_t runs, size_t run, int *wide) {
+  const size_t depth = qrt_gemm_depth(runs, run, KR);
+  char *panel = (char *)packed + j / NR * qrt_gemm_panel_bytes(NR, depth);
+  const int8_t *w = (const int8_t *)panel + QRT_GEMM_HEADER + NR * (sizeof(int32_t) + sizeof(float));
+  *wide = (run < KR && !qrt_gemm_gathers(runs, run, KR)) || has_wide_pair(w, NR * depth);
+  return (int32_t *)(void *)panel;
+}
+
 void qrt_gemm_qs8__neon_4x8_pack(const qrt_gemm_weights *weights, void *packed) {
-  const size_t runs = weights->runs, run = weights->run, depth = qrt_gemm_depth(runs, run, KR);
-  const int tiny = run < KR && !qrt_gemm_gathers(runs, run, KR);
   qrt_gemm_neon_pack(weights, NR, NR, KR, packed, pack_column);
   for (size_t j = 0; j < weights->n; j += NR) {
-    char *panel = (char *)packed + j / NR * qrt_gemm_panel_bytes(NR, depth);
-    const int8_t *w = (const int8_t *)panel + QRT_GEMM_HEADER + NR * (sizeof(int32_t) + sizeof(float));
-    *(int32_t *)panel = tiny || has_wide_pair(w, NR * depth);
+    int wide;
+    int32_t *flag = wide_flag(packed, j, weights->runs, weights->run, &wide);
+    *flag = wide;
   }
+}
+
+int qrt_gemm_qs8__neon_4x8_usable(const void *packed, size_t n, size_t runs, size_t run) {
+  for (size_t j = 0; j < n; j += NR) {
+    int wide;
+    if (*wide_flag(packed, j, runs, run, &wide) != wide) return 0;
+  }
+  return 1;
 }
 
 /* ---- sums ---- */

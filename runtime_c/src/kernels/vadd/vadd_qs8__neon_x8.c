@@ -1,4 +1,4 @@
-/* vadd_qs8__neon_x8.c - 8 elements at a time: the float expression of the scalar kernel in lanes. */
+/* vadd_qs8__neon_x8.c - 8 elements at a time, on 64-bit ARM 16: the float expression of the scalar kernel in lanes. */
 #include "../../requantize_neon.h"
 #include "vadd.h"
 
@@ -14,19 +14,50 @@ static inline float32x4_t scaled(int16x4_t x, float32x4_t multiplier) {
   return vmulq_f32(vcvtq_f32_s32(vmovl_s16(x)), multiplier);
 }
 
+static inline float32x4_t scaled_sum(int16x4_t a, int16x4_t b, const constants *k) {
+  return vaddq_f32(scaled(a, k->a_multiplier), scaled(b, k->b_multiplier));
+}
+
 static inline int8x8_t add(int8x8_t a8, int8x8_t b8, const constants *k) {
   const int16x8_t a = vsubl_s8(a8, k->a_zero_point), b = vsubl_s8(b8, k->b_zero_point);
-  const float32x4_t x0 = vaddq_f32(scaled(vget_low_s16(a), k->a_multiplier), scaled(vget_low_s16(b), k->b_multiplier));
-  const float32x4_t x1 =
-      vaddq_f32(scaled(vget_high_s16(a), k->a_multiplier), scaled(vget_high_s16(b), k->b_multiplier));
-  return qrt_round_clamp_neon(x0, x1, &k->range);
+  return qrt_round_clamp_neon(scaled_sum(vget_low_s16(a), vget_low_s16(b), k),
+                              scaled_sum(vget_high_s16(a), vget_high_s16(b), k), &k->range);
 }
+
+#if defined(__aarch64__)
+/* `clamps`: the range is less than all of int8. */
+static inline __attribute__((always_inline)) int8x16_t add16(int clamps, int8x16_t a, int8x16_t b, const constants *k) {
+  const int16x8_t a0 = vsubl_s8(vget_low_s8(a), k->a_zero_point), b0 = vsubl_s8(vget_low_s8(b), k->b_zero_point);
+  const int16x8_t a1 = vsubl_high_s8(a, vcombine_s8(k->a_zero_point, k->a_zero_point));
+  const int16x8_t b1 = vsubl_high_s8(b, vcombine_s8(k->b_zero_point, k->b_zero_point));
+  const float32x4_t x[4] = {
+      scaled_sum(vget_low_s16(a0), vget_low_s16(b0), k), scaled_sum(vget_high_s16(a0), vget_high_s16(b0), k),
+      scaled_sum(vget_low_s16(a1), vget_low_s16(b1), k), scaled_sum(vget_high_s16(a1), vget_high_s16(b1), k)};
+  const int8x16_t y = qrt_round16_neon(x, &k->range);
+  return clamps ? qrt_clamp16_neon(y, &k->range) : y;
+}
+
+/* The first of n elements, by 16; how many they are. */
+static inline __attribute__((always_inline)) size_t add_16s(int clamps, size_t n, const int8_t *a, const int8_t *b,
+                                                            size_t b_stride, const constants *k, int8_t *c) {
+  const int8x16_t all = vdupq_n_s8(*b);
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) vst1q_s8(c + i, add16(clamps, vld1q_s8(a + i), b_stride ? vld1q_s8(b + i) : all, k));
+  return i;
+}
+#endif
 
 void qrt_vadd_qs8__neon_x8(size_t n, const int8_t *a, const int8_t *b, size_t b_stride, const qrt_vadd_params *params,
                            int8_t *c) {
   const constants k = {vdup_n_s8((int8_t)params->a_zero_point), vdup_n_s8((int8_t)params->b_zero_point),
                        vdupq_n_f32(params->a_multiplier), vdupq_n_f32(params->b_multiplier),
                        qrt_range_make_neon(&params->output)};
+#if defined(__aarch64__)
+  const size_t done = k.range.clamps ? add_16s(1, n, a, b, b_stride, &k, c)
+                      : b_stride     ? add_16s(0, n, a, b, 1, &k, c)
+                                     : add_16s(0, n, a, b, 0, &k, c);
+  n -= done, a += done, b += b_stride ? done : 0, c += done;
+#endif
   if (b_stride) {
     for (; n >= XR; n -= XR, a += XR, b += XR, c += XR) vst1_s8(c, add(vld1_s8(a), vld1_s8(b), &k));
     if (n) qrt_store_neon(c, add(qrt_load_neon(a, n), qrt_load_neon(b, n), &k), n);
