@@ -42,6 +42,7 @@ typedef struct qrt_binder {
   uint32_t threads;
   int together; /* did several threads share the operator before? */
   uint32_t isa; /* mask of instruction sets */
+  void *shared; /* what an operator has for those behind it that read the same input; see linear_dynamic.c */
 } qrt_binder;
 
 /* Bytes of the arena, aligned to QRT_ALIGNMENT. NULL while counting. */

@@ -67,8 +67,12 @@ def shared_attention() -> Program:
         return d.constant(d.random.normal(0, 1, shape).astype(np.float32))
 
     x = tensor(150, 40)
+    # Three and two that read the same, and one between them that quantizes it in another way.
     a = d.op("linear_dynamic", [x, *projection(d, 99, 40)], tensor(150, 99))
+    alike = [d.op("linear_dynamic", [x, *projection(d, n, 40)], tensor(150, n), relu=n > 50) for n in (64, 33)]
     a = d.op("gelu", [a], tensor(150, 99))
+    alike.append(d.op("linear_dynamic", [a, *projection(d, 10, 99)], tensor(150, 10)))
+    alike.append(d.op("linear_dynamic", [a, *projection(d, 70, 99)], tensor(150, 70), per_token=True))
     a = d.op("linear_dynamic", [a, *projection(d, 100, 99)], tensor(150, 100), per_token=True, relu=True)
     a = d.op("layer_norm", [a, normal(100), normal(100)], tensor(150, 100), eps=1e-5)
     b = d.op("reshape", [a], tensor(3, 50, 100))
@@ -87,5 +91,5 @@ def shared_attention() -> Program:
     q = d.op("softmax", [q, entries], d.tensor((3, 50, 50), 1 / 64, -128), dim=2, inverse_scale=64.0, **RANGE)
     q = d.op("layer_norm", [q, *d.factors(50, around=40)], d.tensor((3, 50, 50)), eps=0.01, **RANGE)
     y = d.op("dequantize", [q], tensor(3, 50, 50))
-    program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), (y, wide), name="shared_attention"))
+    program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), (y, wide, *alike), name="shared_attention"))
     return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),))

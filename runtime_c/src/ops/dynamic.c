@@ -93,10 +93,21 @@ void qrt_quantize_values(const qrt_convert_kernel *convert, const qrt_quantizati
   convert->quantize(count, input, q->inverse_scale, &range, output);
 }
 
-/* Quantized rows, the first by q, the next by q + step, to floats. Where sums are made first, they lie where the floats
- * that they become will: both take four bytes. */
-static void multiply(const qrt_projection *p, const qrt_gemm_columns *columns, const qrt_quantization *q, size_t step,
-                     size_t m, const int8_t *rows, int relu, float *output) {
+void qrt_quantize_rows(const qrt_projection *p, const qrt_quantization *q, size_t m, const float *input,
+                       qrt_quantization *own, int8_t *rows) {
+  if (q) {
+    qrt_quantize_values(p->convert, q, m * p->k, input, rows);
+    return;
+  }
+  for (size_t i = 0; i < m; ++i, input += p->k, rows += p->k) {
+    own[i] = qrt_choose_quantization(p->convert, p->k, input);
+    qrt_quantize_values(p->convert, &own[i], p->k, input, rows);
+  }
+}
+
+/* Where sums are made first, they lie where the floats that they become will: both take four bytes. */
+void qrt_multiply_rows(const qrt_projection *p, const qrt_gemm_columns *columns, const qrt_quantization *q, size_t step,
+                       size_t m, const int8_t *rows, int relu, float *output) {
   const size_t first = columns->begin, stride = p->n * sizeof *output;
   const qrt_gemm_rows matrix = qrt_gemm_matrix(rows, p->k, p->k);
   output += first;
@@ -125,14 +136,7 @@ void qrt_project_columns(const qrt_projection *p, const qrt_gemm_columns *column
   int8_t *rows = scratch;
   for (size_t i = 0; i < m; i += QRT_PROJECTION_ROWS) {
     const size_t count = m - i < QRT_PROJECTION_ROWS ? m - i : QRT_PROJECTION_ROWS;
-    const float *strip = input + i * p->k;
-    if (q) {
-      qrt_quantize_values(p->convert, q, count * p->k, strip, rows);
-    }
-    for (size_t r = 0; !q && r < count; ++r) {
-      own[r] = qrt_choose_quantization(p->convert, p->k, strip + r * p->k);
-      qrt_quantize_values(p->convert, &own[r], p->k, strip + r * p->k, rows + r * p->k);
-    }
-    multiply(p, columns, q ? q : own, q ? 0 : 1, count, rows, relu, output + i * p->n);
+    qrt_quantize_rows(p, q, count, input + i * p->k, own, rows);
+    qrt_multiply_rows(p, columns, q ? q : own, q ? 0 : 1, count, rows, relu, output + i * p->n);
   }
 }

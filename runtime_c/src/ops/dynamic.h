@@ -41,6 +41,15 @@ const void *qrt_pack_sums(qrt_binder *binder, const qrt_tensor *weight, const qr
                           const float *weight_scale, size_t groups, size_t n, size_t k, size_t *stride,
                           const int32_t **sum);
 
+/* The two halves of what follows. input [m,k] to rows; quantized with q or, where that is NULL, each row by its own
+ * range, which goes to `own`. */
+void qrt_quantize_rows(const qrt_projection *p, const qrt_quantization *q, size_t m, const float *input,
+                       qrt_quantization *own, int8_t *rows);
+
+/* Some columns of the output, of rows that have been quantized, the first with q, each with the one `step` after it. */
+void qrt_multiply_rows(const qrt_projection *p, const qrt_gemm_columns *columns, const qrt_quantization *q, size_t step,
+                       size_t m, const int8_t *rows, int relu, float *output);
+
 /* input [m,k] to output [m,n]; quantized with q or, where that is NULL, each row by its own range. */
 void qrt_project(const qrt_projection *p, const qrt_quantization *q, size_t m, const float *input, int relu,
                  void *scratch, float *output);
