@@ -26,16 +26,20 @@ INLINE void tile(size_t rows, size_t i, size_t columns, const qrt_matmul_rows *l
       }
     }
   }
+  if (bias) {
+    const floats low = load(bias, columns),
+                 high = columns > QRT_LANES ? load(bias + QRT_LANES, columns - QRT_LANES) : low;
 #pragma GCC unroll 12
-  for (size_t r = 0; r < rows; r++, c += c_stride) {
-    const size_t more = columns > QRT_LANES ? columns - QRT_LANES : 0;
-    if (bias) {
-      sum[r][0] += load(bias, columns);
-      if (more) sum[r][1] += load(bias + QRT_LANES, more);
-    }
-    store(c, columns, canonical(sum[r][0]));
-    if (more) store(c + QRT_LANES, more, canonical(sum[r][1]));
+    for (size_t r = 0; r < rows; r++) sum[r][0] += low, sum[r][1] += high;
   }
+  float copy[QRT_MR * NR], *to = columns < NR ? copy : c;
+  const size_t stride = columns < NR ? NR : c_stride;
+#pragma GCC unroll 12
+  for (size_t r = 0; r < rows; r++) {
+    store(to + r * stride, QRT_LANES, canonical(sum[r][0]));
+    store(to + r * stride + QRT_LANES, QRT_LANES, canonical(sum[r][1]));
+  }
+  for (size_t r = 0; columns < NR && r < rows; r++) memcpy(c + r * c_stride, copy + r * NR, columns * sizeof *c);
 }
 
 #define CASE(rows)                                                                 \
