@@ -1,6 +1,7 @@
 /* conv2d.c - int8 convolution, NHWC; design rule 3. Patches of the input are the rows of a matrix multiplication, a
  * strip of the output at a time: where each row of the window is one run of bytes, the kernel finds the patches itself,
- * in the input or, where there is padding, in a padded copy of as many of its rows as the strip needs. Depthwise
+ * in the input or, where there is padding, in a padded copy of as many of its rows as the strip needs. Where runs are
+ * short, as in a network's first layer, ARM has them gathered here. Depthwise
  * convolution has a file of its own; what is left goes the way of all convolutions, see convolution.c. */
 #include "conv2d.h"
 
@@ -13,6 +14,7 @@ typedef struct arguments {
   size_t n;
   int padded;
   size_t strip; /* lines of the output at a time */
+  size_t patch; /* bytes from one gathered patch to the next, 0: none are gathered */
   qrt_gemm_share share;
   const int8_t *input;
   const void *packed;
@@ -57,6 +59,42 @@ static void pad_lines(const arguments *a, const int8_t *image, int64_t y, size_t
   }
 }
 
+enum { PIECE = 16, BLOCK = 8192 };
+
+/* Patches of `count` pixels of the output from `first` on, each as one run. Runs are copied as pieces of 16 bytes; what
+ * is too much of one the next run covers. */
+static void gather(const arguments *a, const int8_t *lines, size_t first, size_t count, int8_t *block) {
+  const qrt_conv2d_shape *s = &a->shape;
+  const size_t channels = (size_t)s->in_c, run = (size_t)s->kw * channels, line = pixels_met(s) * channels;
+  const size_t out_w = (size_t)s->out_w, step = (size_t)s->stride_w * channels, kh = (size_t)s->kh, patch = a->patch;
+  const size_t next = (size_t)s->dilation_h * line;
+  for (size_t n; count > 0; count -= n, first += n, block += n * patch) {
+    const size_t x = first % out_w;
+    const int8_t *from = lines + first / out_w * (size_t)s->stride_h * line + x * step;
+    n = count < out_w - x ? count : out_w - x;
+    for (size_t q = 0; q < kh; ++q, from += next) {
+      const int8_t *piece = from;
+      int8_t *to = block + q * run;
+#pragma GCC unroll 4
+      for (size_t i = 0; i < n; ++i, piece += step, to += patch) {
+        memcpy(to, piece, PIECE);
+      }
+    }
+  }
+}
+
+/* Some lines of the output, from gathered patches. */
+static void run_gathered(const arguments *a, size_t pixels, const qrt_gemm_columns *columns, const int8_t *lines,
+                         int8_t *block, int8_t *output) {
+  const size_t k = (size_t)(a->shape.kh * a->shape.kw * a->shape.in_c);
+  const qrt_gemm_rows rows = qrt_gemm_matrix(block, k, a->patch);
+  for (size_t i = 0, count; i < pixels; i += count) {
+    count = pixels - i < BLOCK / a->patch ? pixels - i : BLOCK / a->patch;
+    gather(a, lines, i, count, block);
+    a->kernel->run(count, columns->count, &rows, columns->packed, &a->range, output + i * a->n, a->n);
+  }
+}
+
 /* Lines begin..end of the output, of all images; or all lines of some columns. */
 static void run_strips(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
@@ -71,8 +109,8 @@ static void run_strips(const void *pointer, void *scratch, size_t begin, size_t 
                         out_w == 1 ? SIZE_MAX : out_w, /* lines of one pixel: the same step from each to the next */
                         (out_w == 1 ? (size_t)s->stride_h * line : (size_t)s->stride_w * channels),
                         (size_t)s->stride_h * line};
-  const qrt_gemm_columns columns =
-      qrt_columns_of(&a->share, a->kernel, a->packed, a->n, rows.runs, rows.run, begin, end);
+  const size_t runs = a->patch ? 1 : rows.runs, run = rows.runs / runs * rows.run;
+  const qrt_gemm_columns columns = qrt_columns_of(&a->share, a->kernel, a->packed, a->n, runs, run, begin, end);
   if (a->share.columns) {
     begin = 0;
     end = (size_t)s->batch * out_h;
@@ -87,8 +125,13 @@ static void run_strips(const void *pointer, void *scratch, size_t begin, size_t 
     } else {
       rows.a = image + y * (size_t)s->stride_h * in_row;
     }
-    a->kernel->run(lines * out_w, columns.count, &rows, columns.packed, &a->range,
-                   a->output + i * out_w * a->n + columns.begin, a->n);
+    int8_t *output = a->output + i * out_w * a->n + columns.begin;
+    if (a->patch) {
+      int8_t *block = (int8_t *)scratch + lines_met(s, a->strip) * line + PIECE;
+      run_gathered(a, lines * out_w, &columns, scratch, block, output);
+    } else {
+      a->kernel->run(lines * out_w, columns.count, &rows, columns.packed, &a->range, output, a->n);
+    }
   }
 }
 
@@ -131,9 +174,11 @@ static void prepare_strips(qrt_binder *binder, const qrt_node *node, arguments *
   a->strip = STRIP_BYTES / (in_line + out_line);
   a->strip = a->strip<1 ? 1 : a->strip>(size_t) s->out_h ? (size_t)s->out_h : a->strip;
   if (a->padded) {
-    qrt_bind_scratch(binder, (uint64_t)lines_met(s, a->strip) * pixels_met(s) * (size_t)s->in_c);
+    uint64_t size = (uint64_t)lines_met(s, a->strip) * pixels_met(s) * (size_t)s->in_c;
+    qrt_bind_scratch(binder, size + (a->patch ? PIECE + BLOCK : 0));
   }
-  a->packed = qrt_pack_gemm(binder, node, a->kernel, 1, a->n, (size_t)s->kh, (size_t)(s->kw * s->in_c), &stride);
+  const size_t runs = a->patch ? 1 : (size_t)s->kh, run = (size_t)(s->kw * s->in_c * s->kh) / runs;
+  a->packed = qrt_pack_gemm(binder, node, a->kernel, 1, a->n, runs, run, &stride);
   const size_t lines = (size_t)(s->batch * s->out_h);
   a->share = qrt_share_gemm(binder, a->kernel, lines, (size_t)s->out_w, a->n);
   qrt_bind_units(binder, step, run_strips, a->share.units,
@@ -146,6 +191,15 @@ static void prepare_strips(qrt_binder *binder, const qrt_node *node, arguments *
 static void join_lines(qrt_conv2d_shape *s) {
   s->out_h = s->in_h = s->batch * s->in_h * s->in_w;
   s->batch = s->in_w = s->out_w = 1;
+}
+
+/* Few channels, on ARM: are patches to be gathered, from a padded copy of the input? Then they have this many bytes. */
+static size_t patch_of(const arguments *a) {
+  const qrt_conv2d_shape *s = &a->shape;
+  const uint32_t arm = QRT_ISA_neon | QRT_ISA_neondot | QRT_ISA_i8mm;
+  const int64_t run = s->kw * s->in_c, size = (s->kh - 1) * run + PIECE;
+  const int gathers = s->groups == 1 && (s->dilation_w == 1 || s->kw == 1) && s->kh > 1 && run < PIECE && size < 512;
+  return gathers && !QRT_COMPACT && a->kernel->isa & arm ? (size_t)(size + PIECE - 1) / PIECE * PIECE : 0;
 }
 
 /* Is each row of the window one run of bytes, and long enough? A kernel that takes rows one by one would gain nothing
@@ -172,7 +226,11 @@ void qrt_prepare_conv2d(qrt_binder *binder, const qrt_node *node, qrt_step *step
   a.range = QRT_NODE_RANGE(node, conv2d, &output);
   if (a.shape.groups == a.shape.in_c && a.shape.groups == a.shape.out_c) {
     qrt_prepare_depthwise(binder, node, &a.shape, step);
-  } else if (has_runs(&a)) {
+    return;
+  }
+  a.patch = patch_of(&a);
+  a.padded |= a.patch > 0;
+  if (a.patch || has_runs(&a)) {
     if (a.shape.kh == 1 && a.shape.kw == 1 && a.shape.stride_h == 1 && a.shape.stride_w == 1 && !a.padded) {
       join_lines(&a.shape);
     }
