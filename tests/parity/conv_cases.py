@@ -23,7 +23,7 @@ CONV2D = [
     (1, 3, 2, 4, 3, 1, 1, (9, 9), (6, 6, 0, 0), (1, 1), 1),  # a window that meets nothing but padding
     (1, 60, 40, 64, 2, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 1),  # more than one strip, with padding and without
     (2, 121, 40, 32, 2, 2, 1, (2, 1), (0, 0, 0, 0), (1, 1), 1),
-    (2, 40, 33, 3, 12, 3, 3, (2, 2), (0, 0, 1, 1), (1, 1), 1),  # a first layer: more patches than are gathered at a time
+    (2, 40, 33, 3, 12, 3, 3, (2, 2), (0, 0, 1, 1), (1, 1), 1),  # more patches than are gathered at a time
     (1, 12, 20, 3, 8, 3, 3, (1, 1), (2, 1, 2, 1), (2, 1), 1),
     # depthwise
     (1, 8, 8, 16, 16, 3, 3, (1, 1), (1, 1, 1, 1), (1, 1), 16),

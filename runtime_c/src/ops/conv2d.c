@@ -1,8 +1,8 @@
 /* conv2d.c - int8 convolution, NHWC; design rule 3. Patches of the input are the rows of a matrix multiplication, a
  * strip of the output at a time: where each row of the window is one run of bytes, the kernel finds the patches itself,
  * in the input or, where there is padding, in a padded copy of as many of its rows as the strip needs. Where runs are
- * short, as in a network's first layer, ARM has them gathered here. Depthwise
- * convolution has a file of its own; what is left goes the way of all convolutions, see convolution.c. */
+ * short, as in a network's first layer, they are gathered here for ARM. Depthwise convolution has a file of its own;
+ * what is left goes the way of all convolutions, see convolution.c. */
 #include "conv2d.h"
 
 #include "convolution.h"
