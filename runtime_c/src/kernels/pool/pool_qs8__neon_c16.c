@@ -1,20 +1,14 @@
-/* pool_qs8__neon_c16.c - 16 channels at a time; the last ones together with some before them. Fewer than 16 channels: 8
- * at a time. */
+/* pool_qs8__neon_c16.c - 16 channels at a time; the last of 16 and more are computed with some before them, once more.
+ * Averages add in int16, which has room for 256 values, then in int32; the zero point is subtracted from the sums. */
 #include "../../requantize_neon.h"
 #include "pool.h"
 
-enum { CR = 16, HALF = 8, FULL = 256 /* values of int8 whose sum fits into int16 */ };
+enum { CR = 16, ROOM = 256 };
 
-/* The first of the 16 channels that are computed together, j being the first of those that are left. */
-static size_t first_of(size_t channels, size_t j) {
-  return channels - j < CR ? channels - CR : j;
-}
-
-/* ---- maximum ---- */
-
-static void max_few(const qrt_pool_window *window, int8_t *c) {
-  for (size_t j = 0; j < window->channels; j += HALF) {
-    const size_t count = window->channels - j < HALF ? window->channels - j : HALF;
+/* Fewer than CR channels, eight at a time. */
+static void max_narrow(const qrt_pool_window *window, int8_t *c) {
+  for (size_t j = 0; j < window->channels; j += 8) {
+    const size_t count = window->channels - j < 8 ? window->channels - j : 8;
     int8x8_t best = vdup_n_s8(-128);
     for (size_t r = 0; r < window->rows; r++) {
       const int8_t *a = window->a + r * window->row_stride + j;
@@ -27,87 +21,98 @@ static void max_few(const qrt_pool_window *window, int8_t *c) {
 }
 
 void qrt_pool_qs8__neon_c16_max(const qrt_pool_window *window, int8_t *c) {
-  const size_t channels = window->channels;
+  const size_t channels = window->channels, step = window->column_stride;
   if (channels < CR) {
-    max_few(window, c);
+    max_narrow(window, c);
     return;
   }
-  for (size_t j = 0; j < channels; j += CR) {
-    const size_t first = first_of(channels, j);
+  for (size_t i = 0; i < channels; i += CR) {
+    const size_t j = i < channels - CR ? i : channels - CR;
     int8x16_t best = vdupq_n_s8(-128);
     for (size_t r = 0; r < window->rows; r++) {
-      const int8_t *a = window->a + r * window->row_stride + first;
-      for (size_t t = window->columns; t > 0; t--, a += window->column_stride) best = vmaxq_s8(best, vld1q_s8(a));
+      const int8_t *a = window->a + r * window->row_stride + j;
+      for (size_t t = 0; t < window->columns; t++) best = vmaxq_s8(best, vld1q_s8(a + t * step));
     }
-    vst1q_s8(c + first, best);
+    vst1q_s8(c + j, best);
   }
 }
 
-/* ---- average ---- */
-
-static void avg_few(const qrt_pool_window *window, int32_t a_zero_point, float multiplier, const qrt_range_neon *range,
-                    int8_t *c) {
-  const float32x4_t multipliers = vdupq_n_f32(multiplier);
-  const int8x8_t zero_point = vdup_n_s8((int8_t)a_zero_point);
-  for (size_t j = 0; j < window->channels; j += HALF) {
-    const size_t count = window->channels - j < HALF ? window->channels - j : HALF;
-    int32x4_t sum0 = vdupq_n_s32(0), sum1 = vdupq_n_s32(0);
+static void avg_narrow(const qrt_pool_window *window, int32x4_t offset, float32x4_t multiplier,
+                       const qrt_range_neon *range, int8_t *c) {
+  for (size_t j = 0; j < window->channels; j += 8) {
+    const size_t count = window->channels - j < 8 ? window->channels - j : 8;
+    int32x4_t sum0 = offset, sum1 = offset;
     for (size_t r = 0; r < window->rows; r++) {
       const int8_t *row = window->a + r * window->row_stride + j;
       for (size_t t = 0; t < window->columns; t++) {
-        const int16x8_t a = vsubl_s8(qrt_load_neon(row + t * window->column_stride, count), zero_point);
+        const int16x8_t a = vmovl_s8(qrt_load_neon(row + t * window->column_stride, count));
         sum0 = vaddw_s16(sum0, vget_low_s16(a));
         sum1 = vaddw_s16(sum1, vget_high_s16(a));
       }
     }
-    qrt_store_neon(c + j, qrt_requantize_neon(sum0, sum1, multipliers, multipliers, range), count);
+    qrt_store_neon(c + j, qrt_requantize_neon(sum0, sum1, multiplier, multiplier, range), count);
   }
 }
 
-static inline void add16(const int16x8_t x[2], int32x4_t sum[4]) {
-  sum[0] = vaddw_s16(sum[0], vget_low_s16(x[0]));
-  sum[1] = vaddw_s16(sum[1], vget_high_s16(x[0]));
-  sum[2] = vaddw_s16(sum[2], vget_low_s16(x[1]));
-  sum[3] = vaddw_s16(sum[3], vget_high_s16(x[1]));
+/* CR sums over at most ROOM values each. */
+typedef struct short_sums {
+  int16x8_t low, high;
+} short_sums;
+
+static inline short_sums add(short_sums s, int8x16_t a) {
+  return (short_sums){vaddw_s8(s.low, vget_low_s8(a)), vaddw_s8(s.high, vget_high_s8(a))};
 }
 
-/* sum += the window's values from a on, of 16 channels; as many as fit are added in int16 first. */
-static inline void add_window(const qrt_pool_window *window, const int8_t *a, int32x4_t sum[4]) {
-  int16x8_t x[2] = {vdupq_n_s16(0), vdupq_n_s16(0)};
-  size_t room = FULL;
-  for (size_t r = 0; r < window->rows; r++, a += window->row_stride) {
-    const int8_t *pixel = a;
-    for (size_t left = window->columns, n; left > 0; left -= n, room -= n) {
-      if (room == 0) {
-        add16(x, sum);
-        x[0] = x[1] = vdupq_n_s16(0);
-        room = FULL;
-      }
-      n = left < room ? left : room;
-      for (size_t t = n; t > 0; t--, pixel += window->column_stride) {
-        const int8x16_t y = vld1q_s8(pixel);
-        x[0] = vaddw_s8(x[0], vget_low_s8(y));
-        x[1] = vaddw_s8(x[1], vget_high_s8(y));
-      }
-    }
+static inline short_sums add_columns(short_sums s, const int8_t *a, size_t step, size_t count) {
+  for (; count >= 4; count -= 4, a += 4 * step) {
+    const int8x16_t x0 = vld1q_s8(a), x1 = vld1q_s8(a + step);
+    const int8x16_t x2 = vld1q_s8(a + 2 * step), x3 = vld1q_s8(a + 3 * step);
+    s = add(add(add(add(s, x0), x1), x2), x3);
   }
-  add16(x, sum);
+  for (; count > 0; count--, a += step) s = add(s, vld1q_s8(a));
+  return s;
+}
+
+static inline void widen(short_sums s, int32x4_t *sums) {
+  sums[0] = vaddw_s16(sums[0], vget_low_s16(s.low));
+  sums[1] = vaddw_s16(sums[1], vget_high_s16(s.low));
+  sums[2] = vaddw_s16(sums[2], vget_low_s16(s.high));
+  sums[3] = vaddw_s16(sums[3], vget_high_s16(s.high));
 }
 
 void qrt_pool_qs8__neon_c16_avg(const qrt_pool_window *window, int32_t a_zero_point, float multiplier,
                                 const qrt_output_range *output, int8_t *c) {
   const qrt_range_neon range = qrt_range_make_neon(output);
-  const size_t channels = window->channels;
-  const float32x4_t m = vdupq_n_f32(multiplier), multipliers[4] = {m, m, m, m};
-  const int32x4_t zero_points = vdupq_n_s32(-(int32_t)(window->rows * window->columns) * a_zero_point);
+  const float32x4_t one = vdupq_n_f32(multiplier), multipliers[4] = {one, one, one, one};
+  const int32x4_t offset = vdupq_n_s32(-a_zero_point * (int32_t)(window->rows * window->columns));
+  const size_t channels = window->channels, step = window->column_stride;
   if (channels < CR) {
-    avg_few(window, a_zero_point, multiplier, &range, c);
+    avg_narrow(window, offset, one, &range, c);
     return;
   }
-  for (size_t j = 0; j < channels; j += CR) {
-    const size_t first = first_of(channels, j);
-    int32x4_t sum[4] = {zero_points, zero_points, zero_points, zero_points};
-    add_window(window, window->a + first, sum);
-    vst1q_s8(c + first, qrt_requantize16_neon(sum, multipliers, &range));
+  const int together = window->row_stride == window->columns * step; /* rows: one long row */
+  const size_t rows = together ? 1 : window->rows, columns = window->columns * (together ? window->rows : 1);
+  for (size_t i = 0; i < channels; i += CR) {
+    const size_t j = i < channels - CR ? i : channels - CR;
+    int32x4_t sums[4] = {offset, offset, offset, offset};
+    short_sums s = {vdupq_n_s16(0), vdupq_n_s16(0)};
+    size_t room = ROOM;
+    for (size_t r = 0; r < rows; r++) {
+      const int8_t *a = window->a + r * window->row_stride + j;
+      for (size_t left = columns; left > 0;) {
+        const size_t count = left < room ? left : room;
+        s = add_columns(s, a, step, count);
+        left -= count;
+        room -= count;
+        a += count * step;
+        if (room == 0) {
+          widen(s, sums);
+          s = (short_sums){vdupq_n_s16(0), vdupq_n_s16(0)};
+          room = ROOM;
+        }
+      }
+    }
+    widen(s, sums);
+    vst1q_s8(c + j, qrt_requantize16_neon(sums, multipliers, &range));
   }
 }
