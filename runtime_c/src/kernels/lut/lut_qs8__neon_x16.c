@@ -27,6 +27,7 @@ void qrt_lut_qs8__neon_x16_lookup(size_t n, const int8_t *a, const int8_t *table
   }
 #endif
   const int8_t *middle = table + 128;
+  __asm__("" : "+r"(middle)); /* or the compiler adds 128 each time */
 #pragma GCC unroll 8
   for (size_t i = 0; i < n; i++) c[i] = middle[a[i]];
 }
