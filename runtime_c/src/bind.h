@@ -40,9 +40,10 @@ typedef struct qrt_binder {
   uint64_t used;         /* bytes of the arena; stays beyond any limit once it has got there */
   uint64_t scratch;      /* most that any operator needs, of each thread */
   uint32_t threads;
-  int together; /* did several threads share the operator before? */
-  uint32_t isa; /* mask of instruction sets */
-  void *shared; /* what an operator has for those behind it that read the same input; see linear_dynamic.c */
+  int together;        /* did several threads share the operator before? */
+  uint32_t isa;        /* mask of instruction sets */
+  void (*yield)(void); /* of the workers; NULL: there is nobody to yield to */
+  void *shared;        /* what an operator has for those behind it that read the same input; see linear_dynamic.c */
 } qrt_binder;
 
 /* Bytes of the arena, aligned to QRT_ALIGNMENT. NULL while counting. */

@@ -114,6 +114,7 @@ static qrt_session *bind(qrt_binder *binder, const settings *s) {
   const qrt_model *model = binder->model;
   binder->isa = s->isa;
   binder->threads = s->threads;
+  binder->yield = s->workers ? s->workers->yield : NULL;
   binder->last = &binder->packs;
   if (!s->ignore_packed && !QRT_COMPACT) {
     qrt_flat_vector(model->file, model->root, QRT_FIELD(Model, packed), &binder->section_count);

@@ -6,7 +6,8 @@ every_operator.qsdk: a small program with all operators on int8, and every field
 can damage any of them in place. dynamic.qsdk: the same for operators on float; embedding.qsdk: for embedding tables;
 recurrent.qsdk: for recurrent layers; lstm.qsdk and gru.qsdk: for those on int8; float.qsdk: for what quantizes nothing;
 weight_only.qsdk: for weights alone quantized. packed.qsdk: as every_operator.qsdk, with weights packed for this host.
-selection.qsdk: comparisons and selections. threads.qsdk and attention.qsdk: enough work for several threads.
+selection.qsdk: comparisons and selections. threads.qsdk, attention.qsdk and recurrence.qsdk: enough work for
+several threads.
 shared.qsdk: a small file whose tables refer to the same long vectors over and over.
 """
 
@@ -202,7 +203,7 @@ def shared(vectors: int = 20000, length: int = 50000) -> bytes:
 def main(folder: Path) -> None:
     import fixture_dynamic as floats
     from fixture_float import every_float_operator
-    from fixture_threads import shared_attention, shared_operators
+    from fixture_threads import shared_attention, shared_operators, shared_recurrence
 
     folder.mkdir(parents=True, exist_ok=True)
     program = with_vectors(every_operator())
@@ -222,6 +223,7 @@ def main(folder: Path) -> None:
     (folder / "shared.qsdk").write_bytes(shared())
     (folder / "threads.qsdk").write_bytes(serialize.serialize(shared_operators()))
     (folder / "attention.qsdk").write_bytes(serialize.serialize(shared_attention()))
+    (folder / "recurrence.qsdk").write_bytes(serialize.serialize(shared_recurrence()))
 
 
 if __name__ == "__main__":

@@ -93,3 +93,30 @@ def shared_attention() -> Program:
     y = d.op("dequantize", [q], tensor(3, 50, 50))
     program = plan(Program(tuple(d.tensors), tuple(d.operators), (x,), (y, wide, *alike), name="shared_attention"))
     return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),))
+
+
+def shared_recurrence() -> Program:
+    """Layers whose hidden units are shared: threads meet at every step. More rows than are quantized at a time."""
+    d = Draft()
+
+    def tensor(*shape: int) -> int:
+        return d.tensor(shape, dtype="float32")
+
+    def layer(kind: str, gates: int, x: int, states: list[int], **options: bool) -> list[int]:
+        steps, batch, features = d.tensors[x].shape
+        hidden = d.tensors[states[0]].shape[1]
+        weights = [*projection(d, gates * hidden, features), *projection(d, gates * hidden, hidden)]
+        outputs = [tensor(steps, batch, hidden), *(tensor(batch, hidden) for _ in states)]
+        d.op(kind, [x, *states, *weights], *outputs, **options)
+        return outputs
+
+    x, h, c, many, first = tensor(5, 3, 20), tensor(3, 128), tensor(3, 128), tensor(2, 70, 10), tensor(70, 64)
+    outputs = layer("lstm_dynamic", 4, x, [h, c])
+    outputs += layer("gru_dynamic", 3, outputs[0], [h], reverse=True)
+    outputs += layer("rnn_dynamic", 1, many, [first], per_step=True, relu=True)
+    # A reader at the end, so that the inputs do not die early.
+    inputs = (x, h, c, many, first)
+    sizes = [int(np.prod(d.tensors[i].shape)) for i in inputs]
+    outputs += [d.op("reshape", [i], tensor(n)) for i, n in zip(inputs, sizes, strict=True)]
+    program = plan(Program(tuple(d.tensors), tuple(d.operators), inputs, tuple(outputs), name="shared_recurrence"))
+    return with_vectors(program, (SeededInput(-4.0, 8.0 / 2**24),) * len(inputs))

@@ -154,13 +154,16 @@ int main(int argc, char **argv) {
   test_failing(&model);
 #endif
   free(file.bytes);
-  file = load(argv[1], "attention.qsdk");
-  STATUS(qrt_model_open(&model, file.bytes, file.size, &error), OK, NULL);
 #if QRT_THREADS
-  for (uint32_t i = 0; qrt_isa_name(i); ++i) {
-    test_equal(&model, qrt_isa_name(i));
+  static const char *const others[] = {"attention.qsdk", "recurrence.qsdk"};
+  for (size_t k = 0; k < 2; ++k) {
+    file = load(argv[1], others[k]);
+    STATUS(qrt_model_open(&model, file.bytes, file.size, &error), OK, NULL);
+    for (uint32_t i = 0; qrt_isa_name(i); ++i) {
+      test_equal(&model, qrt_isa_name(i));
+    }
+    free(file.bytes);
   }
 #endif
-  free(file.bytes);
   return finish();
 }

@@ -107,17 +107,16 @@ void qrt_quantize_rows(const qrt_projection *p, const qrt_quantization *q, size_
 
 /* Where sums are made first, they lie where the floats that they become will: both take four bytes. */
 void qrt_multiply_rows(const qrt_projection *p, const qrt_gemm_columns *columns, const qrt_quantization *q, size_t step,
-                       size_t m, const int8_t *rows, int relu, float *output) {
-  const size_t first = columns->begin, stride = p->n * sizeof *output;
+                       size_t m, const int8_t *rows, int relu, float *output, size_t output_stride) {
+  const size_t first = columns->begin, stride = output_stride * sizeof *output;
   const qrt_gemm_rows matrix = qrt_gemm_matrix(rows, p->k, p->k);
-  output += first;
   if (p->gemm->run_floats) {
     const qrt_gemm_floats floats = {p->sum + first, p->bias + first, q, step, relu};
     p->gemm->run_floats(m, columns->count, &matrix, columns->packed, &floats, output, stride);
     return;
   }
   p->gemm->run(m, columns->count, &matrix, columns->packed, NULL, (int8_t *)output, stride);
-  for (size_t i = 0; i < m; ++i, q += step, output += p->n) {
+  for (size_t i = 0; i < m; ++i, q += step, output += output_stride) {
     const qrt_sums_scale params = {p->sum + first, p->weight_scale + first, p->bias + first,
                                    q->scale,       q->zero_point,           relu};
     p->convert->scale_sums(columns->count, (const int32_t *)(const void *)output, &params, output);
@@ -137,6 +136,6 @@ void qrt_project_columns(const qrt_projection *p, const qrt_gemm_columns *column
   for (size_t i = 0; i < m; i += QRT_PROJECTION_ROWS) {
     const size_t count = m - i < QRT_PROJECTION_ROWS ? m - i : QRT_PROJECTION_ROWS;
     qrt_quantize_rows(p, q, count, input + i * p->k, own, rows);
-    qrt_multiply_rows(p, columns, q ? q : own, q ? 0 : 1, count, rows, relu, output + i * p->n);
+    qrt_multiply_rows(p, columns, q ? q : own, q ? 0 : 1, count, rows, relu, output + i * p->n + columns->begin, p->n);
   }
 }

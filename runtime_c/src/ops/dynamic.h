@@ -46,9 +46,10 @@ const void *qrt_pack_sums(qrt_binder *binder, const qrt_tensor *weight, const qr
 void qrt_quantize_rows(const qrt_projection *p, const qrt_quantization *q, size_t m, const float *input,
                        qrt_quantization *own, int8_t *rows);
 
-/* Some columns of the output, of rows that have been quantized, the first with q, each with the one `step` after it. */
+/* Some columns, of rows that have been quantized, the first with q, each with the one `step` after it. `output` is
+ * where the first of the columns goes, output_stride floats lie between rows. */
 void qrt_multiply_rows(const qrt_projection *p, const qrt_gemm_columns *columns, const qrt_quantization *q, size_t step,
-                       size_t m, const int8_t *rows, int relu, float *output);
+                       size_t m, const int8_t *rows, int relu, float *output, size_t output_stride);
 
 /* input [m,k] to output [m,n]; quantized with q or, where that is NULL, each row by its own range. */
 void qrt_project(const qrt_projection *p, const qrt_quantization *q, size_t m, const float *input, int relu,

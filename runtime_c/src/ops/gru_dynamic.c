@@ -7,10 +7,10 @@ qrt_status qrt_check_gru_dynamic(qrt_verify *v, const qrt_node *node) {
   return qrt_check_recurrent(v, node, STATES, GATES);
 }
 
-static void cell_of(const qrt_recurrent *r, const float *gx, const float *gh, const float *before, float *cell,
-                    float *hidden) {
+static void cell_of(const qrt_recurrent *r, size_t n, const float *gx, const float *gh, const float *before,
+                    float *cell, float *hidden) {
   (void)cell;
-  r->functions->gru(r->hidden, gx, gh, before, hidden);
+  r->functions->gru(n, gx, gh, before, hidden);
 }
 
 void qrt_prepare_gru_dynamic(qrt_binder *binder, const qrt_node *node, qrt_step *step) {

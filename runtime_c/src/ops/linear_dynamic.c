@@ -63,7 +63,7 @@ static void run_shared(const void *pointer, void *scratch, size_t begin, size_t 
   for (size_t i = begin; i < end; i += QRT_PROJECTION_ROWS) {
     const size_t count = end - i < QRT_PROJECTION_ROWS ? end - i : QRT_PROJECTION_ROWS;
     qrt_multiply_rows(p, &all, a->per_token ? a->q + i : &whole, (size_t)a->per_token, count, a->rows + i * p->k,
-                      a->relu, a->output + i * p->n);
+                      a->relu, a->output + i * p->n, p->n);
   }
 }
 

@@ -3,15 +3,16 @@
 #ifndef QRT_RECURRENT_H
 #define QRT_RECURRENT_H
 
+#include "../barrier.h"
 #include "../kernels/functions/functions.h"
 #include "dynamic.h"
 
 typedef struct qrt_recurrent qrt_recurrent;
 
-/* The new hidden state of one row, from its gates (of the input and of the hidden state) and the one before. `cell` is
- * lstm's cell state, which becomes the new one. */
-typedef void (*qrt_cell)(const qrt_recurrent *r, const float *gx, const float *gh, const float *before, float *cell,
-                         float *hidden);
+/* The new hidden state of n units of one row, from their gates (of the input and of the hidden state), which lie one
+ * behind the other, and the one before. `cell` is lstm's cell state, which becomes the new one. */
+typedef void (*qrt_cell)(const qrt_recurrent *r, size_t n, const float *gx, const float *gh, const float *before,
+                         float *cell, float *hidden);
 
 struct qrt_recurrent {
   qrt_projection of_input, of_hidden;
@@ -26,6 +27,10 @@ struct qrt_recurrent {
   float *output;
   float *last[2];
   size_t gx_at, gh_at; /* in scratch */
+  size_t unit;         /* hidden units that a thread takes at a time, with all of their gates */
+  uint32_t threads;
+  qrt_barrier *barrier; /* where they wait for each other at each step */
+  void (*yield)(void);
 };
 
 /* `states` is 2 with a cell state, else 1; `gates` is G. */

@@ -7,10 +7,10 @@ qrt_status qrt_check_rnn_dynamic(qrt_verify *v, const qrt_node *node) {
   return qrt_check_recurrent(v, node, STATES, GATES);
 }
 
-static void cell_of(const qrt_recurrent *r, const float *gx, const float *gh, const float *before, float *cell,
-                    float *hidden) {
+static void cell_of(const qrt_recurrent *r, size_t n, const float *gx, const float *gh, const float *before,
+                    float *cell, float *hidden) {
   (void)before, (void)cell;
-  r->functions->rnn(r->hidden, gx, gh, r->relu, hidden);
+  r->functions->rnn(n, gx, gh, r->relu, hidden);
 }
 
 void qrt_prepare_rnn_dynamic(qrt_binder *binder, const qrt_node *node, qrt_step *step) {
