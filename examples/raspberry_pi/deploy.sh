@@ -2,7 +2,7 @@
 # From a model to a Raspberry Pi: export, build, copy, run. Everything after the first failure is left out.
 #   ./deploy.sh pi@raspberrypi [model.qsdk]
 set -eu
-host=$1
+host=${1:?user@address of the board}
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
 work=${WORK:-$here/build}
@@ -15,7 +15,7 @@ model=${2:-$work/digits.qsdk}
 "$python" -m qsdk.tools.cli build --target "${TARGET:-aarch64}" --model "$model" -o "$work/qrt" ${TOOLCHAIN:+--toolchain "$TOOLCHAIN"}
 
 folder=$(ssh "$host" mktemp -d)
+trap 'ssh "$host" "rm -rf $folder"' EXIT
 scp -q "$work/qrt/bin/qrt_run" "$host:$folder/qrt_run"
 scp -q "$model" "$host:$folder/model.qsdk"
 ssh "$host" "cd $folder && ./qrt_run model.qsdk --verify --repeat 20 --profile"
-ssh "$host" "rm -rf $folder"
