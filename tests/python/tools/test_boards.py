@@ -87,12 +87,17 @@ def test_what_is_installed_is_found_by_pkg_config_and_cmake(tmp_path: Path) -> N
     isa = qsdk.runtime.available_isas()[0]
     assert call(tmp_path / "shared", env=environment(LD_LIBRARY_PATH=str(prefix / "lib"))).strip() == isa
     (tmp_path / "CMakeLists.txt").write_text(
-        "cmake_minimum_required(VERSION 3.16)\nproject(user C)\nfind_package(qrt REQUIRED)\n"
+        "cmake_minimum_required(VERSION 3.16)\nproject(user C CXX)\n"
+        "find_package(qrt 9.0 QUIET)\nif(qrt_FOUND)\n  message(FATAL_ERROR \"another version\")\nendif()\n"
+        "find_package(qrt 0.1 REQUIRED)\n"
         "add_executable(static main.c)\ntarget_link_libraries(static qrt::qrt)\n"
+        "add_executable(cpp main.cpp)\ntarget_link_libraries(cpp qrt::qrt)\n"
     )
+    (tmp_path / "main.cpp").write_text(MAIN)
     call("cmake", "-S", tmp_path, "-B", tmp_path / "made", f"-DCMAKE_PREFIX_PATH={prefix}")
     call("cmake", "--build", tmp_path / "made")
     assert call(tmp_path / "made" / "static").strip() == isa
+    assert call(tmp_path / "made" / "cpp").strip() == isa
 
 
 def test_unknown_names_are_refused(file: Path, tmp_path: Path) -> None:
