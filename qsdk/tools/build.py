@@ -55,7 +55,7 @@ def emit_c(data: bytes, name: str, directory: Path, arena_size: int) -> tuple[Pa
     body = ",\n".join(f"    {row}" for row in rows)
     source.write_text(
         f'/* {name}.c - see {name}.h. Made by qsdk emit-c. */\n#include "{name}.h"\n\n'
-        '#ifdef __ELF__ /* so that a linker file can say where models lie */\n'
+        "#ifdef __ELF__ /* so that a linker file can say where models lie */\n"
         '__attribute__((section(".rodata.qrt_models")))\n#endif\n'
         f"_Alignas(64) const unsigned char {name}[{name.upper()}_SIZE] = {{\n{body}}};\n"
     )

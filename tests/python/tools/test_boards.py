@@ -88,7 +88,7 @@ def test_what_is_installed_is_found_by_pkg_config_and_cmake(tmp_path: Path) -> N
     assert call(tmp_path / "shared", env=environment(LD_LIBRARY_PATH=str(prefix / "lib"))).strip() == isa
     (tmp_path / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.16)\nproject(user C CXX)\n"
-        "find_package(qrt 9.0 QUIET)\nif(qrt_FOUND)\n  message(FATAL_ERROR \"another version\")\nendif()\n"
+        'find_package(qrt 9.0 QUIET)\nif(qrt_FOUND)\n  message(FATAL_ERROR "another version")\nendif()\n'
         "find_package(qrt 0.1 REQUIRED)\n"
         "add_executable(static main.c)\ntarget_link_libraries(static qrt::qrt)\n"
         "add_executable(cpp main.cpp)\ntarget_link_libraries(cpp qrt::qrt)\n"
