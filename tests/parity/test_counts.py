@@ -16,8 +16,8 @@ import arm  # noqa: E402
 MOST = {
     ("autoencoder", "cortex-a53"): 0.100,
     ("autoencoder", "cortex-a76"): 0.053,
-    ("ds_cnn", "cortex-a53"): 1.07,
-    ("ds_cnn", "cortex-a76"): 0.59,
+    ("ds_cnn", "cortex-a53"): 0.92,
+    ("ds_cnn", "cortex-a76"): 0.46,
     ("resnet8", "cortex-a53"): 3.75,
     ("resnet8", "cortex-a76"): 1.55,
 }
