@@ -49,6 +49,14 @@ static void compare_once(const qrt_dwconv_kernel *kernel, size_t channels, size_
              channels, count, kh, kw, shape.in_w, shape.out_w, shape.stride, shape.dilation, shape.pad_left,
              shape.a_zero_point, range.zero_point, range.min, range.max);
   kernel->pack(&weights, packed);
+  if (!qrt_dwconv_usable(kernel, packed, channels, kh, kw)) check_fail("what pack made is refused");
+  if (kernel->isa == QRT_ISA_neon || kernel->isa == QRT_ISA_neondot) {
+    /* It begins with flags. */
+    int32_t *flag = (int32_t *)packed + (kh <= 3 && kw == 3 ? check_below(2) : 0);
+    *flag = !*flag;
+    if (qrt_dwconv_usable(kernel, packed, channels, kh, kw)) check_fail("a flag was damaged, and nobody noticed");
+    *flag = !*flag;
+  }
   kernel->run(&shape, count, rows, packed, &range, c.actual);
   reference->pack(&weights, reference_packed);
   for (size_t i = 0; i < count; i++) {

@@ -54,8 +54,11 @@ static const void *pack(qrt_binder *binder, const qrt_node *node, const argument
   }
   void *to;
   qrt_node_input(node, 1, &weight);
-  const void *packed = qrt_bind_packed(binder, &weight, a->kernel->name, a->kernel->layout,
-                                       a->kernel->packed_size(row->channels, row->kh, row->kw), &to);
+  const size_t size = a->kernel->packed_size(row->channels, row->kh, row->kw);
+  const void *packed = qrt_bind_packed(binder, &weight, a->kernel->name, a->kernel->layout, size, &to);
+  if (packed && !to && !qrt_dwconv_usable(a->kernel, packed, row->channels, row->kh, row->kw)) {
+    packed = qrt_bind_packed(binder, &weight, a->kernel->name, 0, size, &to);
+  }
   if (to) {
     qrt_node_input(node, 2, &bias);
     qrt_node_input(node, 3, &multiplier);

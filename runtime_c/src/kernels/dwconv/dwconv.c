@@ -21,3 +21,14 @@ const qrt_dwconv_kernel *qrt_dwconv_select(uint32_t isa_mask) {
   while (!(kernel->isa & (isa_mask | QRT_ISA_scalar))) kernel++;
   return kernel;
 }
+
+int qrt_dwconv_usable(const qrt_dwconv_kernel *kernel, const void *packed, size_t channels, size_t kh, size_t kw) {
+#if QRT_HAVE_NEONDOT
+  if (kernel->isa == QRT_ISA_neondot) return qrt_dwconv_qs8__neondot_c16_usable(packed, channels, kh, kw);
+#endif
+#if QRT_HAVE_NEON
+  if (kernel->isa == QRT_ISA_neon) return qrt_dwconv_qs8__neon_c16_usable(packed, channels, kh, kw);
+#endif
+  (void)kernel, (void)packed, (void)channels, (void)kh, (void)kw;
+  return 1;
+}

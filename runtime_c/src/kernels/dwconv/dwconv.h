@@ -54,6 +54,12 @@ extern const size_t qrt_dwconv_kernel_count;
 /* The best kernel whose instruction set is in `isa_mask`. */
 const qrt_dwconv_kernel *qrt_dwconv_select(uint32_t isa_mask);
 
+/* May a file's packed form be used? Not if a flag in it, which tells how its numbers may be computed with, contradicts
+ * them. */
+int qrt_dwconv_usable(const qrt_dwconv_kernel *kernel, const void *packed, size_t channels, size_t kh, size_t kw);
+int qrt_dwconv_qs8__neon_c16_usable(const void *packed, size_t channels, size_t kh, size_t kw);
+int qrt_dwconv_qs8__neondot_c16_usable(const void *packed, size_t channels, size_t kh, size_t kw);
+
 #define QRT_DWCONV_KERNEL(dtype, isa, cr)                                                                          \
   size_t qrt_dwconv_##dtype##__##isa##_c##cr##_packed_size(size_t channels, size_t kh, size_t kw);                 \
   void qrt_dwconv_##dtype##__##isa##_c##cr##_pack(const qrt_dwconv_weights *weights, void *packed);                \

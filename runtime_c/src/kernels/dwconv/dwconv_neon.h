@@ -71,26 +71,35 @@ static qrt_packed_block unpack(const char *packed, size_t width) {
   return b;
 }
 
-/* The block's channel i is channel j. Returns whether its outputs are bounded. */
-static int pack_channel(const qrt_dwconv_weights *weights, size_t width, size_t i, size_t j, char *to) {
+/* The block's channel i is channel j. */
+static void pack_channel(const qrt_dwconv_weights *weights, size_t width, size_t i, size_t j, char *to) {
   int32_t *bias = (int32_t *)(to + HEADER);
   float *multiplier = (float *)(bias + width);
   uint32_t sum = 0;
-  int64_t low = 0, high = 0;
   for (size_t r = 0; r < weights->kh; r++) {
     for (size_t t = 0; t < SIDE; t++) {
       const int8_t w = weights->w[(j * weights->kh + r) * SIDE + t];
       *qrt_pack_tap((int8_t *)(multiplier + width), width, r, t, i) = w;
       sum += (uint32_t)w;
-      low += w < 0 ? 127 * w : -128 * w;
-      high += w < 0 ? -128 * w : 127 * w;
     }
   }
   bias[i] = (int32_t)((uint32_t)weights->bias[j] - (uint32_t)weights->a_zero_point * sum);
   multiplier[i] = weights->multiplier[j];
-  low += bias[i];
-  high += bias[i];
-  return low >= -INT32_MAX && high <= INT32_MAX && (float)(-low > high ? -low : high) * multiplier[i] <= 32000.0f;
+}
+
+static int is_bounded(const qrt_packed_block *b) {
+  int bounded = 1;
+  for (size_t i = 0; i < b->width; i++) {
+    int64_t low = b->bias[i], high = b->bias[i];
+    for (size_t tap = 0; tap < SIDE * SIDE; tap++) {
+      const int w = *qrt_pack_tap((int8_t *)b->w, b->width, tap / SIDE, tap % SIDE, i);
+      low += w < 0 ? 127 * w : -128 * w;
+      high += w < 0 ? -128 * w : 127 * w;
+    }
+    const int64_t most = -low > high ? -low : high;
+    bounded &= most <= INT32_MAX && (float)most * b->multiplier[i] <= 32000.0f;
+  }
+  return bounded;
 }
 
 static void pack(const qrt_dwconv_weights *weights, void *packed) {
@@ -103,15 +112,26 @@ static void pack(const qrt_dwconv_weights *weights, void *packed) {
   char *to = packed;
   for (size_t j = 0; j < channels;) {
     const span s = span_at(channels, j);
-    int bounded = 1;
     for (size_t i = 0; i < s.width && s.first + i < channels; i++) {
-      bounded &= pack_channel(weights, s.width, i, s.first + i, to);
+      pack_channel(weights, s.width, i, s.first + i, to);
     }
-    ((int32_t *)to)[0] = qrt_is_safe(unpack(to, s.width).w, s.width);
-    ((int32_t *)to)[1] = bounded;
+    const qrt_packed_block b = unpack(to, s.width);
+    ((int32_t *)to)[0] = qrt_is_safe(b.w, s.width);
+    ((int32_t *)to)[1] = is_bounded(&b);
     to += block_size(s.width);
     j += s.width;
   }
+}
+
+static int usable(const char *packed, size_t channels, size_t kh, size_t kw) {
+  if (!slides(kh, kw)) return windows_usable(packed, channels, kh * kw);
+  for (size_t j = 0, width; j < channels; j += width, packed += block_size(width)) {
+    width = span_at(channels, j).width;
+    const qrt_packed_block b = unpack(packed, width);
+    const int32_t *flags = (const int32_t *)packed;
+    if (flags[0] != qrt_is_safe(b.w, width) || flags[1] != is_bounded(&b)) return 0;
+  }
+  return 1;
 }
 
 /* ---- sliding windows ---- */

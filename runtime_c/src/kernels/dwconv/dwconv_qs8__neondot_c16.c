@@ -88,6 +88,10 @@ size_t qrt_dwconv_qs8__neondot_c16_packed_size(size_t channels, size_t kh, size_
   return packed_size(channels, kh, kw);
 }
 
+int qrt_dwconv_qs8__neondot_c16_usable(const void *packed, size_t channels, size_t kh, size_t kw) {
+  return usable(packed, channels, kh, kw);
+}
+
 void qrt_dwconv_qs8__neondot_c16_pack(const qrt_dwconv_weights *weights, void *packed) {
   pack(weights, packed);
 }

@@ -19,24 +19,31 @@ static size_t windows_size(size_t channels, size_t kh, size_t kw) {
   return WINDOWS_HEADER + qrt_dwconv_packed_size(channels, kh, kw, 8) + qrt_dwconv_padded(channels, 8);
 }
 
+static int windows_safe(const void *packed, size_t channels, size_t taps) {
+  const qrt_dwconv_packed p = qrt_dwconv_unpack((const char *)packed + WINDOWS_HEADER, channels, 8);
+  for (size_t j = 0; j < channels; j++) {
+    size_t lowest = 0;
+    for (size_t tap = 0; tap < taps; tap++) lowest += p.w[tap * p.padded + j] == -128;
+    if (lowest > 1) return 0;
+  }
+  return 1;
+}
+
+static int windows_usable(const void *packed, size_t channels, size_t taps) {
+  return *(const int32_t *)packed == windows_safe(packed, channels, taps);
+}
+
 static void windows_pack(const qrt_dwconv_weights *weights, void *packed) {
   const size_t channels = weights->channels, taps = weights->kh * weights->kw;
   memset(packed, 0, windows_size(channels, weights->kh, weights->kw));
-  void *numbers = (char *)packed + WINDOWS_HEADER;
-  qrt_dwconv_pack(weights, 8, numbers);
-  int32_t *bias = numbers;
-  int safe = 1;
+  int32_t *bias = (int32_t *)((char *)packed + WINDOWS_HEADER);
+  qrt_dwconv_pack(weights, 8, bias);
   for (size_t j = 0; j < channels; j++) {
     uint32_t sum = 0;
-    size_t lowest = 0;
-    for (size_t tap = 0; tap < taps; tap++) {
-      sum += (uint32_t)weights->w[j * taps + tap];
-      lowest += weights->w[j * taps + tap] == -128;
-    }
+    for (size_t tap = 0; tap < taps; tap++) sum += (uint32_t)weights->w[j * taps + tap];
     bias[j] = (int32_t)((uint32_t)bias[j] - (uint32_t)weights->a_zero_point * sum);
-    safe &= lowest < 2;
   }
-  *(int32_t *)packed = safe;
+  *(int32_t *)packed = windows_safe(packed, channels, taps);
 }
 
 /* What an output meets, an even number of taps each: one of no weight may come twice. */
