@@ -208,8 +208,8 @@ static inline void qrt_gemm_neon_pack(const qrt_gemm_weights *weights, size_t nr
   }
 }
 
-/* All rows through each panel, by run_panels. */
-QRT_INLINE void qrt_gemm_neon_panels(size_t m, size_t n, const qrt_gemm_rows *rows, size_t nr, size_t least,
+/* All rows through each panel, by run_panels. `flags`: panels may differ in what their headers say. */
+QRT_INLINE void qrt_gemm_neon_panels(size_t m, size_t n, const qrt_gemm_rows *rows, size_t nr, size_t least, int flags,
                                      size_t depth, const void *packed, const qrt_range_neon *range, int8_t *c,
                                      size_t c_stride,
                                      void (*run_panels)(size_t m, const qrt_gemm_panels *p, int8_t *c)) {
@@ -226,25 +226,28 @@ QRT_INLINE void qrt_gemm_neon_panels(size_t m, size_t n, const qrt_gemm_rows *ro
     p.bias = (const int32_t *)(panel + QRT_GEMM_HEADER);
     p.multiplier = (const float *)(p.bias + p.width);
     p.w = (const int8_t *)(p.multiplier + p.width);
-    p.count = 0;
-    do {
-      p.count++;
-      panel += p.bytes;
-    } while (j + (p.count + 1) * p.width <= n && *(const int32_t *)panel == p.wide);
+    p.count = n - j < p.width ? 1 : (n - j) / p.width;
+    if (flags) {
+      const char *next = panel + p.bytes;
+      size_t same = 1;
+      for (; same < p.count && *(const int32_t *)next == p.wide; next += p.bytes) same++;
+      p.count = same;
+    }
+    panel += p.count * p.bytes;
     run_panels(m, &p, c + j * (range ? 1 : sizeof(int32_t)));
   }
 }
 
 /* The kernel, given its numbers and run_panels. */
 QRT_INLINE void qrt_gemm_neon_run(size_t m, size_t n, const qrt_gemm_rows *rows, size_t nr, size_t least, size_t kr,
-                                  const void *packed, const qrt_output_range *output, int8_t *c, size_t c_stride,
-                                  void (*run_panels)(size_t m, const qrt_gemm_panels *p, int8_t *c)) {
+                                  int flags, const void *packed, const qrt_output_range *output, int8_t *c,
+                                  size_t c_stride, void (*run_panels)(size_t m, const qrt_gemm_panels *p, int8_t *c)) {
   const size_t depth = qrt_gemm_depth(rows->runs, rows->run, kr);
   qrt_range_neon range;
   if (output) range = qrt_range_make_neon(output);
   const qrt_range_neon *given = output ? &range : NULL;
   if (!qrt_gemm_gathers(rows->runs, rows->run, kr)) {
-    qrt_gemm_neon_panels(m, n, rows, nr, least, depth, packed, given, c, c_stride, run_panels);
+    qrt_gemm_neon_panels(m, n, rows, nr, least, flags, depth, packed, given, c, c_stride, run_panels);
     return;
   }
   _Alignas(16) int8_t block[QRT_GEMM_BLOCK];
@@ -255,7 +258,7 @@ QRT_INLINE void qrt_gemm_neon_run(size_t m, size_t n, const qrt_gemm_rows *rows,
   for (size_t i = 0, count; i < m; i += count, c += count * c_stride) {
     count = m - i < most ? m - i : most;
     qrt_gemm_gather(rows, &walk, count, depth, block);
-    qrt_gemm_neon_panels(count, n, &gathered, nr, least, depth, packed, given, c, c_stride, run_panels);
+    qrt_gemm_neon_panels(count, n, &gathered, nr, least, flags, depth, packed, given, c, c_stride, run_panels);
   }
 }
 

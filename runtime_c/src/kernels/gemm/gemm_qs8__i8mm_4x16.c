@@ -204,12 +204,8 @@ TILES(6, 8)
 TILES(7, 8)
 TILES(8, 8)
 
-/* Eight bytes, twice: then smmla gives the sums of a row twice. */
-QRT_INLINE int8x16_t load_twice(const int8_t *a) {
-  return vreinterpretq_s8_s64(vld1q_dup_s64((const int64_t *)(const void *)a));
-}
-
-/* A group of 8 of one row times those of 16 columns; w moves past them. */
+/* The first 8 bytes of a times a group of each of 16 columns: the lower halves of the sums. What lies behind them in a
+ * makes of the upper halves something that nobody needs. w moves past the groups. */
 QRT_INLINE void row(int8x16_t a, const int8_t **w, int32x4_t acc[MOST_TWOS]) {
   __asm__("ld1 {v16.16b-v19.16b}, [%0], #64\nld1 {v20.16b-v23.16b}, [%0], #64\n"
           "smmla %1.4s, %9.16b, v16.16b\nsmmla %2.4s, %9.16b, v17.16b\nsmmla %3.4s, %9.16b, v18.16b\n"
@@ -237,11 +233,20 @@ static void one_row(const qrt_gemm_panels *p, int8_t *c) {
     size_t at = 0;
 #pragma GCC unroll 8
     for (size_t v = 0; v < MOST_TWOS; v++) acc[v] = vdupq_n_s32(0);
-    for (; at + 4 * KR <= run; at += 4 * KR) {
+    for (; at + 4 * STEP <= run; at += 4 * STEP) {
+      int8x16_t four[4];
 #pragma GCC unroll 4
-      for (size_t i = 0; i < 4; i++) row(load_twice(a + at + i * KR), &w, acc);
+      for (size_t i = 0; i < 4; i++) four[i] = vld1q_s8(a + at + STEP * i);
+#pragma GCC unroll 4
+      for (size_t i = 0; i < 4; i++) {
+        row(four[i], &w, acc);
+        row(high_halves(four[i], four[i]), &w, acc);
+      }
     }
-    for (; at < run; at += KR) row(load_twice(a + (at + KR <= run ? at : run - KR)), &w, acc);
+    for (; at < run; at += KR) {
+      const int8x8_t x = vld1_s8(a + (at + KR <= run ? at : run - KR));
+      row(vcombine_s8(x, x), &w, acc);
+    }
 #pragma GCC unroll 4
     for (size_t v = 0; v < 4; v++) sum[v] = vaddq_s32(four(acc, 0, v), vld1q_s32(bias + 4 * v));
     c = qrt_gemm_store_row(sum, multiplier, no_bytes, special, &range, c);
@@ -261,5 +266,5 @@ static void run_panels(size_t m, const qrt_gemm_panels *p, int8_t *c) {
 
 void qrt_gemm_qs8__i8mm_4x16(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
                              const qrt_output_range *output, int8_t *c, size_t c_stride) {
-  qrt_gemm_neon_run(m, n, rows, NR, LEAST, KR, packed, output, c, c_stride, run_panels);
+  qrt_gemm_neon_run(m, n, rows, NR, LEAST, KR, 0, packed, output, c, c_stride, run_panels);
 }

@@ -217,32 +217,36 @@ QRT_INLINE void load16(size_t rows, const int8_t *const *a, size_t at, int8x16_t
 }
 
 /* What is left of a run behind its groups of 16, at byte `at`. */
-QRT_INLINE void rest(size_t rows, int wide, const int8_t *const *a, size_t at, size_t run, const int8_t **w,
+QRT_INLINE void rest(size_t rows, int first, int wide, const int8_t *const *a, size_t at, size_t run, const int8_t **w,
                      int32x4_t acc[MR][PAIRS]) {
   const size_t left = run % STEP, last = at + left - KR;
   int8x16_t x[MR];
   if (left > KR) {
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++) x[i] = vcombine_s8(vld1_s8(a[i] + at), vld1_s8(a[i] + last));
-    step16(rows, 0, wide, x, w, acc);
+    step16(rows, first, wide, x, w, acc);
     return;
   }
 #pragma GCC unroll 8
   for (size_t i = 0; i < rows; i++) {
     x[i] = twice(wide && run < KR ? qrt_load_neon(a[i] + at, run) : vld1_s8(a[i] + last));
   }
-  step(rows, 0, wide, x, w, acc);
+  step(rows, first, wide, x, w, acc);
 }
 
 QRT_INLINE void sums(size_t rows, int wide, const int8_t *const *a, const qrt_gemm_rows *matrix, const int8_t *w,
                      int32x4_t acc[MR][PAIRS]) {
   const size_t run = matrix->run, whole = run / STEP * STEP;
-  size_t from = 0, at = 0;
+  size_t q = matrix->runs, from = 0, at = 0;
   int8x16_t x[MR];
-  if (rows > 1 && whole && !wide) {
+  if (rows > 1 && !wide && whole) {
     load16(rows, a, 0, x);
     step16(rows, 1, 0, x, &w, acc);
     at = STEP;
+  } else if (rows > 1 && !wide) {
+    rest(rows, 1, 0, a, 0, run, &w, acc);
+    if (--q == 0) return;
+    at = from = matrix->run_stride;
   } else {
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++) {
@@ -250,7 +254,7 @@ QRT_INLINE void sums(size_t rows, int wide, const int8_t *const *a, const qrt_ge
       for (size_t j = 0; j < PAIRS; j++) acc[i][j] = vdupq_n_s32(0);
     }
   }
-  for (size_t q = matrix->runs;;) {
+  for (;;) {
     const size_t end = from + whole;
     if (at < end) {
       do {
@@ -259,7 +263,7 @@ QRT_INLINE void sums(size_t rows, int wide, const int8_t *const *a, const qrt_ge
         at += STEP;
       } while (at < end);
     }
-    if (whole < run) rest(rows, wide, a, at, run, &w, acc);
+    if (whole < run) rest(rows, 0, wide, a, at, run, &w, acc);
     if (--q == 0) break;
     from += matrix->run_stride;
     at = from;
@@ -343,7 +347,7 @@ static void one_row(const qrt_gemm_panels *p, int8_t *c) {
       step16(1, 0, 0, x, &w, acc);
       at += STEP;
     }
-    if (at < run) rest(1, 0, a, at, run, &w, acc);
+    if (at < run) rest(1, 0, 0, a, at, run, &w, acc);
     const int32x4_t sum0 = vaddq_s32(across(acc[0]), vld1q_s32(bias));
     const int32x4_t sum1 = vaddq_s32(across(acc[0] + 2), vld1q_s32(bias + 4));
     if (__builtin_expect(sums, 0)) {
@@ -378,5 +382,5 @@ static void run_panels(size_t m, const qrt_gemm_panels *p, int8_t *c) {
 
 void qrt_gemm_qs8__neon_4x8(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
                             const qrt_output_range *output, int8_t *c, size_t c_stride) {
-  qrt_gemm_neon_run(m, n, rows, NR, NR, KR, packed, output, c, c_stride, run_panels);
+  qrt_gemm_neon_run(m, n, rows, NR, NR, KR, 1, packed, output, c, c_stride, run_panels);
 }

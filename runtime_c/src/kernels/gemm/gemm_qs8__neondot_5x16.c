@@ -173,15 +173,14 @@ static void one_row(const qrt_gemm_panels *p, int8_t *c) {
     size_t at = 0;
     qrt_gemm_load_sums(bias, acc[0]);
     qrt_gemm_load_sums(bias + 8, acc[0] + 2);
-    for (; at + 2 * STEP <= run; at += 2 * STEP) {
-      const int8x16_t x0 = vld1q_s8(a[0] + at), x1 = vld1q_s8(a[0] + at + STEP);
-      row(x0, &w, acc[0]);
-      row(x1, &w, acc[0]);
+    for (; at + 4 * STEP <= run; at += 4 * STEP) {
+      int8x16_t four[4];
+#pragma GCC unroll 4
+      for (size_t i = 0; i < 4; i++) four[i] = vld1q_s8(a[0] + at + STEP * i);
+#pragma GCC unroll 4
+      for (size_t i = 0; i < 4; i++) row(four[i], &w, acc[0]);
     }
-    if (at + STEP <= run) {
-      row(vld1q_s8(a[0] + at), &w, acc[0]);
-      at += STEP;
-    }
+    for (; at + STEP <= run; at += STEP) row(vld1q_s8(a[0] + at), &w, acc[0]);
     for (; at < run; at += KR) {
       load4(1, a, at < run - KR ? at : run - KR, KR, x);
       step(1, MOST_VECTORS, x, 0, &w, acc);
@@ -206,5 +205,5 @@ static void run_panels(size_t m, const qrt_gemm_panels *p, int8_t *c) {
 
 void qrt_gemm_qs8__neondot_5x16(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packed,
                                 const qrt_output_range *output, int8_t *c, size_t c_stride) {
-  qrt_gemm_neon_run(m, n, rows, NR, LEAST, KR, packed, output, c, c_stride, run_panels);
+  qrt_gemm_neon_run(m, n, rows, NR, LEAST, KR, 0, packed, output, c, c_stride, run_panels);
 }
