@@ -355,9 +355,11 @@ QRT_INLINE int8_t *qrt_gemm_store_row(const int32x4_t sum[4], const float *multi
     for (size_t v = 0; v < 4; v++) vst1q_s32((int32_t *)(void *)c + 4 * v, sum[v]);
     return c + 16 * sizeof(int32_t);
   }
-  float32x4_t x[4];
+  float32x4_t m[4], x[4];
 #pragma GCC unroll 4
-  for (size_t v = 0; v < 4; v++) x[v] = vmulq_f32(vcvtq_f32_s32(sum[v]), vld1q_f32(multiplier + 4 * v));
+  for (size_t v = 0; v < 4; v++) m[v] = vld1q_f32(multiplier + 4 * v);
+#pragma GCC unroll 4
+  for (size_t v = 0; v < 4; v++) x[v] = vmulq_f32(vcvtq_f32_s32(sum[v]), m[v]);
   int8x16_t y = qrt_round16_neon(x, range);
   if (__builtin_expect(special, 0)) y = qrt_clamp16_neon(y, range);
   vst1q_s8(c, y);

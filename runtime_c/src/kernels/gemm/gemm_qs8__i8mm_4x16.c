@@ -230,25 +230,26 @@ static void one_row(const qrt_gemm_panels *p, int8_t *c) {
     const float *multiplier = (const float *)(bias + NR);
     const int8_t *w = (const int8_t *)(multiplier + NR);
     int32x4_t acc[MOST_TWOS], sum[4];
-    size_t at = 0;
+    const int8_t *from = a;
 #pragma GCC unroll 8
-    for (size_t v = 0; v < MOST_TWOS; v++) acc[v] = vdupq_n_s32(0);
-    for (; at + 4 * STEP <= run; at += 4 * STEP) {
-      int8x16_t four[4];
-#pragma GCC unroll 4
-      for (size_t i = 0; i < 4; i++) four[i] = vld1q_s8(a + at + STEP * i);
-#pragma GCC unroll 4
-      for (size_t i = 0; i < 4; i++) {
-        row(four[i], &w, acc);
-        row(high_halves(four[i], four[i]), &w, acc);
+    for (size_t v = 0; v < MOST_TWOS; v++) acc[v] = vcombine_s32(vld1_s32(bias + 2 * v), vdup_n_s32(0));
+    for (size_t steps = run / (4 * STEP); steps > 0; steps--) {
+#pragma GCC unroll 2
+      for (size_t i = 0; i < 2; i++) {
+        int8x16_t two[2];
+        qrt_gemm_load32(&from, two);
+        row(two[0], &w, acc);
+        row(high_halves(two[0], two[0]), &w, acc);
+        row(two[1], &w, acc);
+        row(high_halves(two[1], two[1]), &w, acc);
       }
     }
-    for (; at < run; at += KR) {
+    for (size_t at = run / (4 * STEP) * (4 * STEP); at < run; at += KR) {
       const int8x8_t x = vld1_s8(a + (at + KR <= run ? at : run - KR));
       row(vcombine_s8(x, x), &w, acc);
     }
 #pragma GCC unroll 4
-    for (size_t v = 0; v < 4; v++) sum[v] = vaddq_s32(four(acc, 0, v), vld1q_s32(bias + 4 * v));
+    for (size_t v = 0; v < 4; v++) sum[v] = four(acc, 0, v);
     c = qrt_gemm_store_row(sum, multiplier, no_bytes, special, &range, c);
   }
 }

@@ -170,18 +170,20 @@ static void one_row(const qrt_gemm_panels *p, int8_t *c) {
     const int8_t *w = (const int8_t *)(multiplier + NR);
     int32x4_t acc[MOST_8][MOST_VECTORS];
     int8x16_t x[1];
-    size_t at = 0;
+    const int8_t *from = a[0];
     qrt_gemm_load_sums(bias, acc[0]);
     qrt_gemm_load_sums(bias + 8, acc[0] + 2);
-    for (; at + 4 * STEP <= run; at += 4 * STEP) {
-      int8x16_t four[4];
-#pragma GCC unroll 4
-      for (size_t i = 0; i < 4; i++) four[i] = vld1q_s8(a[0] + at + STEP * i);
-#pragma GCC unroll 4
-      for (size_t i = 0; i < 4; i++) row(four[i], &w, acc[0]);
+    for (size_t steps = run / (4 * STEP); steps > 0; steps--) {
+#pragma GCC unroll 2
+      for (size_t i = 0; i < 2; i++) {
+        int8x16_t two[2];
+        qrt_gemm_load32(&from, two);
+        row(two[0], &w, acc[0]);
+        row(two[1], &w, acc[0]);
+      }
     }
-    for (; at + STEP <= run; at += STEP) row(vld1q_s8(a[0] + at), &w, acc[0]);
-    for (; at < run; at += KR) {
+    for (size_t steps = run % (4 * STEP) / STEP; steps > 0; steps--, from += STEP) row(vld1q_s8(from), &w, acc[0]);
+    for (size_t at = run / STEP * STEP; at < run; at += KR) {
       load4(1, a, at < run - KR ? at : run - KR, KR, x);
       step(1, MOST_VECTORS, x, 0, &w, acc);
     }
