@@ -338,6 +338,11 @@ QRT_INLINE int8_t *qrt_gemm_store(size_t rows, size_t vectors, int32x4_t (*acc)[
     }
     return c + rows * c_stride;
   }
+  if (vectors == 2 && rows <= 4) { /* registers suffice for the multiples */
+#pragma GCC unroll 4
+    for (size_t i = 0; i < rows; i++) vst1_s8(c + i * c_stride, half[i]);
+    return c + rows * c_stride;
+  }
 #pragma GCC unroll 8
   for (size_t i = 0; i < rows; i++) {
     if (vectors == 4) vst1q_s8(c, whole[i]);
