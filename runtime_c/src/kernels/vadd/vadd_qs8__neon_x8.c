@@ -25,15 +25,26 @@ static inline int8x8_t add(int8x8_t a8, int8x8_t b8, const constants *k) {
 }
 
 #if defined(__aarch64__)
+static inline float magnitude(float x) {
+  return x < 0 ? -x : x;
+}
+
+/* Eight of rne(x) + zero_point, |x| < 2^15: the lower halves of integers, which need not be saturated. */
+static inline int16x8_t round8(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
+  const int16x8_t y0 = vreinterpretq_s16_s32(vcvtnq_s32_f32(x0)), y1 = vreinterpretq_s16_s32(vcvtnq_s32_f32(x1));
+  return vqaddq_s16(vuzp1q_s16(y0, y1), range->zero_point);
+}
+
 /* `clamps`: the range is less than all of int8. */
 static inline __attribute__((always_inline)) int8x16_t add16(int clamps, int8x16_t a, int8x16_t b, const constants *k) {
   const int16x8_t a0 = vsubl_s8(vget_low_s8(a), k->a_zero_point), b0 = vsubl_s8(vget_low_s8(b), k->b_zero_point);
   const int16x8_t a1 = vsubl_high_s8(a, vcombine_s8(k->a_zero_point, k->a_zero_point));
   const int16x8_t b1 = vsubl_high_s8(b, vcombine_s8(k->b_zero_point, k->b_zero_point));
-  const float32x4_t x[4] = {
-      scaled_sum(vget_low_s16(a0), vget_low_s16(b0), k), scaled_sum(vget_high_s16(a0), vget_high_s16(b0), k),
-      scaled_sum(vget_low_s16(a1), vget_low_s16(b1), k), scaled_sum(vget_high_s16(a1), vget_high_s16(b1), k)};
-  const int8x16_t y = qrt_round16_neon(x, &k->range);
+  const float32x4_t x0 = scaled_sum(vget_low_s16(a0), vget_low_s16(b0), k);
+  const float32x4_t x1 = scaled_sum(vget_high_s16(a0), vget_high_s16(b0), k);
+  const float32x4_t x2 = scaled_sum(vget_low_s16(a1), vget_low_s16(b1), k);
+  const float32x4_t x3 = scaled_sum(vget_high_s16(a1), vget_high_s16(b1), k);
+  const int8x16_t y = qrt_narrow16_neon(round8(x0, x1, &k->range), round8(x2, x3, &k->range));
   return clamps ? qrt_clamp16_neon(y, &k->range) : y;
 }
 
@@ -53,9 +64,12 @@ void qrt_vadd_qs8__neon_x8(size_t n, const int8_t *a, const int8_t *b, size_t b_
                        vdupq_n_f32(params->a_multiplier), vdupq_n_f32(params->b_multiplier),
                        qrt_range_make_neon(&params->output)};
 #if defined(__aarch64__)
-  const size_t done = k.range.clamps ? add_16s(1, n, a, b, b_stride, &k, c)
-                      : b_stride     ? add_16s(0, n, a, b, 1, &k, c)
-                                     : add_16s(0, n, a, b, 0, &k, c);
+  /* By 16 only where sums fit int16, as they do unless scales differ much. */
+  const int fits = 256 * (magnitude(params->a_multiplier) + magnitude(params->b_multiplier)) < 0x7f00;
+  const size_t done = !fits            ? 0
+                      : k.range.clamps ? add_16s(1, n, a, b, b_stride, &k, c)
+                      : b_stride       ? add_16s(0, n, a, b, 1, &k, c)
+                                       : add_16s(0, n, a, b, 0, &k, c);
   n -= done, a += done, b += b_stride ? done : 0, c += done;
 #endif
   if (b_stride) {
