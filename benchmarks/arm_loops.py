@@ -35,7 +35,7 @@ LOOPS = [
     Loop("gemm/gemm_qs8__neon_4x8", "one_row", "sm[ul]", 1 * 8 * 32, BOTH),
     Loop("gemm/gemm_qs8__neondot_5x16", "tiles_5x16", "sdot", 5 * 16 * 16, ("neoverse-n1",)),
     Loop("gemm/gemm_qs8__neondot_5x16", "tiles_8x8", "sdot", 8 * 8 * 16, ("neoverse-n1",)),
-    Loop("gemm/gemm_qs8__neondot_5x16", "one_row", "sdot", 1 * 16 * 32, ("neoverse-n1",)),
+    Loop("gemm/gemm_qs8__neondot_5x16", "one_row", "sdot", 1 * 16 * 64, ("neoverse-n1",)),
     Loop("gemm/gemm_qs8__i8mm_4x16", "tiles_4x16", "smmla", 4 * 16 * 16, ("neoverse-v1",)),
     Loop("dwconv/dwconv_qs8__neon_c16", "slide_16_1_RELU", "sm[ul]", 3 * 9 * 16, BOTH),
     Loop("dwconv/dwconv_qs8__neondot_c16", "slide_16_1_RELU", "sdot", 3 * 9 * 16, ("neoverse-n1",)),
@@ -43,11 +43,13 @@ LOOPS = [
 
 
 def disassemble(kernel: str, function: str) -> list[tuple[int, str]]:
-    """Address and text of each instruction."""
+    """Address and text of each instruction. gcc may have added to the function's name, as in `one_row.constprop.0`."""
     path = KERNELS / f"{kernel}.o"
-    words = ["aarch64-linux-gnu-objdump", "-d", "--no-show-raw-insn", f"--disassemble={function}", str(path)]
+    words = ["aarch64-linux-gnu-objdump", "-d", "--no-show-raw-insn", str(path)]
     output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    lines = re.findall(r"^\s+([0-9a-f]+):\t(.*)$", output, re.MULTILINE)
+    part = re.search(rf"<{function}(?:\.\w+)*>:\n((?:.+\n)*)", output)
+    assert part, (kernel, function)
+    lines = re.findall(r"^\s+([0-9a-f]+):\t(.*)$", part[1], re.MULTILINE)
     return [(int(address, 16), re.sub(r"\s*//.*", "", text)) for address, text in lines]
 
 
