@@ -145,78 +145,109 @@ __attribute__((naked)) static void add_1x4(const strip *s __attribute__((unused)
 
 /* ---- strips ---- */
 
-/* sums of `count` columns from j on, for three rows or one, as a strip has them. Columns that fill up the last group
- * repeat the last one. */
-static void sum_strip(const packed_weights *packed, const qrt_gemm_rows *a, const int8_t *const rows[3],
-                      size_t row_count, size_t j, size_t count, int32_t *sums) {
-  const size_t group = row_count == 3 ? 2 : 4, whole = count / group * group;
-  const size_t depth = a->runs * a->run;
+/* What sums `count` columns from j on, group by group, and then the rest of less than a group: 1 or 2 strips. Columns
+ * that fill up the last group repeat the last one. */
+static size_t make_strips(const packed_weights *packed, const qrt_gemm_rows *a, size_t j, size_t count,
+                          size_t row_count, int32_t *sums, strip strips[2]) {
+  const size_t group = row_count == 3 ? 2 : 4, whole = count / group * group, depth = a->runs * a->run;
   const int8_t *w = packed->weights.w + j * depth;
-  for (size_t q = 0; q < a->runs; q++, w += a->run) {
-    strip s = {.run = a->run, .bias = packed->bias + j, .sums = sums, .sums_end = sums + row_count * whole};
-    for (size_t i = 0; i < row_count; i++) s.a[i] = rows[i] + q * a->run_stride;
-    for (size_t i = 0; i < group; i++) s.w[i] = w + i * depth;
-    s.w_step = group * depth - (a->run + 15) / 16 * 16;
-    void (*const run)(const strip *) = row_count == 3 ? q ? add_3x2 : sum_3x2 : q ? add_1x4 : sum_1x4;
-    if (whole > 0) run(&s);
-    if (whole == count) continue;
-    for (size_t i = 0; i < group; i++) s.w[i] = w + (whole + i < count ? whole + i : count - 1) * depth;
-    s.bias += whole;
-    s.sums = s.sums_end;
-    s.sums_end += row_count * group;
-    run(&s);
+  size_t made = 0;
+  for (size_t first = 0; first < count; made++) {
+    strip *s = &strips[made];
+    s->run = a->run;
+    for (size_t i = 0; i < group; i++) s->w[i] = w + (first + i < count ? first + i : count - 1) * depth;
+    s->w_step = group * depth - (a->run + 15) / 16 * 16;
+    s->bias = packed->bias + j + first;
+    s->sums = sums + row_count * first;
+    first += first < whole ? whole : group;
+    s->sums_end = sums + row_count * first;
   }
+  return made;
 }
 
-/* A row's sums, four of which lie at `offsets`, the next four `step` further on. */
-typedef struct row_sums {
-  const int32_t *sums;
-  uint32x4_t offsets;
-  size_t step;
-} row_sums;
+static inline void sum_strip(strip *s, const qrt_gemm_rows *a, const int8_t *const *rows, const size_t row_count) {
+#pragma GCC unroll 3
+  for (size_t i = 0; i < row_count; i++) s->a[i] = rows[i];
+  row_count == 3 ? sum_3x2(s) : sum_1x4(s);
+  if (a->runs == 1) return;
+  const size_t group = row_count == 3 ? 2 : 4;
+  for (size_t q = 1; q < a->runs; q++) {
+    for (size_t i = 0; i < row_count; i++) s->a[i] += a->run_stride;
+    for (size_t i = 0; i < group; i++) s->w[i] += a->run;
+    row_count == 3 ? add_3x2(s) : add_1x4(s);
+  }
+  for (size_t i = 0; i < group; i++) s->w[i] -= (a->runs - 1) * a->run;
+}
 
-static void store_bytes(row_sums row, const float *multiplier, const qrt_range_mve *range, size_t count, int8_t *c) {
-  for (; count >= 4; count -= 4, row.sums += row.step, multiplier += 4, c += 4) {
-    const int32x4_t acc = vldrwq_gather_offset_s32(row.sums, row.offsets);
-    vstrbq_s32(c, qrt_requantize_mve(acc, vld1q_f32(multiplier), range));
+/* Where the sums of a row's next four columns are: in a line, or in two pairs. */
+static inline uint32x4_t places(size_t row_count) {
+  return row_count == 3 ? (uint32x4_t){0, 4, 24, 28} : (uint32x4_t){0, 4, 8, 12};
+}
+
+static inline __attribute__((always_inline)) void store_bytes(const int32_t *sums, const float *multiplier,
+                                                              const qrt_range_mve *range, size_t count, int8_t *c,
+                                                              size_t c_stride, const size_t row_count) {
+  const uint32x4_t at = places(row_count);
+  for (; count >= 4; count -= 4, multiplier += 4, c += 4, sums += 2 * row_count) {
+    const float32x4_t m = vld1q_f32(multiplier);
+    int8_t *to = c;
+#pragma GCC unroll 3
+    for (size_t r = 0; r < row_count; r++, sums += 2, to += c_stride) {
+      vstrbq_s32(to, qrt_requantize_mve(vldrwq_gather_offset_s32(sums, at), m, range));
+    }
   }
   if (count > 0) {
     const mve_pred16_t some = vctp32q(count);
-    const int32x4_t acc = vldrwq_gather_offset_z_s32(row.sums, row.offsets, some);
-    vstrbq_p_s32(c, qrt_requantize_mve(acc, vld1q_z_f32(multiplier, some), range), some);
+    const float32x4_t m = vld1q_z_f32(multiplier, some);
+    for (size_t r = 0; r < row_count; r++, sums += 2, c += c_stride) {
+      vstrbq_p_s32(c, qrt_requantize_mve(vldrwq_gather_offset_z_s32(sums, at, some), m, range), some);
+    }
   }
 }
 
-static void store_sums(row_sums row, size_t count, int32_t *c) {
-  for (size_t i = 0; i < count; i += 4, row.sums += row.step, c += 4) {
-    const mve_pred16_t some = vctp32q(count - i);
-    vstrwq_p_s32(c, vldrwq_gather_offset_z_s32(row.sums, row.offsets, some), some);
+static void store_sums(const int32_t *sums, size_t count, int8_t *c, size_t c_stride, size_t row_count) {
+  const uint32x4_t at = places(row_count);
+  for (size_t r = 0; r < row_count; r++, c += c_stride) {
+    for (size_t i = 0; i < count; i += 4) {
+      const mve_pred16_t some = vctp32q(count - i);
+      const int32x4_t x = vldrwq_gather_offset_z_s32(sums + 2 * r + i * row_count, at, some);
+      vstrwq_p_s32((int32_t *)(void *)c + i, x, some);
+    }
   }
+}
+
+/* All rows from the walk's next on, `row_count` at a time, of a strip of columns. Returns where c goes on. */
+static inline __attribute__((always_inline)) int8_t *run_rows(size_t m, const packed_weights *packed,
+                                                              const qrt_gemm_rows *a, qrt_gemm_walk *walk, size_t j,
+                                                              size_t count, const qrt_output_range *output, int8_t *c,
+                                                              size_t c_stride, const size_t row_count) {
+  const qrt_output_range none = {0, 0, 0};
+  const qrt_range_mve range = qrt_range_make_mve(output ? output : &none);
+  int32_t sums[3 * STRIP];
+  strip strips[2];
+  const size_t made = make_strips(packed, a, j, count, row_count, sums, strips);
+  for (; m >= row_count; m -= row_count, c += row_count * c_stride) {
+    const int8_t *rows[3];
+#pragma GCC unroll 3
+    for (size_t r = 0; r < row_count; r++) rows[r] = qrt_gemm_next(a, walk);
+    for (size_t i = 0; i < made; i++) sum_strip(&strips[i], a, rows, row_count);
+    if (output) {
+      store_bytes(sums, packed->weights.multiplier + j, &range, count, c, c_stride, row_count);
+    } else {
+      store_sums(sums, count, c, c_stride, row_count);
+    }
+  }
+  return c;
 }
 
 void qrt_gemm_qs8__mve_3x2(size_t m, size_t n, const qrt_gemm_rows *a, const void *packed,
                            const qrt_output_range *output, int8_t *c, size_t c_stride) {
-  const packed_weights *p = packed;
-  const qrt_output_range all = {0, -128, 127};
-  const qrt_range_mve range = qrt_range_make_mve(output ? output : &all);
-  const uint32x4_t in_pairs = {0, 4, 24, 28}, in_line = {0, 4, 8, 12};
-  qrt_gemm_walk walk = qrt_gemm_first(a);
-  int32_t sums[3 * STRIP];
-  for (size_t i = 0, row_count; i < m; i += row_count, c += row_count * c_stride) {
-    const int8_t *rows[3];
-    row_count = m - i >= 3 ? 3 : 1;
-    for (size_t r = 0; r < row_count; r++) rows[r] = qrt_gemm_next(a, &walk);
-    for (size_t j = 0; j < n; j += STRIP) {
-      const size_t count = n - j < STRIP ? n - j : STRIP;
-      sum_strip(p, a, rows, row_count, j, count, sums);
-      for (size_t r = 0; r < row_count; r++) {
-        const row_sums row = {sums + 2 * r, row_count == 3 ? in_pairs : in_line, 4 * row_count};
-        if (output) {
-          store_bytes(row, p->weights.multiplier + j, &range, count, c + r * c_stride + j);
-        } else {
-          store_sums(row, count, (int32_t *)(void *)(c + r * c_stride) + j);
-        }
-      }
-    }
+  const size_t element = output ? 1 : sizeof(int32_t);
+  for (size_t j = 0; j < n; j += STRIP) {
+    const size_t count = n - j < STRIP ? n - j : STRIP;
+    qrt_gemm_walk walk = qrt_gemm_first(a);
+    int8_t *to = c + j * element;
+    if (m >= 3) to = run_rows(m, packed, a, &walk, j, count, output, to, c_stride, 3);
+    if (m % 3 > 0) run_rows(m % 3, packed, a, &walk, j, count, output, to, c_stride, 1);
   }
 }
