@@ -54,6 +54,7 @@ typedef struct phase {
   qrt_span span[QRT_AXES];
   size_t k;   /* per group */
   int direct; /* patches are single pixels, all inside the input */
+  int runs;   /* a patch inside the input is a run of bytes for each row, and the kernel takes it there */
   const uint8_t *packed;
   size_t packed_stride; /* from one group to the next */
   const int32_t *sum;   /* of each output channel's weights, for float */
@@ -80,16 +81,18 @@ static int is_dynamic(const arguments *a) {
   return any_dynamic() && a->convert;
 }
 
+/* Positions are within 32 bits; as size_t, those before the image are behind every image. */
+
 /* The taps along the width, the first of them at pixel x of a line of the input. */
-static int8_t *gather_line(const arguments *a, const qrt_span *s, const int8_t *line, int64_t x, int8_t *patch) {
-  size_t channels = a->in_channels / a->groups, size = (size_t)s->taps * channels;
-  if (s->dilation == 1 && a->groups == 1 && x >= 0 && x + s->taps <= a->in[2]) {
-    memcpy(patch, line + (size_t)x * channels, size);
-    return patch + size;
+static int8_t *gather_line(const arguments *a, const qrt_span *s, const int8_t *line, size_t x, int8_t *patch) {
+  size_t channels = a->in_channels / a->groups, taps = (size_t)s->taps, width = (size_t)a->in[2];
+  if (s->dilation == 1 && a->groups == 1 && x < width && taps <= width - x) {
+    memcpy(patch, line + x * channels, taps * channels);
+    return patch + taps * channels;
   }
-  for (int64_t t = 0; t < s->taps; ++t, x += s->dilation, patch += channels) {
-    if (x >= 0 && x < a->in[2]) {
-      memcpy(patch, line + (size_t)x * a->in_channels, channels);
+  for (; taps > 0; --taps, x += (size_t)s->dilation, patch += channels) {
+    if (x < width) {
+      memcpy(patch, line + x * a->in_channels, channels);
     } else {
       memset(patch, a->zero_point, channels);
     }
@@ -97,21 +100,34 @@ static int8_t *gather_line(const arguments *a, const qrt_span *s, const int8_t *
   return patch;
 }
 
-/* The patch whose first tap is at pixel `at` of the image. */
-static void gather(const arguments *a, const qrt_span *s, const int8_t *image, const int64_t *at, int8_t *patch) {
-  size_t line = (size_t)a->in[2] * a->in_channels, size = (size_t)s[2].taps * (a->in_channels / a->groups);
-  for (int64_t i = 0; i < s[0].taps; ++i) {
-    int64_t z = at[0] + i * s[0].dilation;
-    for (int64_t j = 0; j < s[1].taps; ++j) {
-      int64_t y = at[1] + j * s[1].dilation;
-      if (z >= 0 && z < a->in[0] && y >= 0 && y < a->in[1]) {
-        patch = gather_line(a, &s[2], image + (size_t)(z * a->in[1] + y) * line, at[2], patch);
+/* The patch whose first tap is at pixel z, y, x of the image. */
+static void gather(const arguments *a, const qrt_span *s, const int8_t *image, size_t z, size_t first_y, size_t x,
+                   int8_t *patch) {
+  size_t depth = (size_t)a->in[0], height = (size_t)a->in[1], line = (size_t)a->in[2] * a->in_channels;
+  size_t size = (size_t)s[2].taps * (a->in_channels / a->groups);
+  for (size_t i = (size_t)s[0].taps; i > 0; --i, z += (size_t)s[0].dilation) {
+    size_t y = first_y;
+    for (size_t j = (size_t)s[1].taps; j > 0; --j, y += (size_t)s[1].dilation) {
+      if (z < depth && y < height) {
+        patch = gather_line(a, &s[2], image + (z * height + y) * line, x, patch);
       } else {
         memset(patch, a->zero_point, size);
         patch += size;
       }
     }
   }
+}
+
+/* How many of a line's pixels from `at` on, `most` of them, have their windows inside the image, and have them as runs
+ * that kernels take there. */
+static size_t count_inside(const arguments *a, const phase *p, size_t y, size_t x, size_t most) {
+  const qrt_span *s = p->span;
+  size_t last = y + (size_t)((s[1].taps - 1) * s[1].dilation), height = (size_t)a->in[1], width = (size_t)a->in[2];
+  if (!p->runs || y >= height || last >= height || x >= width || (size_t)s[2].taps > width - x) {
+    return 0;
+  }
+  size_t count = (width - x - (size_t)s[2].taps) / (size_t)s[2].stride + 1;
+  return count < most ? count : most;
 }
 
 /* One line of the phase's pixels; the patch of the first has its first tap at pixel `at` of the image. */
@@ -127,13 +143,26 @@ static void run_line(const arguments *a, const phase *p, const int8_t *image, co
     a->kernel->run(width, n, &rows, p->packed, range, (int8_t *)output, pixel);
     return;
   }
-  qrt_gemm_rows rows = qrt_gemm_matrix(patches, p->k, p->k);
-  for (size_t i = 0; i < width; i += a->kernel->mr) {
-    size_t m = width - i < a->kernel->mr ? width - i : a->kernel->mr;
+  for (size_t i = 0, m; i < width; i += m) {
+    size_t x = (size_t)at[2] + i * (size_t)s->stride;
+    qrt_gemm_rows rows = qrt_gemm_matrix(patches, p->k, p->k);
+    m = count_inside(a, p, (size_t)at[1], x, width - i);
+    const int inside = m > 0;
+    if (inside) {
+      size_t line = (size_t)a->in[2] * a->in_channels;
+      rows.a = image + (size_t)(at[0] * a->in[1] + at[1]) * line + x * a->in_channels;
+      rows.runs = (size_t)p->span[1].taps;
+      rows.run = (size_t)s->taps * a->in_channels;
+      rows.run_stride = (size_t)p->span[1].dilation * line;
+      rows.x_stride = (size_t)s->stride * a->in_channels;
+    } else {
+      m = p->runs && i == 0 ? 1 : a->kernel->mr; /* behind the left edge there may be some inside */
+      m = width - i < m ? width - i : m;
+    }
     for (size_t g = 0; g < a->groups; ++g) {
-      for (size_t j = 0; j < m; ++j) {
-        int64_t patch_at[QRT_AXES] = {at[0], at[1], at[2] + (int64_t)(i + j) * s->stride};
-        gather(a, p->span, image + g * (a->in_channels / a->groups), patch_at, patches + j * p->k);
+      for (size_t j = 0; j < m && !inside; ++j) {
+        gather(a, p->span, image + g * (a->in_channels / a->groups), (size_t)at[0], (size_t)at[1],
+               x + j * (size_t)s->stride, patches + j * p->k);
       }
       a->kernel->run(m, n, &rows, p->packed + g * p->packed_stride, range,
                      (int8_t *)output + i * pixel + g * n * a->element, pixel);
@@ -188,12 +217,17 @@ static void run_dynamic(const void *pointer, void *scratch) {
 
 /* ---- prepare ---- */
 
+enum { SHORT_RUN = 8 }; /* bytes; more than any kernel's kr */
+
 static void bind_phase(qrt_binder *binder, const qrt_node *node, const qrt_axis *x, const arguments *a, phase *p) {
   const qrt_span *s = p->span;
   qrt_tensor weight;
   qrt_node_input(node, 1, &weight);
   p->k = (size_t)(s[0].taps * s[1].taps * s[2].taps) * (a->in_channels / a->groups);
   p->direct = a->groups == 1 && qrt_inside(&s[0], x[0].in) && qrt_inside(&s[1], x[1].in) && qrt_inside(&s[2], x[2].in);
+  /* Kernels take short runs no faster than patches are gathered. */
+  p->runs = !a->kernel->layout && a->groups == 1 && qrt_inside(&s[0], x[0].in) && s[2].dilation == 1 &&
+            (size_t)s[2].taps * a->in_channels >= SHORT_RUN;
   const int8_t *w = qrt_select_taps(binder, &weight, x, s, p->k);
   size_t n = a->out_channels / a->groups;
   p->packed = is_dynamic(a)

@@ -7,6 +7,8 @@
 #include "../../requantize_mve.h"
 #include "gemm.h"
 
+#define QRT_INLINE static inline __attribute__((always_inline))
+
 enum { STRIP = 32 }; /* columns: the sums of three rows take 384 bytes of stack */
 
 typedef struct packed_weights {
@@ -184,9 +186,8 @@ static inline uint32x4_t places(size_t row_count) {
   return row_count == 3 ? (uint32x4_t){0, 4, 24, 28} : (uint32x4_t){0, 4, 8, 12};
 }
 
-static inline __attribute__((always_inline)) void store_bytes(const int32_t *sums, const float *multiplier,
-                                                              const qrt_range_mve *range, size_t count, int8_t *c,
-                                                              size_t c_stride, const size_t row_count) {
+QRT_INLINE void store_bytes(const int32_t *sums, const float *multiplier, const qrt_range_mve *range, size_t count,
+                            int8_t *c, size_t c_stride, const size_t row_count) {
   const uint32x4_t at = places(row_count);
   for (; count >= 4; count -= 4, multiplier += 4, c += 4, sums += 2 * row_count) {
     const float32x4_t m = vld1q_f32(multiplier);
@@ -217,10 +218,9 @@ static void store_sums(const int32_t *sums, size_t count, int8_t *c, size_t c_st
 }
 
 /* All rows from the walk's next on, `row_count` at a time, of a strip of columns. Returns where c goes on. */
-static inline __attribute__((always_inline)) int8_t *run_rows(size_t m, const packed_weights *packed,
-                                                              const qrt_gemm_rows *a, qrt_gemm_walk *walk, size_t j,
-                                                              size_t count, const qrt_output_range *output, int8_t *c,
-                                                              size_t c_stride, const size_t row_count) {
+QRT_INLINE int8_t *run_rows(size_t m, const packed_weights *packed, const qrt_gemm_rows *a, qrt_gemm_walk *walk,
+                            size_t j, size_t count, const qrt_output_range *output, int8_t *c, size_t c_stride,
+                            const size_t row_count) {
   const qrt_output_range none = {0, 0, 0};
   const qrt_range_mve range = qrt_range_make_mve(output ? output : &none);
   int32_t sums[3 * STRIP];
