@@ -2,7 +2,7 @@
  * lanes of 32 bits. Uses the file's weights where they lie: those of a channel follow each other, so that a tap's
  * weights are gathered; of windows of 3 by 3 that is done once for a line. */
 #include "../../requantize_mve.h"
-#include "dwconv.h"
+#include "dwconv_pieces.h"
 
 enum { CR = 8, MOST_TAPS = 9000 /* gathered with offsets of 16 bits */ };
 
@@ -84,17 +84,14 @@ static void any_pixel(const qrt_dwconv_shape *shape, const int8_t *const *rows, 
 
 /* ---- windows of 3 by 3 ---- */
 
-enum { PLACES = 9, WHOLE = 3 };
-
-/* The weights of 8 channels in lanes, with three columns of zeros on each side, and what belongs to them; the pixels'
- * loop knows the offsets. A window that reaches over the input's edge is one inside whose weights have moved: at
- * `place` it sees columns place .. place + 2, at WHOLE all of its own. */
+/* The weights of 8 channels in lanes, as dwconv_pieces.h wants them, and what belongs to them; the pixels' loop knows
+ * the offsets. */
 typedef struct windows {
-  int32_t bias[2][4];      /* 0: even and odd channels, with the zero point, for one place */
-  float multiplier[2][4];  /* 32 */
-  int16_t low[8], high[8]; /* 64, 80 */
-  int16_t w[3][PLACES][8]; /* of missing rows zeros, too */
-  int16_t sum[PLACES][8];  /* of a column's three */
+  int32_t bias[2][4];                 /* 0: even and odd channels, with the zero point, for one place */
+  float multiplier[2][4];             /* 32 */
+  int16_t low[8], high[8];            /* 64, 80 */
+  int16_t w[3][QRT_DWCONV_PLACES][8]; /* of missing rows zeros, too */
+  int16_t sum[QRT_DWCONV_PLACES][8];  /* of a column's three */
 } windows;
 
 static void load_windows(windows *k, const group *g, const int8_t *const *rows) {
@@ -108,9 +105,11 @@ static void load_windows(windows *k, const group *g, const int8_t *const *rows) 
       w2 = vldrbq_gather_offset_s16(w + 2, g->at);
       sum0 = vaddq_s16(sum0, w0), sum1 = vaddq_s16(sum1, w1), sum2 = vaddq_s16(sum2, w2);
     }
-    vst1q_s16(k->w[r][WHOLE], w0), vst1q_s16(k->w[r][WHOLE + 1], w1), vst1q_s16(k->w[r][WHOLE + 2], w2);
+    vst1q_s16(k->w[r][QRT_DWCONV_WHOLE], w0), vst1q_s16(k->w[r][QRT_DWCONV_WHOLE + 1], w1),
+        vst1q_s16(k->w[r][QRT_DWCONV_WHOLE + 2], w2);
   }
-  vst1q_s16(k->sum[WHOLE], sum0), vst1q_s16(k->sum[WHOLE + 1], sum1), vst1q_s16(k->sum[WHOLE + 2], sum2);
+  vst1q_s16(k->sum[QRT_DWCONV_WHOLE], sum0), vst1q_s16(k->sum[QRT_DWCONV_WHOLE + 1], sum1),
+      vst1q_s16(k->sum[QRT_DWCONV_WHOLE + 2], sum2);
   vst1q_f32(k->multiplier[0], g->even_multiplier);
   vst1q_f32(k->multiplier[1], g->odd_multiplier);
   vst1q_s16(k->low, g->low);
@@ -164,45 +163,29 @@ __attribute__((noinline)) static void run_windows(windows *k, const group *g, co
                    : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "memory");
 }
 
-/* 8 channels of a line at least three pixels wide, one of whose rows at least meets the input. */
-static void window_line(const qrt_dwconv_shape *shape, const int8_t *const *rows, const group *g, size_t j, windows *k,
-                        int8_t *c) {
-  const size_t channels = shape->channels;
-  const int8_t *some = rows[0] ? rows[0] : rows[1] ? rows[1] : rows[2];
-  const int8_t *const all[3] = {rows[0] ? rows[0] : some, rows[1] ? rows[1] : some, rows[2] ? rows[2] : some};
-  load_windows(k, g, rows);
-  const ptrdiff_t last = (ptrdiff_t)shape->in_w - 3;
-  ptrdiff_t column = -(ptrdiff_t)shape->pad_left;
-  for (size_t x = 0, count; x < shape->out_w; x += count, column += (ptrdiff_t)(count * shape->stride)) {
-    const ptrdiff_t inside = column < 0 ? 0 : column > last ? last : column;
-    const ptrdiff_t moved = column - inside < -3 ? -3 : column - inside > 3 ? 3 : column - inside;
-    count = 1;
-    if (inside == column) {
-      count = (size_t)(last - column) / shape->stride + 1;
-      count = count < shape->out_w - x ? count : shape->out_w - x;
-    }
-    run_windows(k, g, all, (size_t)(WHOLE - moved), (size_t)inside * channels + j, shape->stride * channels, channels,
-                count, c + x * channels + j);
-  }
-}
-
 static void run_row(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,
                     const qrt_output_range *output, int8_t *c) {
-  const size_t channels = shape->channels;
-  if (channels >= CR && shape->in_w >= 3 && shape->kh == 3 && shape->kw == 3 && shape->dilation == 1 &&
-      (rows[0] || rows[1] || rows[2])) {
+  const size_t channels = shape->channels, next = shape->stride * channels;
+  const int8_t *found[3];
+  if (channels >= CR && qrt_dwconv_has_pieces(shape, rows, found)) {
     windows k;
     memset(&k, 0, sizeof k);
     for (size_t j = 0; j < channels; j += CR) {
       const size_t first = j < channels - CR ? j : channels - CR; /* some channels are computed twice */
       const group g = make_group(shape, packed, first, output);
-      window_line(shape, rows, &g, first, &k, c);
+      load_windows(&k, &g, rows);
+      for (size_t x = 0; x < shape->out_w;) {
+        const qrt_dwconv_piece piece = qrt_dwconv_piece_at(shape, x);
+        run_windows(&k, &g, found, piece.place, piece.column * channels + first, next, channels, piece.count,
+                    c + x * channels + first);
+        x += piece.count;
+      }
     }
-  } else {
-    for (size_t j = 0; j < channels; j += CR) {
-      const group g = make_group(shape, packed, j, output);
-      for (size_t x = 0; x < shape->out_w; x++) any_pixel(shape, rows, &g, j, x, c);
-    }
+    return;
+  }
+  for (size_t j = 0; j < channels; j += CR) {
+    const group g = make_group(shape, packed, j, output);
+    for (size_t x = 0; x < shape->out_w; x++) any_pixel(shape, rows, &g, j, x, c);
   }
 }
 
