@@ -88,14 +88,22 @@ __attribute__((naked)) static void add_1x4(strip *s __attribute__((unused))) {
                                                                               "stmia lr!, {r8-r11}\n" NEXT);
 }
 
+static inline void widen_four(const int8_t *a, uint32_t offset, uint32_t *x) {
+  const uint32_t bytes = qrt_load_dsp(a);
+  x[0] = qrt_even_dsp(offset, bytes);
+  x[1] = qrt_odd_dsp(offset, bytes);
+}
+
 /* Rows' values, n of them, a multiple of four, as a strip has them. */
 static void widen(const int8_t *const *rows, size_t row_count, size_t n, uint32_t offset, uint32_t *x) {
-  for (size_t i = 0; i < n; i += 4) {
-    for (size_t r = 0; r < row_count; r++) {
-      const uint32_t bytes = qrt_load_dsp(rows[r] + i);
-      *x++ = qrt_even_dsp(offset, bytes);
-      *x++ = qrt_odd_dsp(offset, bytes);
+  const int8_t *a = rows[0], *end = a + n;
+  if (row_count == 2) {
+    for (const int8_t *b = rows[1]; a < end; a += 4, b += 4, x += 4) {
+      widen_four(a, offset, x);
+      widen_four(b, offset, x + 2);
     }
+  } else {
+    for (; a < end; a += 4, x += 2) widen_four(a, offset, x);
   }
 }
 
