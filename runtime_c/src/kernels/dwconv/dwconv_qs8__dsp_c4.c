@@ -96,29 +96,33 @@ typedef struct line {
   "smlabb r9, r12, lr, r9\n"       \
   "smlatt r11, r12, lr, r11\n"
 #define ROW(a, w0, w1, w2) TAP(a, w0) TAP(a ", r4", w1) TAP(a ", r4, lsl #1", w2)
-#define SUM_PIXELS                                                             \
-  "push {r0, r4-r11, lr}\n"                                                    \
-  "ldrd r5, r6, [r0, #20]\n"                                                   \
-  "ldmia r0, {r1-r4}\n"                                                        \
-  "1: ldr r0, [sp]\n"                                                          \
-  "ldr r0, [r0, #28]\n"                                                        \
-  "ldmia r0, {r8-r11}\n" ROW("r1", "0", "8", "16") ROW("r2", "72", "80", "88") \
-      ROW("r3", "144", "152", "160") "ldr r0, [sp]\n"                          \
-                                     "ldr r7, [r0, #16]\n"                     \
-                                     "add r1, r7\n"                            \
-                                     "add r2, r7\n"                            \
-                                     "add r3, r7\n"                            \
-                                     "ldr r12, [r0, #32]\n"                    \
-                                     "stmia r12!, {r8-r11}\n"                  \
-                                     "str r12, [r0, #32]\n"                    \
-                                     "ldr lr, [r0, #36]\n"                     \
-                                     "cmp r12, lr\n"                           \
-                                     "bne 1b\n"                                \
-                                     "pop {r0, r4-r11, pc}"
 
+/* clang-format off */
 __attribute__((naked)) static void sum_pixels(line *l __attribute__((unused))) {
-  __asm__(SUM_PIXELS);
+  __asm__(
+      "push {r0, r4-r11, lr}\n"
+      "ldrd r5, r6, [r0, #20]\n"
+      "ldmia r0, {r1-r4}\n"
+      "1: ldr r0, [sp]\n"
+      "ldr r0, [r0, #28]\n"
+      "ldmia r0, {r8-r11}\n"
+      ROW("r1", "0", "8", "16")
+      ROW("r2", "72", "80", "88")
+      ROW("r3", "144", "152", "160")
+      "ldr r0, [sp]\n"
+      "ldr r7, [r0, #16]\n"
+      "add r1, r7\n"
+      "add r2, r7\n"
+      "add r3, r7\n"
+      "ldr r12, [r0, #32]\n"
+      "stmia r12!, {r8-r11}\n"
+      "str r12, [r0, #32]\n"
+      "ldr lr, [r0, #36]\n"
+      "cmp r12, lr\n"
+      "bne 1b\n"
+      "pop {r0, r4-r11, pc}");
 }
+/* clang-format on */
 
 static inline uint32_t halves(int32_t low, int32_t high) {
   return ((uint32_t)low & 0xffff) | (uint32_t)high << 16;

@@ -116,6 +116,16 @@ static void load_windows(windows *k, const group *g, const int8_t *const *rows) 
   vst1q_s16(k->high, g->high);
 }
 
+#define TAP(a, w)                 \
+  "vldrb.s16 q2, [%[" a "]]\n"    \
+  "vldrw.32 q3, [%[w], #" w "]\n" \
+  "vmullb.s16 q4, q2, q3\n"       \
+  "vmullt.s16 q2, q2, q3\n"       \
+  "vadd.i32 q0, q0, q4\n"         \
+  "vadd.i32 q1, q1, q2\n"
+#define TO(a, step)        "add %[" a "], %[" step "]\n"
+#define ROW(a, w0, w1, w2) TAP(a, w0) TO(a, "channels") TAP(a, w1) TO(a, "channels") TAP(a, w2) TO(a, "next")
+
 /* `count` pixels, `next` bytes of a row apart, whose windows begin at `at` of the rows and have their weights at
  * `place`. */
 __attribute__((noinline)) static void run_windows(windows *k, const group *g, const int8_t *const rows[3], size_t place,
@@ -126,41 +136,37 @@ __attribute__((noinline)) static void run_windows(windows *k, const group *g, co
   vst1q_s32(k->bias[0], vsubq_s32(g->even, vmullbq_int_s16(sum, zero_point)));
   vst1q_s32(k->bias[1], vsubq_s32(g->odd, vmulltq_int_s16(sum, zero_point)));
   const int8_t *a0 = rows[0] + at, *a1 = rows[1] + at, *a2 = rows[2] + at;
-#define TAP(a, w)                 \
-  "vldrb.s16 q2, [%[" a "]]\n"    \
-  "vldrw.32 q3, [%[w], #" w "]\n" \
-  "vmullb.s16 q4, q2, q3\n"       \
-  "vmullt.s16 q2, q2, q3\n"       \
-  "vadd.i32 q0, q0, q4\n"         \
-  "vadd.i32 q1, q1, q2\n"
-#define ROW(a, w0, w1, w2) \
-  TAP(a, w0)               \
-  "add %[" a "], %[channels]\n" TAP(a, w1) "add %[" a "], %[channels]\n" TAP(a, w2) "add %[" a "], %[next]\n"
-  __asm__ volatile("vldrw.32 q5, [%[k], #32]\n"
-                   "vldrw.32 q6, [%[k], #48]\n"
-                   "vldrw.32 q7, [%[k], #64]\n"
-                   "dls lr, %[count]\n"
-                   "1: vldrw.32 q0, [%[k], #0]\n"
-                   "vldrw.32 q1, [%[k], #16]\n" ROW("a0", "0", "16", "32") ROW("a1", "144", "160", "176")
-                       ROW("a2", "288", "304", "320") "vcvt.f32.s32 q0, q0\n"
-                                                      "vcvt.f32.s32 q1, q1\n"
-                                                      "vmul.f32 q0, q0, q5\n"
-                                                      "vmul.f32 q1, q1, q6\n"
-                                                      "vcvtn.s32.f32 q0, q0\n"
-                                                      "vcvtn.s32.f32 q1, q1\n"
-                                                      "vqmovnb.s32 q2, q0\n"
-                                                      "vqmovnt.s32 q2, q1\n"
-                                                      "vldrw.32 q3, [%[k], #80]\n"
-                                                      "vmax.s16 q2, q2, q7\n"
-                                                      "vmin.s16 q2, q2, q3\n"
-                                                      "vadd.i16 q2, q2, %[zero_point]\n"
-                                                      "vstrb.16 q2, [%[c]]\n"
-                                                      "add %[c], %[channels]\n"
-                                                      "le lr, 1b"
-                   : [a0] "+l"(a0), [a1] "+l"(a1), [a2] "+l"(a2), [c] "+l"(c)
-                   : [w] "r"(&k->w[0][place][0]), [k] "r"(k), [channels] "r"(channels), [next] "r"(next - 2 * channels),
-                     [count] "r"(count), [zero_point] "r"((int32_t)g->output_zero_point)
-                   : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "memory");
+  /* clang-format off */
+  __asm__ volatile(
+      "vldrw.32 q5, [%[k], #32]\n"
+      "vldrw.32 q6, [%[k], #48]\n"
+      "vldrw.32 q7, [%[k], #64]\n"
+      "dls lr, %[count]\n"
+      "1: vldrw.32 q0, [%[k], #0]\n"
+      "vldrw.32 q1, [%[k], #16]\n"
+      ROW("a0", "0", "16", "32")
+      ROW("a1", "144", "160", "176")
+      ROW("a2", "288", "304", "320")
+      "vcvt.f32.s32 q0, q0\n"
+      "vcvt.f32.s32 q1, q1\n"
+      "vmul.f32 q0, q0, q5\n"
+      "vmul.f32 q1, q1, q6\n"
+      "vcvtn.s32.f32 q0, q0\n"
+      "vcvtn.s32.f32 q1, q1\n"
+      "vqmovnb.s32 q2, q0\n"
+      "vqmovnt.s32 q2, q1\n"
+      "vldrw.32 q3, [%[k], #80]\n"
+      "vmax.s16 q2, q2, q7\n"
+      "vmin.s16 q2, q2, q3\n"
+      "vadd.i16 q2, q2, %[zero_point]\n"
+      "vstrb.16 q2, [%[c]]\n"
+      "add %[c], %[channels]\n"
+      "le lr, 1b"
+      : [a0] "+l"(a0), [a1] "+l"(a1), [a2] "+l"(a2), [c] "+l"(c)
+      : [w] "r"(&k->w[0][place][0]), [k] "r"(k), [channels] "r"(channels), [next] "r"(next - 2 * channels),
+        [count] "r"(count), [zero_point] "r"((int32_t)g->output_zero_point)
+      : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "memory");
+  /* clang-format on */
 }
 
 static void run_row(const qrt_dwconv_shape *shape, const int8_t *const *rows, const void *packed,

@@ -43,50 +43,66 @@ typedef struct strip {
   "bne 1b\n"             \
   "pop {r0, r4-r11, pc}"
 
+/* clang-format off */
+
 /* Two rows: r4 r5 and r6 r7 are their values, r8 r9 and r10 r11 their sums, r1 r2 columns. */
 __attribute__((naked)) static void add_2x2(strip *s __attribute__((unused))) {
-  __asm__("push {r0, r4-r11, lr}\n"
-          "ldrd r1, r2, [r0, #8]\n"
-          "ldr r3, [r0, #4]\n"
-          "1: ldr r12, [sp]\n"
-          "ldr r0, [r12]\n"
-          "ldr r12, [r12, #28]\n"
-          "ldrd r8, r9, [r12]\n"
-          "ldrd r10, r11, [r12, #128]\n"
-          "2: ldmia r0!, {r4-r7}\n" COLUMN("r1", "r8", "r4", "r5") ROW("r10", "r6", "r7") COLUMN("r2", "r9", "r4", "r5")
-              ROW("r11", "r6", "r7") "cmp r0, r3\n"
-                                     "bne 2b\n"
-                                     "ldr r12, [sp]\n"
-                                     "ldr lr, [r12, #24]\n"
-                                     "add r1, lr\n"
-                                     "add r2, lr\n"
-                                     "ldr lr, [r12, #28]\n"
-                                     "strd r10, r11, [lr, #128]\n"
-                                     "strd r8, r9, [lr], #8\n" NEXT);
+  __asm__(
+      "push {r0, r4-r11, lr}\n"
+      "ldrd r1, r2, [r0, #8]\n"
+      "ldr r3, [r0, #4]\n"
+      "1: ldr r12, [sp]\n"
+      "ldr r0, [r12]\n"
+      "ldr r12, [r12, #28]\n"
+      "ldrd r8, r9, [r12]\n"
+      "ldrd r10, r11, [r12, #128]\n"
+      "2: ldmia r0!, {r4-r7}\n"
+      COLUMN("r1", "r8", "r4", "r5")
+      ROW("r10", "r6", "r7")
+      COLUMN("r2", "r9", "r4", "r5")
+      ROW("r11", "r6", "r7")
+      "cmp r0, r3\n"
+      "bne 2b\n"
+      "ldr r12, [sp]\n"
+      "ldr lr, [r12, #24]\n"
+      "add r1, lr\n"
+      "add r2, lr\n"
+      "ldr lr, [r12, #28]\n"
+      "strd r10, r11, [lr, #128]\n"
+      "strd r8, r9, [lr], #8\n"
+      NEXT);
 }
 
 /* One row: r5 r6 are its values, r8 to r11 its sums, r1 to r4 columns. */
 __attribute__((naked)) static void add_1x4(strip *s __attribute__((unused))) {
-  __asm__("push {r0, r4-r11, lr}\n"
-          "ldr r7, [r0, #4]\n"
-          "ldrd r1, r2, [r0, #8]\n"
-          "ldrd r3, r4, [r0, #16]\n"
-          "1: ldr r12, [sp]\n"
-          "ldr r0, [r12]\n"
-          "ldr r12, [r12, #28]\n"
-          "ldmia r12, {r8-r11}\n"
-          "2: ldmia r0!, {r5, r6}\n" COLUMN("r1", "r8", "r5", "r6") COLUMN("r2", "r9", "r5", "r6")
-              COLUMN("r3", "r10", "r5", "r6") COLUMN("r4", "r11", "r5", "r6") "cmp r0, r7\n"
-                                                                              "bne 2b\n"
-                                                                              "ldr r12, [sp]\n"
-                                                                              "ldr lr, [r12, #24]\n"
-                                                                              "add r1, lr\n"
-                                                                              "add r2, lr\n"
-                                                                              "add r3, lr\n"
-                                                                              "add r4, lr\n"
-                                                                              "ldr lr, [r12, #28]\n"
-                                                                              "stmia lr!, {r8-r11}\n" NEXT);
+  __asm__(
+      "push {r0, r4-r11, lr}\n"
+      "ldr r7, [r0, #4]\n"
+      "ldrd r1, r2, [r0, #8]\n"
+      "ldrd r3, r4, [r0, #16]\n"
+      "1: ldr r12, [sp]\n"
+      "ldr r0, [r12]\n"
+      "ldr r12, [r12, #28]\n"
+      "ldmia r12, {r8-r11}\n"
+      "2: ldmia r0!, {r5, r6}\n"
+      COLUMN("r1", "r8", "r5", "r6")
+      COLUMN("r2", "r9", "r5", "r6")
+      COLUMN("r3", "r10", "r5", "r6")
+      COLUMN("r4", "r11", "r5", "r6")
+      "cmp r0, r7\n"
+      "bne 2b\n"
+      "ldr r12, [sp]\n"
+      "ldr lr, [r12, #24]\n"
+      "add r1, lr\n"
+      "add r2, lr\n"
+      "add r3, lr\n"
+      "add r4, lr\n"
+      "ldr lr, [r12, #28]\n"
+      "stmia lr!, {r8-r11}\n"
+      NEXT);
 }
+
+/* clang-format on */
 
 static inline void widen_four(const int8_t *a, uint32_t offset, uint32_t *x) {
   const uint32_t bytes = qrt_load_dsp(a);
