@@ -14,6 +14,18 @@ void qrt_dwconv_qs8__dsp_c4_pack(const qrt_dwconv_weights *weights, void *packed
   *(qrt_dwconv_weights *)packed = *weights;
 }
 
+/* Sums of 4 channels to bytes, for `count` pixels. The range is a copy, which bytes that are stored cannot change. */
+__attribute__((noinline)) static void store(size_t count, const uint32_t *sums, const float *multiplier,
+                                            qrt_output_range range, int8_t *c, size_t channels) {
+  const float m[4] = {multiplier[0], multiplier[1], multiplier[2], multiplier[3]};
+  for (; count > 0; count--, sums += 4, c += channels) {
+    c[0] = qrt_requantize(sums[0], m[0], &range);
+    c[1] = qrt_requantize(sums[1], m[1], &range);
+    c[2] = qrt_requantize(sums[2], m[2], &range);
+    c[3] = qrt_requantize(sums[3], m[3], &range);
+  }
+}
+
 /* The taps of one pixel: columns t of the window from first to end, the first at `at` bytes of a row, the next `step`
  * bytes further. */
 typedef struct taps {
@@ -49,11 +61,8 @@ static void four_channels(const qrt_dwconv_shape *shape, const int8_t *const *ro
       acc3 = qrt_multiply_high_dsp(acc3, odd, *w3++);
     }
   }
-  const float *multiplier = weights->multiplier + j;
-  c[j] = qrt_requantize(acc0, multiplier[0], output);
-  c[j + 1] = qrt_requantize(acc1, multiplier[1], output);
-  c[j + 2] = qrt_requantize(acc2, multiplier[2], output);
-  c[j + 3] = qrt_requantize(acc3, multiplier[3], output);
+  const uint32_t sums[4] = {acc0, acc1, acc2, acc3};
+  store(1, sums, weights->multiplier + j, *output, c + j, 0);
 }
 
 static void one_channel(const qrt_dwconv_shape *shape, const int8_t *const *rows, const qrt_dwconv_weights *weights,
@@ -135,18 +144,6 @@ static void widen(const int8_t *w, const int8_t *const *rows, uint32_t to[3][QRT
       to[r][QRT_DWCONV_WHOLE + t][0] = rows[r] ? halves(w[0], w[18]) : 0;
       to[r][QRT_DWCONV_WHOLE + t][1] = rows[r] ? halves(w[9], w[27]) : 0;
     }
-  }
-}
-
-/* The range is a copy, which bytes that are stored cannot change. */
-static void store(size_t count, const uint32_t *sums, const float *multiplier, qrt_output_range range, int8_t *c,
-                  size_t channels) {
-  const float m[4] = {multiplier[0], multiplier[1], multiplier[2], multiplier[3]};
-  for (; count > 0; count--, sums += 4, c += channels) {
-    c[0] = qrt_requantize(sums[0], m[0], &range);
-    c[1] = qrt_requantize(sums[1], m[1], &range);
-    c[2] = qrt_requantize(sums[2], m[2], &range);
-    c[3] = qrt_requantize(sums[3], m[3], &range);
   }
 }
 
