@@ -17,12 +17,13 @@ void qrt_dwconv_qs8__dsp_c4_pack(const qrt_dwconv_weights *weights, void *packed
 /* Sums of 4 channels to bytes, for `count` pixels. The range is a copy, which bytes that are stored cannot change. */
 __attribute__((noinline)) static void store(size_t count, const uint32_t *sums, const float *multiplier,
                                             qrt_output_range range, int8_t *c, size_t channels) {
-  const float m[4] = {multiplier[0], multiplier[1], multiplier[2], multiplier[3]};
-  for (; count > 0; count--, sums += 4, c += channels) {
-    c[0] = qrt_requantize(sums[0], m[0], &range);
-    c[1] = qrt_requantize(sums[1], m[1], &range);
-    c[2] = qrt_requantize(sums[2], m[2], &range);
-    c[3] = qrt_requantize(sums[3], m[3], &range);
+  for (size_t j = 0; j < 4; j += 2) {
+    const float m0 = multiplier[j], m1 = multiplier[j + 1];
+    int8_t *to = c + j;
+    for (size_t i = 0; i < count; i++, to += channels) {
+      to[0] = qrt_requantize(sums[4 * i + j], m0, &range);
+      to[1] = qrt_requantize(sums[4 * i + j + 1], m1, &range);
+    }
   }
 }
 
