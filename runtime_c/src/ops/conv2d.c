@@ -95,13 +95,22 @@ static void run_gathered(const arguments *a, size_t pixels, const qrt_gemm_colum
   }
 }
 
+/* Strips are of padded copies, and of gathered patches; neither where there is little memory. */
+static int pads(const arguments *a) {
+  return !QRT_COMPACT && a->padded;
+}
+
+static int patches(const arguments *a) {
+  return !QRT_COMPACT && a->patch > 0;
+}
+
 /* Lines begin..end of the output, of all images; or all lines of some columns. */
 static void run_strips(const void *pointer, void *scratch, size_t begin, size_t end) {
   const arguments *a = pointer;
   const qrt_conv2d_shape *s = &a->shape;
   size_t out_h = (size_t)s->out_h, out_w = (size_t)s->out_w, channels = (size_t)s->in_c;
   size_t in_row = (size_t)s->in_w * channels;
-  size_t line = a->padded ? pixels_met(s) * channels : in_row;
+  size_t line = pads(a) ? pixels_met(s) * channels : in_row;
   qrt_gemm_rows rows = {NULL,
                         (size_t)s->kh,
                         (size_t)s->kw * channels,
@@ -109,7 +118,7 @@ static void run_strips(const void *pointer, void *scratch, size_t begin, size_t 
                         out_w == 1 ? SIZE_MAX : out_w, /* lines of one pixel: the same step from each to the next */
                         (out_w == 1 ? (size_t)s->stride_h * line : (size_t)s->stride_w * channels),
                         (size_t)s->stride_h * line};
-  const size_t runs = a->patch ? 1 : rows.runs, run = rows.runs / runs * rows.run;
+  const size_t runs = patches(a) ? 1 : rows.runs, run = rows.runs / runs * rows.run;
   const qrt_gemm_columns columns = qrt_columns_of(&a->share, a->kernel, a->packed, a->n, runs, run, begin, end);
   if (a->share.columns) {
     begin = 0;
@@ -119,14 +128,14 @@ static void run_strips(const void *pointer, void *scratch, size_t begin, size_t 
     const int8_t *image = a->input + i / out_h * (size_t)s->in_h * in_row;
     const size_t y = i % out_h, left = out_h - y < end - i ? out_h - y : end - i;
     lines = left < a->strip ? left : a->strip;
-    if (a->padded) {
+    if (pads(a)) {
       pad_lines(a, image, (int64_t)y * s->stride_h - s->pad_top, lines_met(s, lines), scratch);
       rows.a = scratch;
     } else {
       rows.a = image + y * (size_t)s->stride_h * in_row;
     }
     int8_t *output = a->output + i * out_w * a->n + columns.begin;
-    if (a->patch) {
+    if (patches(a)) {
       int8_t *block = (int8_t *)scratch + lines_met(s, a->strip) * line + PIECE;
       run_gathered(a, lines * out_w, &columns, scratch, block, output);
     } else {
@@ -173,11 +182,11 @@ static void prepare_strips(qrt_binder *binder, const qrt_node *node, arguments *
   a->n = (size_t)s->out_c;
   a->strip = STRIP_BYTES / (in_line + out_line);
   a->strip = a->strip<1 ? 1 : a->strip>(size_t) s->out_h ? (size_t)s->out_h : a->strip;
-  if (a->padded) {
+  if (pads(a)) {
     uint64_t size = (uint64_t)lines_met(s, a->strip) * pixels_met(s) * (size_t)s->in_c;
-    qrt_bind_scratch(binder, size + (a->patch ? PIECE + BLOCK : 0));
+    qrt_bind_scratch(binder, size + (patches(a) ? PIECE + BLOCK : 0));
   }
-  const size_t runs = a->patch ? 1 : (size_t)s->kh, run = (size_t)(s->kw * s->in_c * s->kh) / runs;
+  const size_t runs = patches(a) ? 1 : (size_t)s->kh, run = (size_t)(s->kw * s->in_c * s->kh) / runs;
   a->packed = qrt_pack_gemm(binder, node, a->kernel, 1, a->n, runs, run, &stride);
   const size_t lines = (size_t)(s->batch * s->out_h);
   a->share = qrt_share_gemm(binder, a->kernel, lines, (size_t)s->out_w, a->n);
