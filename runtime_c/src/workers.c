@@ -1,5 +1,8 @@
 /* workers.c - threads for sessions, with pthreads. Between runs they spin for a while, since the next run may come soon
  * and waking a thread takes tens of microseconds; then they sleep. Only an error in a build without threads. */
+#if defined(__linux__)
+#define _GNU_SOURCE /* sched_getcpu */
+#endif
 #include "platform.h"
 #include "status.h"
 
@@ -25,6 +28,7 @@ struct team {
   pthread_cond_t wake;
   void (*part)(void *context, uint32_t index);
   void *context;
+  int core; /* of the thread that runs part 0, as the run began */
   int stop;
   _Alignas(QRT_ALIGNMENT) uint32_t generation; /* counts runs */
   _Alignas(QRT_ALIGNMENT) uint32_t busy;       /* members that have not returned from this run */
@@ -45,9 +49,19 @@ static void wait_a_little(uint32_t times) {
   }
 }
 
-/* Waits for another generation than `seen`, and returns it. */
-static uint32_t await(team *t, uint32_t seen) {
-  for (uint32_t i = 0; i < SPINS; ++i) {
+/* The core that this thread runs on, or `unknown`. */
+static int core_or(int unknown) {
+#if defined(__linux__)
+  const int core = sched_getcpu();
+  return core < 0 ? unknown : core;
+#else
+  return unknown;
+#endif
+}
+
+/* Waits for another generation than `seen`, and returns it. At most `spins` times awake. */
+static uint32_t await(team *t, uint32_t seen, uint32_t spins) {
+  for (uint32_t i = 0; i < spins; ++i) {
     const uint32_t generation = __atomic_load_n(&t->generation, __ATOMIC_ACQUIRE);
     if (generation != seen) {
       return generation;
@@ -65,8 +79,12 @@ static uint32_t await(team *t, uint32_t seen) {
 static void *work(void *pointer) {
   const member *m = pointer;
   team *t = m->team;
-  for (uint32_t seen = await(t, 0); !t->stop; seen = await(t, seen)) {
+  uint32_t spins = SPINS;
+  for (uint32_t seen = await(t, 0, spins); !t->stop; seen = await(t, seen, spins)) {
     t->part(t->context, m->index);
+    /* Two threads that give way to each other may share a core for seconds, beside an idle one. Who is woken up gets
+     * one that is idle. */
+    spins = core_or(-1) == t->core ? 0 : SPINS;
     __atomic_sub_fetch(&t->busy, 1, __ATOMIC_RELEASE);
   }
   return NULL;
@@ -83,6 +101,7 @@ static void run(void *user, void (*part)(void *context, uint32_t index), void *c
   team *t = user;
   t->part = part;
   t->context = context;
+  t->core = core_or(-2);
   __atomic_store_n(&t->busy, t->count, __ATOMIC_RELAXED);
   next_generation(t);
   part(context, 0);
