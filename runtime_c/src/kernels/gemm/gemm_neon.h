@@ -64,27 +64,6 @@ QRT_INLINE void qrt_gemm_load_sums(const int32_t *from, int32x4_t x[2]) {
 
 /* ---- rows ---- */
 
-/* The beginnings of the next `count` rows. */
-QRT_INLINE void qrt_gemm_take(const qrt_gemm_rows *rows, qrt_gemm_walk *walk, size_t count, const int8_t **a) {
-  walk->x += count;
-  if (__builtin_expect(walk->x < rows->width, 1)) {
-#pragma GCC unroll 8
-    for (size_t i = 0; i < count; i++, walk->row += rows->x_stride) a[i] = walk->row;
-  } else {
-    const size_t wrap = rows->y_stride - rows->width * rows->x_stride;
-    walk->x -= count;
-#pragma GCC unroll 8
-    for (size_t i = 0; i < count; i++) {
-      a[i] = walk->row;
-      walk->row += rows->x_stride;
-      if (++walk->x == rows->width) {
-        walk->row += wrap;
-        walk->x = 0;
-      }
-    }
-  }
-}
-
 /* A run of 4 bytes or more, in pieces that overlap; of fewer, byte by byte. */
 static inline void qrt_gemm_copy_run(const int8_t *a, size_t n, int8_t *to) {
   if (n > 8) {

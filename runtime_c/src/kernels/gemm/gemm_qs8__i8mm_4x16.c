@@ -163,7 +163,7 @@ QRT_INLINE void tiles(size_t rows, size_t twos, size_t count, qrt_gemm_walk *wal
     for (size_t left = count; left > 0; left--) {
       const int8_t *a[MOST_8];
       int32x4_t acc[PAIRS][MOST_TWOS];
-      qrt_gemm_take(&matrix, &place, rows, a);
+      qrt_gemm_next_rows(rows, &matrix, &place, a);
 #pragma GCC unroll 4
       for (size_t i = 0; i < rows; i += 2) {
 #pragma GCC unroll 8

@@ -295,7 +295,7 @@ QRT_INLINE void tiles(size_t rows, int wide, size_t count, qrt_gemm_walk *walk, 
     for (size_t left = count; left > 0; left--) {
       const int8_t *a[MR];
       int32x4_t acc[MR][PAIRS], row[MR][4];
-      qrt_gemm_take(&matrix, &place, rows, a);
+      qrt_gemm_next_rows(rows, &matrix, &place, a);
       sums(rows, wide, a, &matrix, w, acc);
       const int32x4_t bias[2] = {vld1q_s32(output.bias), vld1q_s32(output.bias + 4)};
 #pragma GCC unroll 8

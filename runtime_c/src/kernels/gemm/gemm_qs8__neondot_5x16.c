@@ -80,7 +80,7 @@ QRT_INLINE void tiles(size_t rows, size_t vectors, int tiny, size_t count, qrt_g
       const int8_t *a[MOST_8], *w = weights;
       int32x4_t acc[MOST_8][MOST_VECTORS];
       int8x16_t x[MOST_8];
-      qrt_gemm_take(&matrix, &place, rows, a);
+      qrt_gemm_next_rows(rows, &matrix, &place, a);
 #pragma GCC unroll 8
       for (size_t i = 0; i < rows; i++) {
 #pragma GCC unroll 4
