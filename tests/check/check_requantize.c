@@ -3,6 +3,9 @@
 
 #include "../../runtime_c/src/requantize.h"
 #include "check.h"
+#if defined(__ARM_NEON)
+#include "../../runtime_c/src/requantize_neon.h"
+#endif
 
 /* A product of two floats is exact in double, so that each rounding to float below is the one that the contract names.
  */
@@ -41,6 +44,40 @@ static void compare_rounding(const qrt_output_range *output) {
   }
 }
 
+#if defined(__ARM_NEON)
+/* What lanes make of small values: half integers and their neighbours, up to the largest. */
+static void compare_small(const qrt_output_range *output) {
+  const qrt_range_neon range = qrt_range_make_neon(output);
+  for (int trial = 0; trial < 2000; trial++) {
+    float32x4_t x[4];
+    float values[16];
+    int8_t sixteen[16], eight[8];
+    for (size_t i = 0; i < 16; i++) {
+      const float most = check_below(2) ? 300.0f : QRT_SMALL;
+      const float any = (float)((double)check_random() / 4294967295.0 * 2 - 1) * most;
+      const float half = nearbyintf(any) + 0.5f;
+      const float near[] = {any, half, nextafterf(half, 0), nextafterf(half, INFINITY), copysignf(most, any)};
+      values[i] = near[check_below(5)];
+      if (values[i] > QRT_SMALL) values[i] = QRT_SMALL;
+    }
+    for (size_t v = 0; v < 4; v++) x[v] = vld1q_f32(values + 4 * v);
+    vst1q_s8(sixteen, qrt_round_clamp16_small_neon(x, &range));
+    vst1_s8(eight, qrt_round_clamp_small_neon(x[0], x[1], &range));
+    for (size_t i = 0; i < 16; i++) {
+      const int32_t expected = qrt_round_float(values[i], output);
+      if (expected == sixteen[i] && (i >= 8 || expected == eight[i])) continue;
+      check_case("%a, zero point %d, clamp %d..%d", (double)values[i], output->zero_point, output->min, output->max);
+      check_fail("expected %d, small in lanes %d", expected, sixteen[i]);
+    }
+  }
+  const float least = ldexpf(1, -60);
+  if (!qrt_is_small(32000, 1) || qrt_is_small(32001, 1) || qrt_is_small(1, -32001.0f) || qrt_is_small(1, NAN) ||
+      !qrt_is_small(INT64_MAX, least * 1024) || qrt_is_small(INT64_MAX, INFINITY)) {
+    check_fail("small is up to 32000");
+  }
+}
+#endif
+
 static void requantize_compare(size_t index) {
   (void)index;
   for (int trial = 0; trial < 200; trial++) {
@@ -61,6 +98,9 @@ static void requantize_compare(size_t index) {
       }
     }
     compare_rounding(&output);
+#if defined(__ARM_NEON)
+    compare_small(&output);
+#endif
     for (int i = 0; i < 5000; i++) compare_one(check_random() >> check_below(32), multiplier, &output);
     /* Products near each half integer, from both sides. */
     for (int half = -600; half <= 600; half++) {
