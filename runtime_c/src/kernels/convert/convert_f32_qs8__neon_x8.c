@@ -33,9 +33,9 @@ void qrt_convert_f32_qs8__neon_x8_quantize(size_t n, const float *a, float inver
 #if defined(__aarch64__)
   /* Nothing is clamped, and the conversion to integers makes 0 of NaN. */
   for (; !range.clamps && n >= 2 * XR; n -= 2 * XR, a += 2 * XR, c += 2 * XR) {
-    const float32x4_t x[4] = {vmulq_f32(vld1q_f32(a), inverse_scales), vmulq_f32(vld1q_f32(a + 4), inverse_scales),
-                              vmulq_f32(vld1q_f32(a + 8), inverse_scales),
-                              vmulq_f32(vld1q_f32(a + 12), inverse_scales)};
+    const float32x4x4_t y = vld1q_f32_x4(a);
+    const float32x4_t x[4] = {vmulq_f32(y.val[0], inverse_scales), vmulq_f32(y.val[1], inverse_scales),
+                              vmulq_f32(y.val[2], inverse_scales), vmulq_f32(y.val[3], inverse_scales)};
     vst1q_s8(c, qrt_round16_neon(x, &range));
   }
 #endif
