@@ -68,10 +68,11 @@ void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *p
 
 enum { WINDOW = 3, WINDOW_ROWS = 16, RGB_RUN = 9 };
 
-/* Rows that are left, and how many others there were. */
+/* Rows of a panel that are left, and how many others there were. */
 typedef struct place {
   qrt_gemm_walk walk;
   size_t row;
+  size_t panel_size, tile; /* for fetch_ahead() */
 } place;
 
 /* acc += the sums of four products. As an intrinsic, gcc copies and spills the accumulators. */
@@ -93,6 +94,15 @@ INLINE void step(size_t rows, size_t vectors, const int8_t *const *a, size_t at,
   }
 }
 
+/* How far from the weights that a tile reads are those that it fetches: the panel behind this one may be in memory, or
+ * in a cache that others use too, and is large. The first tiles fetch it, each one line of every group, which takes no
+ * time while products are made. Behind the last panel there are, most often, weights of the next operator. Other tiles
+ * fetch what they read. */
+INLINE size_t fetch_ahead(place *from) {
+  const size_t tile = from->tile++;
+  return tile < NR / LANES ? from->panel_size + tile * sizeof(__m512i) : 0;
+}
+
 /* `count` tiles, one below the other. */
 INLINE void tiles(size_t rows, size_t vectors, size_t count, place *from, const panel *p, int8_t *c) {
   const qrt_gemm_rows source = *p->rows; /* copies, as stores to c might change what they are copies of */
@@ -110,12 +120,13 @@ INLINE void tiles(size_t rows, size_t vectors, size_t count, place *from, const 
       for (size_t v = 0; v < vectors; v++) acc[i][v] = bias[v];
     }
     /* One row has few sums, and each product would wait for the one before it: every second has a sum of its own. */
-    const int few = rows == 1;
+    const int few = rows == 1, fetches = rows >= 4 && vectors == 4;
     __m512i second[MOST_ROWS][4];
     if (few) {
 #pragma GCC unroll 8
       for (size_t i = 0; i < rows * vectors; i++) second[i / vectors][i % vectors] = _mm512_setzero_si512();
     }
+    const size_t ahead = fetches ? fetch_ahead(from) : 0;
     const __m512i *w = packed + 2 * vectors;
     for (size_t q = 0, begin = 0; q < runs; q++, begin += run_stride) {
       const size_t last = begin + last_group;
@@ -124,7 +135,10 @@ INLINE void tiles(size_t rows, size_t vectors, size_t count, place *from, const 
         step(rows, vectors, a, at, w, acc);
         step(rows, vectors, a, at + KR, w + vectors, second);
       }
-      for (; at < last; at += KR, w += vectors) step(rows, vectors, a, at, w, acc);
+      for (; at < last; at += KR, w += vectors) {
+        if (fetches) _mm_prefetch((const char *)w + ahead, _MM_HINT_T1);
+        step(rows, vectors, a, at, w, acc);
+      }
       step(rows, vectors, a, last, w, acc);
       w += vectors;
     }
@@ -370,7 +384,7 @@ static void run_panel(size_t m, size_t width, const panel *p, size_t row, int8_t
   const size_t most = width == 64 ? 6 : MOST_ROWS;
   const size_t count = m <= most ? 1 : (m + most - 1) / most; /* one row should not wait for divisions */
   const size_t height = m <= most ? m : m / count, higher = m - height * count;
-  place from = {qrt_gemm_first(p->rows), row};
+  place from = {qrt_gemm_first(p->rows), row, panel_size(width, p->rows->runs, p->rows->run), 0};
   void (*const tiles_of)(size_t, size_t, place *, const panel *, int8_t *) = width == 64   ? tiles_64
                                                                              : width == 32 ? tiles_32
                                                                              : width == 16 ? tiles_16
@@ -422,7 +436,7 @@ static void run(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packe
     if (rows->run < KR) {
       run_panel_short(m, width, p, c + j * element);
     } else if (m == 1 && width == NR) { /* so short that calls would count */
-      place from = {qrt_gemm_first(rows), 0};
+      place from = {qrt_gemm_first(rows), 0, 0, 0};
       tiles(1, NR / LANES, 1, &from, &p, c + j * element);
     } else {
       run_panel(m, width, &p, 0, c + j * element);
