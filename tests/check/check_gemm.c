@@ -1,4 +1,6 @@
 /* check_gemm.c - the gemm family; see check.h. */
+#include <math.h>
+
 #include "../../runtime_c/src/kernels/convert/convert.h"
 #include "../../runtime_c/src/kernels/gemm/gemm.h"
 
@@ -17,7 +19,8 @@ static void reference_floats(size_t m, size_t n, const qrt_gemm_rows *a, const v
   }
 }
 
-/* Biases are any floats, some of them such that the result is near zero. */
+/* Biases are any floats, some of them such that the result is near zero; in half of the cases all of them are finite.
+ */
 static qrt_gemm_floats make_floats(size_t m, size_t n, const float *multiplier) {
   int32_t *sum = check_memory(SLOT_SUM, n * sizeof *sum, sizeof *sum);
   float *bias = check_memory(SLOT_FLOAT_BIAS, n * sizeof *bias, sizeof *bias);
@@ -26,7 +29,11 @@ static qrt_gemm_floats make_floats(size_t m, size_t n, const float *multiplier) 
   check_bias(sum, n);
   check_floats(bias, n);
   for (size_t i = 0; i < rows; i++) q[i] = (qrt_quantization){check_multiplier(), 0, check_zero_point()};
-  for (size_t j = 0; j < n; j++) bias[j] = check_below(2) ? bias[j] : (float)sum[j] * (q->scale * multiplier[j]);
+  const int finite = check_below(2) == 0;
+  for (size_t j = 0; j < n; j++) {
+    const int any = check_below(2) && (isfinite(bias[j]) || !finite);
+    bias[j] = any ? bias[j] : (float)sum[j] * (q->scale * multiplier[j]);
+  }
   return (qrt_gemm_floats){sum, bias, q, step, check_below(2) == 0};
 }
 
@@ -62,7 +69,7 @@ static void compare_rows(const qrt_gemm_kernel *kernel, size_t m, size_t n, qrt_
   for (size_t j = 0; j < n; j++) multiplier[j] = one_multiplier && j > 0 ? multiplier[0] : check_multiplier();
   a.a = left;
 
-  const qrt_gemm_weights weights = {n, runs, run, w, bias, multiplier, a_zero_point};
+  const qrt_gemm_weights weights = {n, runs, run, w, bias, multiplier, a_zero_point, !output};
   void *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(n, runs, run), 64);
   void *reference_packed = check_memory_at_guard(SLOT_REFERENCE, reference->packed_size(n, runs, run), 64);
   check_output c = check_output_make((m - 1) * c_stride + n * element, element);
@@ -130,7 +137,7 @@ static void refuse_wrong_flags(const qrt_gemm_kernel *kernel) {
     const int wide = trial % 2;
     for (size_t i = 0; i < sizeof w; i++) w[i] = (int8_t)(check_random() | 1);
     if (wide) w[column * RUN + pair] = w[column * RUN + pair + 8] = -128;
-    const qrt_gemm_weights weights = {N, 1, RUN, w, bias, multiplier, 0};
+    const qrt_gemm_weights weights = {N, 1, RUN, w, bias, multiplier, 0, 0};
     char *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(N, 1, RUN), 64);
     kernel->pack(&weights, packed);
     check_case("flag of panel %zu, wide %d", panel, wide);
@@ -209,7 +216,7 @@ static double gemm_bench(size_t index, size_t shape, char *what) {
   r.c = check_memory_at_guard(CHECK_OUTPUT_SLOT, r.m * r.n + 64, 64); /* see check_dwconv.c */
   r.packed = check_memory_at_guard(SLOT_PACKED, r.kernel->packed_size(r.n, 1, r.k), 64);
   check_fill(r.a, r.m * r.k, 0);
-  const qrt_gemm_weights weights = {r.n, 1, r.k, w, bias, multiplier, 3};
+  const qrt_gemm_weights weights = {r.n, 1, r.k, w, bias, multiplier, 3, 0};
   r.kernel->pack(&weights, r.packed);
   return (double)(r.m * r.n * r.k) / check_time(run_once, &r);
 }

@@ -49,7 +49,7 @@ const void *qrt_pack_sums(qrt_binder *binder, const qrt_tensor *weight, const qr
   }
   for (size_t g = 0; g < groups; ++g) {
     const qrt_gemm_weights weights = {
-        .n = n, .runs = 1, .run = k, .w = w + g * n * k, .bias = bias, .multiplier = weight_scale + g * n};
+        .n = n, .runs = 1, .run = k, .w = w + g * n * k, .bias = bias, .multiplier = weight_scale + g * n, .sums = 1};
     kernel->pack(&weights, (uint8_t *)to + g * *stride);
   }
   return packed;

@@ -83,6 +83,7 @@ typedef struct qrt_gemm_weights {
   const int32_t *bias;
   const float *multiplier;
   int32_t a_zero_point;
+  int sums; /* will be asked for, or floats; else int8 */
 } qrt_gemm_weights;
 
 /* What makes floats of sums. sum and bias are those of the columns that are computed. */
@@ -95,7 +96,7 @@ typedef struct qrt_gemm_floats {
 } qrt_gemm_floats;
 
 /* Rises whenever a pack function of this family writes something else than before. */
-enum { QRT_GEMM_LAYOUT = 4 };
+enum { QRT_GEMM_LAYOUT = 5 };
 
 typedef struct qrt_gemm_kernel {
   const char *name; /* "qs8__avx2_6x16" */

@@ -29,10 +29,10 @@ static size_t panel_size(size_t width, size_t runs, size_t run) {
   return width * (sizeof(int32_t) + sizeof(float) + depth);
 }
 
-/* Where a panel keeps column j: the narrowest piece that narrowing keeps together holds columns that follow each other
- * in the output, four from each vector. */
-static size_t slot(size_t width, size_t j) {
-  const size_t vectors = width < LANES ? 1 : width / LANES;
+/* Where a panel keeps column j. Sums lie as columns do. For bytes the narrowest piece that narrowing keeps together
+ * holds columns that follow each other in the output, four from each vector. */
+static size_t slot(size_t width, size_t j, int sums) {
+  const size_t vectors = sums || width < LANES ? 1 : width / LANES;
   return j / 4 % vectors * LANES + j / (4 * vectors) * 4 + j % 4;
 }
 
@@ -47,55 +47,30 @@ typedef struct panel {
   size_t c_stride;
   int sums;                      /* are the output, as int32, or what is made of them; else int8 */
   const qrt_gemm_floats *floats; /* are the output */
-  int whole_floats;              /* and the panel is full, and they have one scale and zero point */
+  int simple_floats; /* and the panel is full, they have one scale and zero point, and none of them can be a NaN */
   qrt_range_avx512 range;
-  /* For floats, in the order of slots, and of columns with eight of them. bias above has zero points in it, multiplier
-   * the scale, where they are the same for all rows. */
+  /* For floats. bias above has zero points in it, multiplier the scale, where they are the same for all rows. */
   __m512i corrected[4], sum[4];
   __m512 multiplier[4], float_bias[4];
 } panel;
 
-INLINE __m512i shuffle(__m512i a, __m512i b, const int high) {
-  return high ? _mm512_shuffle_i32x4(a, b, 0xdd) : _mm512_shuffle_i32x4(a, b, 0x88);
-}
-
-/* Sixteen int32 or floats per vector, in the columns' order: a transposition of 128-bit pieces; see slot(). */
-INLINE void in_order(size_t vectors, __m512i *x) {
-  if (vectors == 4) {
-    const __m512i even0 = shuffle(x[0], x[1], 0), even1 = shuffle(x[2], x[3], 0);
-    const __m512i odd0 = shuffle(x[0], x[1], 1), odd1 = shuffle(x[2], x[3], 1);
-    x[0] = shuffle(even0, even1, 0);
-    x[1] = shuffle(odd0, odd1, 0);
-    x[2] = shuffle(even0, even1, 1);
-    x[3] = shuffle(odd0, odd1, 1);
-  } else if (vectors == 2) {
-    const __m512i even = _mm512_permutex2var_epi64(x[0], _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0), x[1]);
-    x[1] = _mm512_permutex2var_epi64(x[0], _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4), x[1]);
-    x[0] = even;
-  }
-}
-
-INLINE __m512i to_float(const qrt_gemm_floats *f, __m512i acc, __m512 multiplier, __m512 bias) {
+INLINE __m512 to_float(int relu, __m512i acc, __m512 multiplier, __m512 bias) {
   const __m512 x = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(acc), multiplier), bias);
-  if (f->relu) return _mm512_castps_si512(_mm512_max_ps(x, _mm512_setzero_ps())); /* of NaN, and of -0, zero */
-  const __mmask16 number = _mm512_cmp_ps_mask(x, x, _CMP_ORD_Q);
-  return _mm512_mask_mov_epi32(_mm512_set1_epi32(QRT_FLOAT_NAN), number, _mm512_castps_si512(x));
+  return relu ? _mm512_max_ps(x, _mm512_setzero_ps()) : x; /* of NaN, and of -0, zero */
 }
 
-/* Whole rows of floats that have the same scale and zero point. */
 INLINE void store_floats(size_t rows, size_t vectors, __m512i acc[MOST_ROWS][4], const panel *p, int8_t *c) {
+  const int relu = p->floats->relu;
 #pragma GCC unroll 8
   for (size_t i = 0; i < rows; i++, c += p->c_stride) {
-    __m512i x[4];
 #pragma GCC unroll 4
-    for (size_t v = 0; v < vectors; v++) x[v] = to_float(p->floats, acc[i][v], p->multiplier[v], p->float_bias[v]);
-    in_order(vectors, x);
-#pragma GCC unroll 4
-    for (size_t v = 0; v < vectors; v++) _mm512_storeu_si512((__m512i *)c + v, x[v]);
+    for (size_t v = 0; v < vectors; v++) {
+      _mm512_storeu_ps((float *)c + v * LANES, to_float(relu, acc[i][v], p->multiplier[v], p->float_bias[v]));
+    }
   }
 }
 
-/* Sums, and floats with scales and zero points of their own. */
+/* Sums, and any floats. */
 static __attribute__((noinline)) void store_any(size_t rows, size_t vectors, const __m512i (*acc)[4], const panel *p,
                                                 size_t row, int8_t *c) {
   const qrt_gemm_floats *f = p->floats;
@@ -103,56 +78,46 @@ static __attribute__((noinline)) void store_any(size_t rows, size_t vectors, con
     __m512i x[4];
     for (size_t v = 0; v < vectors; v++) {
       x[v] = acc[i][v];
-      if (f && !f->step) {
-        x[v] = to_float(f, x[v], p->multiplier[v], p->float_bias[v]);
-      } else if (f) {
+      if (!f) continue;
+      __m512 multiplier = p->multiplier[v];
+      if (f->step) {
         const qrt_quantization *q = f->rows + row + i;
-        const __m512i offset = _mm512_mullo_epi32(_mm512_set1_epi32(q->zero_point), p->sum[v]);
-        const __m512 multiplier = _mm512_mul_ps(_mm512_set1_ps(q->scale), p->multiplier[v]);
-        x[v] = to_float(f, _mm512_sub_epi32(x[v], offset), multiplier, p->float_bias[v]);
+        x[v] = _mm512_sub_epi32(x[v], _mm512_mullo_epi32(_mm512_set1_epi32(q->zero_point), p->sum[v]));
+        multiplier = _mm512_mul_ps(_mm512_set1_ps(q->scale), multiplier);
       }
+      const __m512 y = to_float(f->relu, x[v], multiplier, p->float_bias[v]);
+      const __mmask16 number = _mm512_cmp_ps_mask(y, y, _CMP_ORD_Q);
+      x[v] = _mm512_mask_mov_epi32(_mm512_set1_epi32(QRT_FLOAT_NAN), number, _mm512_castps_si512(y));
     }
-    if (vectors == 4) in_order(4, x);
-    if (vectors == 2) in_order(2, x);
     memcpy(c, x, p->columns * sizeof(int32_t));
-  }
-}
-
-/* Four bytes for each of `columns` columns, in the order of slots. */
-INLINE void load_slots(size_t vectors, size_t columns, const void *from, __m512i *x) {
-#pragma GCC unroll 4
-  for (size_t v = 0; v < vectors; v++) {
-    const size_t rest = columns > v * LANES ? columns - v * LANES : 0;
-    const __mmask16 mask = (__mmask16)(rest >= LANES ? 0xffffu : (1u << rest) - 1);
-    x[v] = _mm512_maskz_loadu_epi32(mask, (const __m512i *)from + v);
-  }
-  if (vectors == 4) in_order(4, x); /* its own inverse */
-  if (vectors == 2) {
-    const __m512i even = shuffle(x[0], x[1], 0);
-    x[1] = shuffle(x[0], x[1], 1);
-    x[0] = even;
   }
 }
 
 /* What the floats of the panel's columns, from column `first` on, are made with. */
 INLINE void prepare(size_t vectors, size_t width, size_t first, panel *p) {
   const qrt_gemm_floats *f = p->floats;
-  const __mmask16 mask = (__mmask16)(width < LANES ? 0xff : 0xffff);
-  const __m512 *multiplier = (const __m512 *)((const char *)p->packed + width * sizeof(int32_t));
+  const size_t columns = p->columns; /* copies, as stores to *p might change what they are copies of */
+  const int32_t *bias = p->packed, *sum = f->sum + first;
+  const float *multiplier = (const float *)bias + width, *float_bias = f->bias + first;
   const __m512i zero_point = _mm512_set1_epi32(f->step ? 0 : f->rows->zero_point);
   const __m512 scale = _mm512_set1_ps(f->step ? 1 : f->rows->scale);
-  __m512i sum[4], bias[4];
-  load_slots(vectors, p->columns, f->sum + first, sum);
-  load_slots(vectors, p->columns, f->bias + first, bias);
+  __m512i magnitudes = _mm512_setzero_si512();
 #pragma GCC unroll 4
   for (size_t v = 0; v < vectors; v++) {
-    const __m512i packed = _mm512_maskz_loadu_epi32(mask, (const __m512i *)p->packed + v);
-    p->sum[v] = sum[v];
-    p->float_bias[v] = _mm512_castsi512_ps(bias[v]);
-    p->corrected[v] = _mm512_sub_epi32(packed, _mm512_mullo_epi32(zero_point, sum[v]));
-    p->multiplier[v] = _mm512_mul_ps(scale, _mm512_maskz_loadu_ps(mask, multiplier + v));
+    const size_t rest = columns > v * LANES ? columns - v * LANES : 0;
+    const __mmask16 mask = (__mmask16)(rest >= LANES ? 0xffffu : (1u << rest) - 1);
+    const __m512i sums = _mm512_maskz_loadu_epi32(mask, sum + v * LANES);
+    const __m512i biases = _mm512_maskz_loadu_epi32(mask, float_bias + v * LANES);
+    const __m512i packed = _mm512_maskz_loadu_epi32(mask, bias + v * LANES);
+    magnitudes = _mm512_max_epi32(magnitudes, _mm512_and_si512(biases, _mm512_set1_epi32(INT32_MAX)));
+    p->sum[v] = sums;
+    p->float_bias[v] = _mm512_castsi512_ps(biases);
+    p->corrected[v] = _mm512_sub_epi32(packed, _mm512_mullo_epi32(zero_point, sums));
+    p->multiplier[v] = _mm512_mul_ps(scale, _mm512_maskz_loadu_ps(mask, multiplier + v * LANES));
   }
+  const int finite = !_mm512_cmpge_epi32_mask(magnitudes, _mm512_set1_epi32(QRT_FLOAT_INFINITY));
   p->bias = p->corrected;
+  p->simple_floats = finite && !f->step && width >= LANES && columns == width;
 }
 
 static void prepare_floats(size_t width, size_t first, panel *p) {
@@ -215,7 +180,7 @@ INLINE void store_bytes(size_t rows, size_t vectors, __m512i acc[][4], const __m
 
 INLINE void store(size_t rows, size_t vectors, __m512i acc[MOST_ROWS][4], const __m512 *multiplier, const panel *p,
                   size_t row, int8_t *c) {
-  if (p->whole_floats) {
+  if (p->simple_floats) {
     store_floats(rows, vectors, acc, p, c);
   } else if (p->sums) {
     __m512i copy[MOST_ROWS][4]; /* acc must not have an address, to stay in registers */

@@ -11,8 +11,8 @@
  *                         int8 w[runs][ceil(run / 4)][nr][4]
  *
  * The last group of a run whose length is no multiple of four covers the run's last four bytes; weights of those that
- * an earlier group has had are zero. Panels of eight columns have groups of eight bytes. Columns lie in the order that
- * makes the epilogue's narrowing put them in theirs.
+ * an earlier group has had are zero. Panels of eight columns have groups of eight bytes. Columns lie in their order, or
+ * in the one of which the epilogue's narrowing makes theirs.
  */
 #include "gemm_avx512.h"
 
@@ -56,7 +56,7 @@ void qrt_gemm_qs8__avx512vnni_6x64_pack(const qrt_gemm_weights *weights, void *p
     float *multiplier = (float *)(bias + width);
     int8_t *to = (int8_t *)(multiplier + width);
     for (size_t j = first; j < n && j < first + width; j++) {
-      const size_t at = slot(width, j - first);
+      const size_t at = slot(width, j - first, weights->sums);
       const uint32_t sum = pack_column(weights, weights->w + j * runs * run, to + at * group, group, width * group);
       bias[at] = (int32_t)((uint32_t)weights->bias[j] - zero_point * sum);
       multiplier[at] = weights->multiplier[j];
@@ -384,7 +384,7 @@ static void run_panel(size_t m, size_t width, const panel *p, size_t row, int8_t
   const size_t most = width == 64 ? 6 : MOST_ROWS;
   const size_t count = m <= most ? 1 : (m + most - 1) / most; /* one row should not wait for divisions */
   const size_t height = m <= most ? m : m / count, higher = m - height * count;
-  place from = {qrt_gemm_first(p->rows), row, panel_size(width, p->rows->runs, p->rows->run), 0};
+  place from = {qrt_gemm_first(p->rows), row, width == NR ? panel_size(NR, p->rows->runs, p->rows->run) : 0, 0};
   void (*const tiles_of)(size_t, size_t, place *, const panel *, int8_t *) = width == 64   ? tiles_64
                                                                              : width == 32 ? tiles_32
                                                                              : width == 16 ? tiles_16
@@ -431,7 +431,6 @@ static void run(size_t m, size_t n, const qrt_gemm_rows *rows, const void *packe
     p.dense = p.columns == width && c_stride == width;
     p.bias = p.packed;
     if (floats) prepare_floats(width, j, &p);
-    p.whole_floats = floats && !floats->step && width >= LANES && p.columns == width;
     if (output) p.range.safe = all_below_one(width, (const int32_t *)p.packed + width);
     if (rows->run < KR) {
       run_panel_short(m, width, p, c + j * element);
