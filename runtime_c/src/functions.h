@@ -13,6 +13,7 @@
 #define QRT_LN2_LOW    1.42860677e-06f
 #define QRT_EXP_LEAST  (-104.0f) /* e^x is 0 */
 #define QRT_EXP_MOST   89.0f     /* e^x is infinite */
+#define QRT_EXP_NORMAL (-87.0f)  /* e^x is no denormal number yet */
 #define QRT_TANH_SMALL 0.625f
 #define QRT_ERF_SMALL  0.9f
 #define QRT_ERF_MOST   4.0f /* erf is 1 */

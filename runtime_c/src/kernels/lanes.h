@@ -26,25 +26,40 @@ typedef uint32_t bits __attribute__((vector_size(4 * QRT_LANES)));
 
 INLINE floats load(const float *a, size_t n) {
   floats x = {0};
-  if (n < QRT_LANES) {
-    memcpy(&x, a, n * sizeof *a);
-  } else {
+  if (n >= QRT_LANES) {
     memcpy(&x, a, sizeof x);
+  } else {
+#if defined(__AVX512F__)
+    x = (floats)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), a);
+#else
+    memcpy(&x, a, n * sizeof *a);
+#endif
   }
   return x;
 }
 
 INLINE void store(float *c, size_t n, floats x) {
-  if (n < QRT_LANES) {
-    memcpy(c, &x, n * sizeof *c);
-  } else {
+  if (n >= QRT_LANES) {
     memcpy(c, &x, sizeof x);
+  } else {
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(c, (__mmask16)((1u << n) - 1), (__m512)x);
+#else
+    memcpy(c, &x, n * sizeof *c);
+#endif
   }
 }
 
 INLINE floats all(float x) {
   return x - (floats){0};
 }
+
+/* ---- functions of `count` vectors, which is a constant where they are inlined: one step of all, then the next, so
+ * that a step seldom waits for the one before it ---- */
+
+enum { MOST_VECTORS = 12 };
+
+#define EACH(v) _Pragma("GCC unroll 12") for (size_t v = 0; v < count; v++)
 
 /* Comparisons, and what hangs on them, are where the compiler's vectors need twice the instructions. */
 #if defined(__AVX512F__)
@@ -76,6 +91,18 @@ INLINE floats larger(floats a, floats b) {
 
 INLINE floats clamp(floats x, float least, float most) {
   return smaller(all(most), larger(all(least), x));
+}
+
+/* a - b * c, where the product is exact. */
+INLINE floats less_product(floats a, floats b, float c) {
+  return (floats)_mm512_fnmadd_ps((__m512)b, (__m512)all(c), (__m512)a);
+}
+
+/* Are all lanes of all vectors at least that? */
+INLINE int at_least(size_t count, const floats *x, float least) {
+  truths lanes = 0xffff;
+  EACH(v) lanes = _mm512_kand(lanes, _mm512_cmp_ps_mask((__m512)x[v], (__m512)all(least), _CMP_GE_OQ));
+  return _mm512_kortestc(lanes, lanes);
 }
 
 /* x * 2^n, rounded once; n are whole numbers, of which n + QRT_ROUNDER is given. */
@@ -110,18 +137,33 @@ INLINE floats clamp(floats x, float least, float most) {
   return choose(x > most, all(most), x);
 }
 
+INLINE floats less_product(floats a, floats b, float c) {
+#if defined(__aarch64__) && QRT_LANES == 4
+  return (floats)vfmsq_n_f32((float32x4_t)a, (float32x4_t)b, c);
+#else
+  return a - b * c;
+#endif
+}
+
+INLINE int at_least(size_t count, const floats *x, float least) {
+  ints lanes = x[0] >= least;
+  EACH(v) lanes &= x[v] >= least;
+#if defined(__aarch64__) && QRT_LANES == 4
+  return vminvq_u32((uint32x4_t)lanes) != 0;
+#elif defined(__AVX__) && QRT_LANES == 8
+  return _mm256_movemask_ps((__m256)lanes) == 0xff;
+#else
+  int result = 1;
+  for (size_t i = 0; i < QRT_LANES; i++) result &= lanes[i];
+  return result;
+#endif
+}
+
 INLINE floats scaled(floats x, floats shifted) {
   const ints exponent = (ints)shifted - (int32_t)QRT_ROUNDER_BITS, half = exponent >> 1;
   return x * (floats)((half + 127) << 23) * (floats)((exponent - half + 127) << 23);
 }
 #endif
-
-/* ---- functions of `count` vectors, which is a constant where they are inlined: one step of all, then the next, so
- * that a step seldom waits for the one before it ---- */
-
-enum { MOST_VECTORS = 8 };
-
-#define EACH(v) _Pragma("GCC unroll 8") for (size_t v = 0; v < count; v++)
 
 /* Nothing: but where gcc would rather finish one vector before it begins the next, it keeps the order of the source. */
 INLINE floats now(floats x) {
@@ -152,7 +194,7 @@ INLINE void exponential_parts(size_t count, const floats *x, floats *shifted, fl
   floats high[MOST_VECTORS], low[MOST_VECTORS], r[MOST_VECTORS];
   EACH(v) shifted[v] = x[v] * QRT_LOG2E + QRT_ROUNDER;
   EACH(v) low[v] = shifted[v] - QRT_ROUNDER;
-  EACH(v) high[v] = x[v] - low[v] * QRT_LN2_HIGH;
+  EACH(v) high[v] = less_product(x[v], low[v], QRT_LN2_HIGH);
   EACH(v) low[v] = low[v] * QRT_LN2_LOW;
   EACH(v) r[v] = high[v] - low[v];
   POLYNOMIALS(count, r, coefficients, p);
@@ -165,6 +207,22 @@ INLINE void exponentials(size_t count, floats *x) {
   EACH(v) x[v] = clamp(x[v], QRT_EXP_LEAST, QRT_EXP_MOST);
   exponential_parts(count, x, shifted, p);
   EACH(v) x[v] = scaled(p[v], shifted[v]);
+}
+
+/* p * 2^n, as above, where that is no denormal number. */
+INLINE floats scaled_normal(floats p, floats shifted) {
+  return (floats)((bits)p + ((bits)shifted << 23));
+}
+
+/* Of numbers that are not above 0, and NaN. */
+INLINE void exponentials_of_negative(size_t count, floats *x) {
+  if (at_least(count, x, QRT_EXP_NORMAL)) {
+    floats shifted[MOST_VECTORS], p[MOST_VECTORS];
+    exponential_parts(count, x, shifted, p);
+    EACH(v) x[v] = scaled_normal(p[v], shifted[v]);
+  } else {
+    exponentials(count, x);
+  }
 }
 
 INLINE void sigmoids(size_t count, floats *x) {
@@ -210,7 +268,7 @@ INLINE void error_functions_far(size_t count, floats *a) {
   EACH(v) a[v] = smaller(all(QRT_ERF_MOST), a[v]);
   POLYNOMIALS(count, a, coefficients, y);
   exponential_parts(count, y, shifted, y);
-  EACH(v) a[v] = 1.0f - (floats)((bits)y[v] + ((bits)shifted[v] << 23));
+  EACH(v) a[v] = 1.0f - scaled_normal(y[v], shifted[v]);
 }
 
 /* Of NaN anything. */

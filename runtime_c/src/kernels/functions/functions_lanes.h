@@ -2,7 +2,7 @@
  * a function of its own, and includes this. */
 #include "../lanes.h"
 
-enum { PAIR = 2, GROUP = QRT_LANES == 16 ? MOST_VECTORS : MOST_VECTORS / 2 };
+enum { PAIR = 2, GROUP = QRT_LANES == 16 ? 8 : 4 };
 
 INLINE floats sigmoid(floats x) {
   sigmoids(1, &x);

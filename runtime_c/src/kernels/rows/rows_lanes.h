@@ -76,47 +76,57 @@ static float largest(size_t n, const float *a) {
 /* ---- softmax and normalize: a part of the work for several rows, then the next part, as the last steps of a row wait
  * for each other ---- */
 
-enum { BLOCK = 8, GROUP = MOST_VECTORS / 2 };
+enum { BLOCK = 8, WIDE = 4, CHUNK = WIDE * QRT_LANES, TOGETHER = QRT_LANES == 16 ? 2 : 1 };
 
-/* Exponentials of a[i] - most to c. Returns their row sum. */
-static float exponentials_of(size_t n, const float *a, float most, float *c) {
-  sums s = {{{0}}};
+/* Exponentials of CHUNK values a[i] - most to c, of `rows` rows, a constant; and to their sums. */
+INLINE void exponentials_of(size_t rows, size_t n, const float *a, const float *most, float *c, sums *s) {
+  const size_t count = rows * WIDE;
+  floats e[TOGETHER * WIDE];
+  EACH(v) e[v] = load(a + v / WIDE * n + v % WIDE * QRT_LANES, QRT_LANES) - most[v / WIDE];
+  exponentials_of_negative(count, e);
+  EACH(v) store(c + v / WIDE * n + v % WIDE * QRT_LANES, QRT_LANES, e[v]);
+  EACH(v) s[v / WIDE].part[v % PARTS] += e[v];
+}
+
+/* Of n values, fewer than CHUNK. */
+static void last_exponentials(size_t n, const float *a, float most, float *c, sums *s) {
+  for (size_t i = 0; i < n; i += QRT_LANES) {
+    floats e = load(a + i, n - i) - most;
+    exponentials_of_negative(1, &e);
+    store(c + i, n - i, e);
+    s->part[i / QRT_LANES % PARTS] += n - i < QRT_LANES ? load(c + i, n - i) : e;
+  }
+}
+
+/* By their sum, in place. If that is a number, all of them are. */
+static void divide(size_t n, float sum, float *c) {
+  const floats d = all(sum);
   size_t i = 0;
-  for (; i + GROUP * QRT_LANES <= n; i += GROUP * QRT_LANES) {
-    floats e[GROUP];
-#pragma GCC unroll 4
-    for (size_t v = 0; v < GROUP; v++) e[v] = load(a + i + v * QRT_LANES, QRT_LANES) - most;
-    exponentials(GROUP, e);
-#pragma GCC unroll 4
-    for (size_t v = 0; v < GROUP; v++) {
-      store(c + i + v * QRT_LANES, QRT_LANES, e[v]);
-      s.part[v % PARTS] += e[v];
-    }
+  if (sum != sum) {
+    for (; i < n; i++) c[i] = qrt_float_from(QRT_FLOAT_NAN);
   }
-  for (; i < n; i += QRT_ROW_SUMS) {
-#pragma GCC unroll 4
-    for (size_t p = 0, at = i; p < PARTS && at < n; p++, at += QRT_LANES) {
-      floats e = load(a + at, n - at) - most;
-      exponentials(1, &e);
-      store(c + at, n - at, e);
-      s.part[p] += n - at < QRT_LANES ? load(c + at, n - at) : e;
-    }
-  }
-  return by_halves(s);
+  for (; i + QRT_LANES <= n; i += QRT_LANES) store(c + i, QRT_LANES, load(c + i, QRT_LANES) / d);
+  if (i < n) store(c + i, n - i, load(c + i, n - i) / d);
 }
 
 void QRT_FUNCTION(softmax)(size_t m, size_t n, const float *a, float *c) {
   float x[BLOCK];
   for (size_t rows; m > 0; m -= rows, a += rows * n, c += rows * n) {
     rows = m < BLOCK ? m : BLOCK;
+    sums s[BLOCK] = {{{{0}}}};
     for (size_t r = 0; r < rows; r++) x[r] = largest(n, a + r * n);
-    for (size_t r = 0; r < rows; r++) x[r] = exponentials_of(n, a + r * n, x[r], c + r * n);
-    for (size_t r = 0; r < rows; r++) {
-      float *row = c + r * n;
-      size_t i = 0;
-      for (; i + QRT_LANES <= n; i += QRT_LANES) store(row + i, QRT_LANES, canonical(load(row + i, QRT_LANES) / x[r]));
-      if (i < n) store(row + i, n - i, canonical(load(row + i, n - i) / x[r]));
+    size_t i = 0;
+    for (; i + CHUNK <= n; i += CHUNK) {
+      size_t r = 0;
+      for (; r + TOGETHER <= rows; r += TOGETHER)
+        exponentials_of(TOGETHER, n, a + r * n + i, x + r, c + r * n + i, s + r);
+      for (; r < rows; r++) exponentials_of(1, n, a + r * n + i, x + r, c + r * n + i, s + r);
     }
+    for (size_t r = 0; r < rows; r++) {
+      if (i < n) last_exponentials(n - i, a + r * n + i, x[r], c + r * n + i, s + r);
+      x[r] = by_halves(s[r]);
+    }
+    for (size_t r = 0; r < rows; r++) divide(n, x[r], c + r * n);
   }
 }
 
