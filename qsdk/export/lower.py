@@ -48,7 +48,9 @@ _DTYPES = {
 _ALIASES = {"aten::detach", "aten::alias", "aten::clone", "aten::contiguous", "aten::_to_copy", "aten::lift_fresh"}
 # What depends on the shape of a tensor alone, and is a constant therefore.
 _FILLED = {f"aten::{name}" for name in ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")}
-_VIEWS = {"aten::view", "aten::_unsafe_view", "aten::reshape", "aten::unsqueeze", "aten::squeeze"}
+_VIEWS = {
+    f"aten::{name}" for name in ("view", "_unsafe_view", "reshape", "unsqueeze", "unsqueeze_", "squeeze", "squeeze_")
+}
 
 
 def _transposed(input: torch.Tensor, dim0: int = 0, dim1: int = 1) -> list[int]:
@@ -58,7 +60,10 @@ def _transposed(input: torch.Tensor, dim0: int = 0, dim1: int = 1) -> list[int]:
     return dims
 
 
-_PERMUTES = {"aten::permute": lambda input, dims: dims, "aten::transpose": _transposed, "aten::t": _transposed}
+_PERMUTES: dict[str, Any] = {
+    "aten::permute": lambda input, dims: dims,
+    **dict.fromkeys(("aten::transpose", "aten::transpose_", "aten::t", "aten::t_"), _transposed),
+}
 
 
 def lower(graph_module: fx.GraphModule, example_inputs: Sequence[torch.Tensor], layout: str = "nchw") -> Program:
@@ -153,6 +158,18 @@ def _bound(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str
     return {name: args[i] if i < len(args) else kwargs.get(name) for i, name in enumerate(names)}
 
 
+def _overlap(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two tensors have a byte of memory in common: parts of one tensor may lie between each other."""
+    memory = a.untyped_storage()
+    if memory.data_ptr() != b.untyped_storage().data_ptr():
+        return False
+    if a.dtype != b.dtype:
+        return True
+    seen = torch.zeros(memory.nbytes() // a.element_size(), dtype=torch.bool)
+    seen.as_strided(a.shape, a.stride(), a.storage_offset()).fill_(True)
+    return bool(seen.as_strided(b.shape, b.stride(), b.storage_offset()).any())
+
+
 def _outline(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What an operator gives, without values: results that take memory, but no time."""
     empty = tree_map_only(torch.Tensor, lambda t: t.to("meta"), (args, kwargs))
@@ -168,6 +185,7 @@ class _Interpreter(fx.Interpreter):
 
     def __init__(self, graph_module: fx.GraphModule, recorder: _Recorder) -> None:
         super().__init__(graph_module)
+        self.extra_traceback = False  # its text would stand behind the message of every error
         self.recorder = recorder
 
     def run_node(self, n: fx.Node) -> Any:
@@ -197,6 +215,7 @@ class _Recorder(TorchDispatchMode):
         self._constant_of: dict[tuple[Any, ...], int] = {}
         self._constant_qparams: dict[int, dict[str, Any]] = {}  # of constants that the model itself quantizes
         self._spoilt: set[int] = set()
+        self._changed: list[torch.Tensor] = []
         self._missing: dict[int, str] = {}  # results that an operator of the file does not give
         self._temporary: set[int] = set()  # memory of constants that operators have made
         self._sketching = False  # operators are recorded for their shapes; their results have no values
@@ -235,18 +254,21 @@ class _Recorder(TorchDispatchMode):
     def _index(self, tensor: torch.Tensor) -> int:
         """The tensor of the program that an activation is."""
         if id(tensor) in self._spoilt:
-            raise CaptureError(
-                f"layer '{self.where}' reads a view of a tensor that a function such as relu_ has changed in place; "
-                "use the function that gives a new tensor"
-            )
+            raise self._is_spoilt()
         if id(tensor) in self._missing:
             raise UnsupportedOperatorError(f"layer '{self.where}' reads {self._missing[id(tensor)]}; leave it out")
         return self._value_of[id(tensor)]
 
+    def _is_spoilt(self) -> CaptureError:
+        return CaptureError(
+            f"layer '{self.where}' reads a view of a tensor that a function such as relu_ has changed in place; "
+            "use the function that gives a new tensor"
+        )
+
     def _spoil_views(self, changed: torch.Tensor) -> None:
         """Tensors that share memory with one that was changed in place no longer have the values recorded for them."""
-        memory = changed.untyped_storage().data_ptr()
-        self._spoilt |= {id(t) for t in self._keep if t is not changed and t.untyped_storage().data_ptr() == memory}
+        self._changed.append(changed)
+        self._spoilt |= {id(t) for t in self._keep if t is not changed and _overlap(t, changed)}
 
     def _add(self, tensor: TensorInfo) -> int:
         self.tensors.append(tensor)
@@ -261,6 +283,8 @@ class _Recorder(TorchDispatchMode):
         if id(tensor) in self._value_of:
             index = self._index(tensor)
             return index if permutation is None else self._permute(index, permutation, self.where)
+        if any(_overlap(tensor, changed) for changed in self._changed):
+            raise self._is_spoilt()
         key = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride(), permutation)
         if key not in self._constant_of:
             self._keep.append(tensor)

@@ -214,19 +214,20 @@ def test_convolutional_networks(name: str) -> None:
 
 
 class Tagger(nn.Module):
-    """An LSTM both ways; it is unrolled, and float as a whole."""
+    """A recurrent layer both ways; it is unrolled, and float as a whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[nn.RNNBase]) -> None:
         super().__init__()
-        self.body, self.head = nn.LSTM(6, 10, 2, batch_first=True, bidirectional=True), nn.Linear(20, 4)
+        self.body, self.head = kind(6, 10, 2, batch_first=True, bidirectional=True), nn.Linear(20, 4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.body(x)[0])
 
 
-def test_lstm_in_float() -> None:
+@pytest.mark.parametrize(("kind", "functions"), [(nn.LSTM, 24), (nn.GRU, 12), (nn.RNN, 12)])
+def test_recurrent_layers_in_float(kind: type[nn.RNNBase], functions: int) -> None:
     torch.manual_seed(0)
-    assert check(Tagger(), torch.randn(2, 3, 6)).count("tanh") == 24
+    assert check(Tagger(kind), torch.randn(2, 3, 6)).count("tanh") == functions
 
 
 def test_words_in_float() -> None:

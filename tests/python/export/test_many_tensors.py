@@ -116,6 +116,7 @@ class InPlace(nn.Module):
         y.mul_(0.5)
         z = self.act(z)
         y = F.relu_(y.add_(z))
+        z.unsqueeze_(1).squeeze_(1).transpose_(2, 3)
         return y.view(y.size(0), -1), z.flatten(2).transpose(1, 2)
 
 
@@ -137,8 +138,20 @@ def test_views_of_what_is_changed_in_place_are_refused() -> None:
             torch.relu_(y)
             return row, y
 
-    with pytest.raises(CaptureError, match="view of a tensor"):
+    with pytest.raises(CaptureError, match="view of a tensor") as raised:
         to_bytes(Aliases().eval(), torch.randn(2, 3))
+    assert len(str(raised.value).splitlines()) == 1  # and nothing of how PyTorch got there
+
+
+def test_parts_beside_what_is_changed_in_place_stay_as_they_are() -> None:
+    class Parts(nn.Module):
+        def forward(self, x: Any) -> Any:
+            left, right = (x + 1).split(2, 1)
+            torch.relu_(left)
+            return left + right
+
+    x = torch.randn(3, 4)
+    same_everywhere(Parts().eval(), x)
 
 
 def test_arena_of_float_models_with_changes_in_place() -> None:
