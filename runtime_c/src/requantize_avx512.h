@@ -59,13 +59,18 @@ static inline __m512i qrt_narrow_avx512(__m512i x0, __m512i x1, const qrt_range_
   return _mm512_adds_epi16(_mm512_packs_epi32(x0, x1), range->zero_point);
 }
 
-/* 64 outputs of x; any where it is NaN. Within each 128-bit lane: four of the first vector, then of the second, third
- * and fourth. */
+/* 64 outputs of rounded numbers. Within each 128-bit lane: four of the first vector, then of the second, third and
+ * fourth. */
+static inline __m512i qrt_clamp4_avx512(const __m512i y[4], const qrt_range_avx512 *range) {
+  const __m512i bytes = _mm512_packs_epi16(qrt_narrow_avx512(y[0], y[1], range), qrt_narrow_avx512(y[2], y[3], range));
+  return range->full ? bytes : _mm512_min_epi8(_mm512_max_epi8(bytes, range->min), range->max);
+}
+
+/* 64 outputs of x, in the same order; any where it is NaN. */
 static inline __m512i qrt_round_clamp4_avx512(__m512 x[4], const qrt_range_avx512 *range) {
   __m512i y[4];
   qrt_round_avx512(4, x, range, y);
-  const __m512i bytes = _mm512_packs_epi16(qrt_narrow_avx512(y[0], y[1], range), qrt_narrow_avx512(y[2], y[3], range));
-  return range->full ? bytes : _mm512_min_epi8(_mm512_max_epi8(bytes, range->min), range->max);
+  return qrt_clamp4_avx512(y, range);
 }
 
 /* Undoes that order, by permutexvar_epi32. */

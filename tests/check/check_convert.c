@@ -13,7 +13,12 @@ static float from_bits(uint32_t bits) {
   return x;
 }
 
-/* Any float at all, special values often; or, near the middle of two integers after scaling, a tie or almost one. */
+/* After scaling, an integer of moderate size or the middle of two, or almost. */
+static float moderate_float(float inverse_scale) {
+  return ((float)check_below(1200) - 600.0f) * 0.5f / inverse_scale;
+}
+
+/* Any float at all, special values often; or a moderate one. */
 static float any_float(float inverse_scale) {
   static const uint32_t special[] = {0x00000000, 0x80000000, 0x00000001, 0x807fffff, 0x00800000, 0x7f7fffff, 0xff7fffff,
                                      0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0xffffffff};
@@ -23,7 +28,7 @@ static float any_float(float inverse_scale) {
     case 1:
       return from_bits(check_random());
     default:
-      return ((float)check_below(1200) - 600.0f) * 0.5f / inverse_scale;
+      return moderate_float(inverse_scale);
   }
 }
 
@@ -67,7 +72,9 @@ static void compare_once(const qrt_convert_kernel *kernel, size_t n) {
   const float scale = check_multiplier();
 
   float *a = check_memory(SLOT_A, n * sizeof *a, sizeof *a);
-  for (size_t i = 0; i < n; i++) a[i] = any_float(scale);
+  const int moderate = check_below(2) == 0; /* all of them, or all but one */
+  for (size_t i = 0; i < n; i++) a[i] = moderate ? moderate_float(scale) : any_float(scale);
+  a[check_below((uint32_t)n)] = any_float(scale);
   check_output c = check_output_make(n, 1);
   check_case("quantize: n %zu, inverse_scale %a, zero point %d, clamp %d..%d", n, (double)scale, range.zero_point,
              range.min, range.max);

@@ -13,7 +13,8 @@ typedef struct constants {
   qrt_range_avx512 range;
 } constants;
 
-static inline __m512i quantize(const float *a, const constants *k) {
+/* NaN, and what is beyond int32, among others. */
+static __attribute__((noinline)) __m512i quantize_any(const float *a, const constants *k) {
   __m512 x[4];
   __mmask64 nan = 0;
 #pragma GCC unroll 4
@@ -23,6 +24,18 @@ static inline __m512i quantize(const float *a, const constants *k) {
   }
   const __m512i bytes = _mm512_permutexvar_epi32(k->order, qrt_round_clamp4_avx512(x, &k->range));
   return _mm512_mask_mov_epi8(bytes, nan, k->zero_point);
+}
+
+/* What does not fit becomes the least of int32. */
+static inline __m512i quantize(const float *a, const constants *k) {
+  __m512i y[4];
+#pragma GCC unroll 4
+  for (size_t v = 0; v < 4; v++) {
+    y[v] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(a + 16 * v), k->inverse_scale));
+  }
+  const __m512i least = _mm512_min_epi32(_mm512_min_epi32(y[0], y[1]), _mm512_min_epi32(y[2], y[3]));
+  if (_mm512_cmpeq_epi32_mask(least, _mm512_set1_epi32(INT32_MIN))) return quantize_any(a, k);
+  return _mm512_permutexvar_epi32(k->order, qrt_clamp4_avx512(y, &k->range));
 }
 
 static inline void dequantize(const int8_t *a, __m512 scale, __m512i zero_point, float *c) {

@@ -54,6 +54,12 @@ typedef struct panel {
   __m512 multiplier[4], float_bias[4];
 } panel;
 
+/* Those of vector v that are among the first `columns`. */
+INLINE __mmask16 lanes(size_t columns, size_t v) {
+  const size_t rest = columns > v * LANES ? columns - v * LANES : 0;
+  return (__mmask16)(rest >= LANES ? 0xffffu : (1u << rest) - 1);
+}
+
 INLINE __m512 to_float(int relu, __m512i acc, __m512 multiplier, __m512 bias) {
   const __m512 x = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(acc), multiplier), bias);
   return relu ? _mm512_max_ps(x, _mm512_setzero_ps()) : x; /* of NaN, and of -0, zero */
@@ -73,23 +79,22 @@ INLINE void store_floats(size_t rows, size_t vectors, __m512i acc[MOST_ROWS][4],
 /* Sums, and any floats. */
 static __attribute__((noinline)) void store_any(size_t rows, size_t vectors, const __m512i (*acc)[4], const panel *p,
                                                 size_t row, int8_t *c) {
+  static const qrt_quantization in_panel = {1, 1, 0};
   const qrt_gemm_floats *f = p->floats;
   for (size_t i = 0; i < rows; i++, c += p->c_stride) {
-    __m512i x[4];
+    const qrt_quantization *q = f && f->step ? f->rows + row + i : &in_panel;
+    const __m512i zero_point = _mm512_set1_epi32(q->zero_point);
+    const __m512 scale = _mm512_set1_ps(q->scale);
     for (size_t v = 0; v < vectors; v++) {
-      x[v] = acc[i][v];
-      if (!f) continue;
-      __m512 multiplier = p->multiplier[v];
-      if (f->step) {
-        const qrt_quantization *q = f->rows + row + i;
-        x[v] = _mm512_sub_epi32(x[v], _mm512_mullo_epi32(_mm512_set1_epi32(q->zero_point), p->sum[v]));
-        multiplier = _mm512_mul_ps(_mm512_set1_ps(q->scale), multiplier);
+      __m512i x = acc[i][v];
+      if (f) {
+        const __m512i sum = _mm512_sub_epi32(x, _mm512_mullo_epi32(zero_point, p->sum[v]));
+        const __m512 y = to_float(f->relu, sum, _mm512_mul_ps(scale, p->multiplier[v]), p->float_bias[v]);
+        const __mmask16 number = _mm512_cmp_ps_mask(y, y, _CMP_ORD_Q);
+        x = _mm512_mask_mov_epi32(_mm512_set1_epi32(QRT_FLOAT_NAN), number, _mm512_castps_si512(y));
       }
-      const __m512 y = to_float(f->relu, x[v], multiplier, p->float_bias[v]);
-      const __mmask16 number = _mm512_cmp_ps_mask(y, y, _CMP_ORD_Q);
-      x[v] = _mm512_mask_mov_epi32(_mm512_set1_epi32(QRT_FLOAT_NAN), number, _mm512_castps_si512(y));
+      _mm512_mask_storeu_epi32((__m512i *)c + v, lanes(p->columns, v), x);
     }
-    memcpy(c, x, p->columns * sizeof(int32_t));
   }
 }
 
@@ -104,8 +109,7 @@ INLINE void prepare(size_t vectors, size_t width, size_t first, panel *p) {
   __m512i magnitudes = _mm512_setzero_si512();
 #pragma GCC unroll 4
   for (size_t v = 0; v < vectors; v++) {
-    const size_t rest = columns > v * LANES ? columns - v * LANES : 0;
-    const __mmask16 mask = (__mmask16)(rest >= LANES ? 0xffffu : (1u << rest) - 1);
+    const __mmask16 mask = lanes(columns, v);
     const __m512i sums = _mm512_maskz_loadu_epi32(mask, sum + v * LANES);
     const __m512i biases = _mm512_maskz_loadu_epi32(mask, float_bias + v * LANES);
     const __m512i packed = _mm512_maskz_loadu_epi32(mask, bias + v * LANES);
