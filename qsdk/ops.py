@@ -32,7 +32,8 @@ class OperatorRow:
         rule: number of its rule in docs/numerics.md
         reference: the torch operator that defines it, on plain tensors in torch's layout
         floating: what it is instead where its first operand is float32; None: no other than `reference`
-        function: what modules call: checks operands, computes constants and calls `reference` once
+        function: what modules call: checks operands, computes constants and calls `reference` once; None: nobody calls
+            it, export makes it of others
         modules: float modules that it stands for
         functions: torch functions that it stands for, each with the QTensor-level function that answers it
         methods: tensor methods likewise, by name
@@ -49,7 +50,7 @@ class OperatorRow:
     name: str
     rule: int
     reference: Any
-    function: Callable[..., Any]
+    function: Callable[..., Any] | None
     floating: Any = None
     modules: tuple[type[nn.Module], ...] = ()
     functions: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
@@ -821,6 +822,13 @@ _ROWS = (
         functions={qF.normalize: qF.normalize},
         in_place=True,
         functional={F.normalize: "normalize"},
+    ),
+    OperatorRow(
+        name="inverted_residual",
+        rule=3,  # and 4, of the addition
+        reference=_qsdk.inverted_residual.default,
+        function=None,
+        channels_last=("input", "weight", "project_weight", "expand_weight"),
     ),
 )
 

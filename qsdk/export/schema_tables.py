@@ -106,6 +106,7 @@ UNIONS: dict[str, tuple[str, ...]] = {
         "gather",
         "normalize",
         "gru",
+        "inverted_residual",
     ),
 }
 
@@ -312,6 +313,15 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "hardsigmoid": (),
     "hardswish": (),
     "index_select": (Field("dim", 0, "int", "", 0, False),),
+    "inverted_residual": (
+        Field("stride", 0, "vector", "int", None, False),
+        Field("padding", 1, "vector", "int", None, False),
+        Field("dilation", 2, "vector", "int", None, False),
+        Field("zero_point", 3, "vector", "int", None, False),
+        Field("output_min", 4, "vector", "int", None, False),
+        Field("output_max", 5, "vector", "int", None, False),
+        Field("residual_multiplier", 6, "vector", "float", None, False),
+    ),
     "layer_norm": (
         Field("eps", 0, "float", "", 0.0, False),
         Field("output_min", 1, "int", "", -128, False),

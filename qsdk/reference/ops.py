@@ -39,6 +39,7 @@ from qsdk.reference.floats import (
     tanh,
 )
 from qsdk.reference.gru import gru
+from qsdk.reference.inverted_residual import inverted_residual
 from qsdk.reference.lstm import lstm
 from qsdk.reference.norm import batch_norm, group_norm, layer_norm, normalize, softmax
 from qsdk.reference.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d, mean
@@ -103,6 +104,7 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "index_select",
+    "inverted_residual",
     "layer_norm",
     "layer_norm_float",
     "le",

@@ -247,6 +247,16 @@ const qrt_fb_field qrt_fb_index_select_fields[] = {
   {QRT_FB_NAME("dim") QRT_FB_INT, QRT_FB_NONE, 0, 0, 0, {0}},
 };
 
+const qrt_fb_field qrt_fb_inverted_residual_fields[] = {
+  {QRT_FB_NAME("stride") QRT_FB_VECTOR, QRT_FB_INT, 0, 0, 0, {0}},
+  {QRT_FB_NAME("padding") QRT_FB_VECTOR, QRT_FB_INT, 0, 1, 0, {0}},
+  {QRT_FB_NAME("dilation") QRT_FB_VECTOR, QRT_FB_INT, 0, 2, 0, {0}},
+  {QRT_FB_NAME("zero_point") QRT_FB_VECTOR, QRT_FB_INT, 0, 3, 0, {0}},
+  {QRT_FB_NAME("output_min") QRT_FB_VECTOR, QRT_FB_INT, 0, 4, 0, {0}},
+  {QRT_FB_NAME("output_max") QRT_FB_VECTOR, QRT_FB_INT, 0, 5, 0, {0}},
+  {QRT_FB_NAME("residual_multiplier") QRT_FB_VECTOR, QRT_FB_FLOAT, 0, 6, 0, {0}},
+};
+
 const qrt_fb_field qrt_fb_layer_norm_fields[] = {
   {QRT_FB_NAME("eps") QRT_FB_FLOAT, QRT_FB_NONE, 0, 0, 0, {.real = 0.0f}},
   {QRT_FB_NAME("output_min") QRT_FB_INT, QRT_FB_NONE, 0, 1, 0, {-128}},
@@ -428,9 +438,10 @@ static const uint8_t qrt_fb_Operation_members[] = {
   QRT_FB_TABLE_elu, QRT_FB_TABLE_leaky_relu, QRT_FB_TABLE_lstm, QRT_FB_TABLE_maximum, QRT_FB_TABLE_minimum,
   QRT_FB_TABLE_eq, QRT_FB_TABLE_ne, QRT_FB_TABLE_lt, QRT_FB_TABLE_le, QRT_FB_TABLE_where, QRT_FB_TABLE_topk,
   QRT_FB_TABLE_index_select, QRT_FB_TABLE_gather, QRT_FB_TABLE_normalize, QRT_FB_TABLE_gru,
+  QRT_FB_TABLE_inverted_residual,
 };
 
-static const char *const qrt_fb_Operation_names[70] = {
+static const char *const qrt_fb_Operation_names[71] = {
 #if QRT_MESSAGES
   "quantize_per_tensor", "dequantize", "conv2d", "linear", "clamp", "add", "mul", "lookup_table", "cat", "max_pool2d",
   "avg_pool2d", "adaptive_avg_pool2d", "mean", "reshape", "permute", "custom", "matmul", "softmax", "layer_norm",
@@ -439,7 +450,7 @@ static const char *const qrt_fb_Operation_names[70] = {
   "tanh", "lstm_dynamic", "gru_dynamic", "rnn_dynamic", "conv2d_dynamic", "conv3d_dynamic", "conv_transpose2d_dynamic",
   "conv_transpose3d_dynamic", "linear_weight_only", "conv2d_weight_only", "exp", "neg", "abs", "sqrt", "rsqrt", "silu",
   "hardsigmoid", "hardswish", "gelu", "elu", "leaky_relu", "lstm", "maximum", "minimum", "eq", "ne", "lt", "le",
-  "where", "topk", "index_select", "gather", "normalize", "gru",
+  "where", "topk", "index_select", "gather", "normalize", "gru", "inverted_residual",
 #else
 #define QRT_OPERATOR(name, least, most, outputs, in_place) [QRT_FB_Operation_##name - 1] = #name,
 #define QRT_FLOAT_OPERATOR QRT_OPERATOR
@@ -450,5 +461,5 @@ static const char *const qrt_fb_Operation_names[70] = {
 };
 
 const qrt_fb_union qrt_fb_unions[] = {
-  {qrt_fb_Operation_members, qrt_fb_Operation_names, 70},
+  {qrt_fb_Operation_members, qrt_fb_Operation_names, 71},
 };

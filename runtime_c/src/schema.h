@@ -106,7 +106,8 @@ enum { /* tags of union Operation */
   QRT_FB_Operation_gather = 68,
   QRT_FB_Operation_normalize = 69,
   QRT_FB_Operation_gru = 70,
-  QRT_FB_Operation_END = 71
+  QRT_FB_Operation_inverted_residual = 71,
+  QRT_FB_Operation_END = 72
 };
 
 enum { /* struct Buffer: offsets */
@@ -459,6 +460,18 @@ enum { /* fields of index_select */
 };
 extern const qrt_fb_field qrt_fb_index_select_fields[];
 
+enum { /* fields of inverted_residual */
+  QRT_FB_inverted_residual_stride,
+  QRT_FB_inverted_residual_padding,
+  QRT_FB_inverted_residual_dilation,
+  QRT_FB_inverted_residual_zero_point,
+  QRT_FB_inverted_residual_output_min,
+  QRT_FB_inverted_residual_output_max,
+  QRT_FB_inverted_residual_residual_multiplier,
+  QRT_FB_inverted_residual_FIELDS
+};
+extern const qrt_fb_field qrt_fb_inverted_residual_fields[];
+
 enum { /* fields of layer_norm */
   QRT_FB_layer_norm_eps,
   QRT_FB_layer_norm_output_min,
@@ -761,6 +774,7 @@ enum {
   QRT_FB_TABLE_hardsigmoid,
   QRT_FB_TABLE_hardswish,
   QRT_FB_TABLE_index_select,
+  QRT_FB_TABLE_inverted_residual,
   QRT_FB_TABLE_layer_norm,
   QRT_FB_TABLE_le,
   QRT_FB_TABLE_leaky_relu,

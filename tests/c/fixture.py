@@ -32,6 +32,16 @@ from qsdk.reference.interpreter import run
 from qsdk.runtime import available_isas
 
 RANGE = {"output_min": -128, "output_max": 127}
+# An inverted residual block with everything: an expansion of 1x1, 3x3, the input added.
+BLOCK = {
+    "stride": (1, 1, 1, 1),
+    "padding": (0, 0, 0, 0, 1, 1, 1, 1),
+    "dilation": (1, 1),
+    "zero_point": (3, 4, 5),
+    "output_min": (3, 4, -128, -128),
+    "output_max": (100, 101, 127, 120),
+    "residual_multiplier": (0.5, 0.75),
+}
 
 
 class Draft:
@@ -56,6 +66,11 @@ class Draft:
         bias = self.random.integers(-1000, 1000, shape[0]).astype(np.int32)
         multiplier = self.random.uniform(0.001, 0.003, shape[0]).astype(np.float32)
         return [self.constant(a) for a in (weight, bias, multiplier)]
+
+    def block(self, inputs: int, channels: int, outputs: int, kernel: int = 1) -> list[int]:
+        """Weights of an inverted residual block, 3x3, whose expansion has this kernel."""
+        convolution, projection = self.weights(channels, 3, 3, 1), self.weights(outputs, 1, 1, channels)
+        return convolution + projection + self.weights(channels, kernel, kernel, inputs)
 
     def factors(self, *shape: int, around: float = 1) -> list[int]:
         return [self.constant(self.random.normal(0, a, shape).astype(np.float32)) for a in (around, 20)]
@@ -105,6 +120,7 @@ def every_operator() -> Program:
     scales = {"scale_height": 2.0, "scale_width": 2.0}
     c = d.op("upsample_bilinear2d", [c], d.tensor((2, 4, 2, 8)), output_size=(4, 2), **scales)
     c = d.op("slice", [c], d.tensor((2, 4, 2, 8)), start=(0, 3, 1, 0), step=(1, -1, 0, 1))
+    c = d.op("inverted_residual", [c, *d.block(8, 12, 8)], d.tensor((2, 4, 2, 8)), **BLOCK)
     window = {"stride": (2, 2), "padding": (1, 0), "output_padding": (1, 0), "dilation": (1, 1), **RANGE}
     c = d.op("conv_transpose2d", [c, *d.weights(6, 3, 2, 4)], d.tensor((2, 8, 4, 6)), groups=2, **window)
     c = d.op("reshape", [c], d.tensor((1, 2, 8, 4, 6)))

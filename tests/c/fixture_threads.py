@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from fixture import RANGE, Draft
+from fixture import BLOCK, RANGE, Draft
 from fixture_dynamic import projection, table, with_vectors
 
 from qsdk.export.plan import plan
@@ -25,7 +25,10 @@ def shared_operators() -> Program:
         options = {"stride": (stride,) * 2, "padding": (padding,) * 4, "dilation": (1, 1), "groups": groups}
         return d.op("conv2d", [a, *weights], d.tensor(shape), **options, **RANGE)
 
-    a = conv(q, 40, 3, 2)
+    first = BLOCK | {"stride": (2, 2, 1, 1), "padding": (1,) * 8, "zero_point": (3, 4), "residual_multiplier": ()}
+    first |= {name: BLOCK[name][:3] for name in ("output_min", "output_max")}
+    a = d.op("inverted_residual", [q, *d.block(3, 24, 40, 3)], d.tensor((1, 24, 23, 40)), **first)
+    a = d.op("inverted_residual", [a, *d.block(40, 90, 40)], d.tensor((1, 24, 23, 40)), **BLOCK)
     b = conv(a, 40, 3, 1, groups=40)
     multipliers = {"input_multiplier": 0.5, "other_multiplier": 0.75, **RANGE}
     a = d.op("add", [a, b], d.tensor(d.tensors[a].shape), **multipliers)

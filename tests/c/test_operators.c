@@ -289,6 +289,99 @@ static void damage_upsample(patient *p, uint32_t code, const qrt_fb_field *size,
         "must have the same scale and zero point");
 }
 
+/* Each of its weights, with bias and multipliers. */
+static void damage_block_weights(patient *p, uint32_t index) {
+  const uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs)) + 4;
+  const uint32_t linear = find(p, QRT_FB_Operation_linear), conv = find(p, QRT_FB_Operation_conv2d);
+  for (uint32_t first = 1; first < 10; first += 3) {
+    const uint32_t at = inputs + 4 * first, multiplier = input_of(p, index, first + 2);
+    INT(at, (int32_t)input_of(p, index, 0), ERROR_FIELD, "not a constant");
+    INT(at, (int32_t)input_of(p, linear, 1), ERROR_FIELD, "rank 2 instead of 4");
+    INT(at + 4, (int32_t)input_of(p, linear, 2), ERROR_FIELD, "10 elements instead of");
+    INT(at + 4, (int32_t)multiplier, ERROR_FIELD, "float32 instead of int32");
+    INT(at + 8, (int32_t)input_of(p, linear, 3), ERROR_FIELD, "10 elements instead of");
+    INT(at + 8, (int32_t)input_of(p, index, first + 1), ERROR_FIELD, "int32 instead of float32");
+    FLOAT(data_of(p, multiplier), 0.0f, ERROR_FIELD, "multiplier[0]");
+  }
+  const uint32_t depthwise = shape_of(p, input_of(p, index, 1)), project = shape_of(p, input_of(p, index, 4));
+  const uint32_t expand = shape_of(p, input_of(p, index, 7));
+  SHAPE(depthwise, ERROR_FIELD, "whose shape[0] is 9 instead of 12", 9, 3, 4, 1);
+  SHAPE(depthwise, ERROR_FIELD, "whose shape[3] is 3 instead of 1", 12, 3, 1, 3);
+  SHAPE(project, ERROR_FIELD, "whose shape[1] is 2 instead of 1", 8, 2, 1, 6);
+  SHAPE(project, ERROR_FIELD, "whose shape[2] is 2 instead of 1", 8, 1, 2, 6);
+  SHAPE(project, ERROR_FIELD, "whose shape[3] is 8 instead of 12", 12, 1, 1, 8);
+  SHAPE(expand, ERROR_FIELD, "whose shape[3] is 4 instead of 8", 12, 2, 1, 4);
+  INT(inputs + 4 * 7, (int32_t)input_of(p, conv, 1), ERROR_FIELD, "whose shape[3] is 3 instead of 8");
+}
+
+/* Each element of both windows; what is between the convolutions must be as small as a tensor. */
+static void damage_block_windows(patient *p, uint32_t options) {
+  const uint32_t stride = vector(p, options, QRT_FIELD(inverted_residual, stride)) + 4;
+  const uint32_t padding = vector(p, options, QRT_FIELD(inverted_residual, padding)) + 4;
+  const uint32_t dilation = vector(p, options, QRT_FIELD(inverted_residual, dilation)) + 4;
+  INT(stride - 4, 2, ERROR_FIELD, "stride has 2 elements instead of 4");
+  INT(padding - 4, 4, ERROR_FIELD, "padding has 4 elements instead of 8");
+  INT(dilation - 4, 1, ERROR_FIELD, "dilation has 1 elements instead of 2");
+  for (uint32_t i = 0; i < 4; ++i) {
+    INT(stride + 4 * i, 0, ERROR_FIELD, "stride[");
+    INT(stride + 4 * i, (1 << 20) + 1, ERROR_FIELD, "stride[");
+    INT(stride + 4 * i, 2, ERROR_FIELD, "shape[");
+  }
+  for (uint32_t i = 0; i < 8; ++i) {
+    INT(padding + 4 * i, -1, ERROR_FIELD, "padding[");
+    INT(padding + 4 * i, (1 << 20) + 1, ERROR_FIELD, "padding[");
+    INT(padding + 4 * i, 2, ERROR_FIELD, "shape[");
+  }
+  for (uint32_t i = 0; i < 2; ++i) {
+    INT(dilation + 4 * i, 0, ERROR_FIELD, "dilation[");
+    INT(dilation + 4 * i, INT32_MAX, ERROR_FIELD, "dilation[");
+    INT(dilation + 4 * i, 1 << 20, ERROR_FIELD, "what is convolved has an extent of 0");
+  }
+  const int32_t most = 1 << 20;
+  SHAPE(padding, ERROR_LIMIT, "what is expanded has more than", most, most, most, most, 1, 1, 1, 1);
+  SHAPE(padding, ERROR_LIMIT, "what is convolved has more than", 0, 0, 0, 0, most, most, most, most);
+}
+
+static void damage_inverted_residual(patient *p) {
+  const uint32_t index = find(p, QRT_FB_Operation_inverted_residual), options = options_at(p, index);
+  const uint32_t inputs = vector(p, operator_at(p, index), QRT_FIELD(Operator, inputs));
+  const uint32_t zero_point = vector(p, options, QRT_FIELD(inverted_residual, zero_point));
+  const uint32_t least = vector(p, options, QRT_FIELD(inverted_residual, output_min));
+  const uint32_t most = vector(p, options, QRT_FIELD(inverted_residual, output_max));
+  const uint32_t multiplier = vector(p, options, QRT_FIELD(inverted_residual, residual_multiplier));
+  const uint32_t output = shape_of(p, output_of(p, index));
+  INT(inputs, 6, ERROR_FIELD, "6 inputs, not");
+  INT(inputs, 8, ERROR_FIELD, "8 inputs, not 7 or 10");
+  INT(inputs, 9, ERROR_FIELD, "9 inputs, not 7 or 10");
+  INT(inputs, 7, ERROR_FIELD, "stride has 4 elements instead of 2");
+  INT(inputs + 4, (int32_t)input_of(p, index, 2), ERROR_FIELD, "int32 instead of int8");
+  INT(inputs + 4, (int32_t)input_of(p, index, 1), ERROR_FIELD, "0 scales instead of one");
+  damage_block_weights(p, index);
+  damage_block_windows(p, options);
+  SHAPE(output, ERROR_FIELD, "shape[1] is 2 instead of 4", 2, 2, 4, 8);
+  SHAPE(output - 4, ERROR_FIELD, "rank 3 instead of 4", 3, 8, 2, 8);
+  INT(multiplier, 1, ERROR_FIELD, "residual_multiplier has 1 elements instead of 0 or 2");
+  INT(multiplier, 0, ERROR_FIELD, "zero_point has 3 elements instead of 2");
+  INT(zero_point, 2, ERROR_FIELD, "zero_point has 2 elements instead of 3");
+  INT(least, 3, ERROR_FIELD, "output_min has 3 elements instead of 4");
+  INT(most, 3, ERROR_FIELD, "output_max has 3 elements instead of 4");
+  for (uint32_t i = 1; i <= 4; ++i) {
+    INT(least + 4 * i, -129, ERROR_FIELD, "output_min[");
+    INT(most + 4 * i, 128, ERROR_FIELD, "output_max[");
+  }
+  for (uint32_t i = 1; i <= 3; ++i) {
+    INT(zero_point + 4 * i, 128, ERROR_FIELD, "is 128, not in -128..127");
+    INT(zero_point + 4 * i, -129, ERROR_FIELD, "is -129, not in -128..127");
+  }
+  INT(least + 4, 101, ERROR_FIELD, "output_min[0]..output_max[0] is 101..100");
+  for (uint32_t i = 1; i <= 2; ++i) {
+    for (size_t k = 0; k < sizeof bad_scales / sizeof *bad_scales; ++k) {
+      FLOAT(multiplier + 4 * i, bad_scales[k], ERROR_FIELD, "is not within 2^-60 and 2^60");
+    }
+    FLOAT(multiplier + 4 * i, special(0x7fc00000), ERROR_FIELD, "is not within 2^-60 and 2^60");
+  }
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: test_operators FOLDER\n");
@@ -307,6 +400,7 @@ int main(int argc, char **argv) {
   damage_slice(&p);
   damage_sub(&p);
   damage_pad(&p);
+  damage_inverted_residual(&p);
   damage_upsample(&p, QRT_FB_Operation_upsample_nearest2d, QRT_FIELD(upsample_nearest2d, output_size),
                   QRT_FIELD(upsample_nearest2d, scale_height), QRT_FIELD(upsample_nearest2d, scale_width));
   damage_upsample(&p, QRT_FB_Operation_upsample_bilinear2d, QRT_FIELD(upsample_bilinear2d, output_size),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.build import Quantized, constant, single
-from parity.conv_cases import CONVOLUTIONS, geometry
+from parity.conv_cases import CONVOLUTIONS, INVERTED_RESIDUAL, geometry
 from parity.float_cases import FLOAT_TABLE
 from parity.floating_cases import FLOATING_TABLE
 from parity.norm_cases import NORM_TABLE
@@ -117,6 +117,15 @@ def _weights(generator: np.random.Generator, regime: str, shape: tuple[int, ...]
     ]
 
 
+def _factors(generator: np.random.Generator, regime: str, per: tuple[int, ...]) -> tuple[float, ...]:
+    """Multipliers, each divided by one of `per`."""
+    factors = {
+        "ties": np.full(len(per), 0.5),
+        "extreme": generator.choice([2.0**-60, 2.0**60, 1.0], len(per)),
+    }.get(regime, generator.uniform(0.2, 1.5, len(per)) / per)
+    return tuple(map(float, factors.astype(np.float32)))
+
+
 # ---- rows ----------------------------------------------------------------------------------------------------------
 
 LINEAR = [(1, 1, 1), (1, 64, 10), (3, 17, 33), (5, 128, 16), (4, 15, 15), (1, 1000, 3), (7, 2, 64)]
@@ -192,6 +201,33 @@ def _convolution(kind: str, axes: int) -> Callable[..., Program]:
         )
 
     return make
+
+
+def _inverted_residual(generator: np.random.Generator, regime: str, row: tuple) -> Program:  # type: ignore[type-arg]
+    shape, expansion, (kh, kw, stride, padding, dilation), outputs, added = row
+    channels = expansion[0] if expansion else shape[-1]
+    operands = _weights(generator, regime, (channels, kh, kw, 1), kh * kw)
+    operands += _weights(generator, regime, (outputs, 1, 1, channels), channels)
+    if expansion:
+        _, eh, ew, *before = expansion
+        operands += _weights(generator, regime, (channels, eh, ew, shape[-1]), eh * ew * shape[-1])
+        stride, padding = ((*a, *b) for a, b in zip(before, (stride, padding), strict=True))
+    zero_points = [_zero_point(generator, regime) for _ in range(2 + bool(expansion) + added)]
+    ranges = [_range(generator, regime, zero_point) for zero_point in zero_points]
+    return single(
+        "inverted_residual",
+        [Quantized(shape, 0.05, _zero_point(generator, regime)), *operands],
+        (0.1, zero_points[-1]),
+        {
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+            "zero_point": tuple(zero_points[:-1]),
+            "output_min": tuple(r["output_min"] for r in ranges),
+            "output_max": tuple(r["output_max"] for r in ranges),
+            "residual_multiplier": _factors(generator, regime, (1, 1)) if added else (),
+        },
+    )
 
 
 def _linear(generator: np.random.Generator, regime: str, row: tuple[int, int, int]) -> Program:
@@ -370,12 +406,8 @@ def _recurrent(
         operands += [constant("table", generator.integers(-128, 128, 256).astype(np.int8)) for _ in range(tables)]
         zero_point = [_zero_point(generator, regime) for _ in range(values + tables)]
         ranges = [_range(generator, regime, z) for z in (*zero_point[:values], *[zero[1]] * states)]
-        multiplier = {
-            "ties": np.full(len(per), 0.5),
-            "extreme": generator.choice([2.0**-60, 2.0**60, 1.0], len(per)),
-        }.get(regime, generator.uniform(0.2, 1.5, len(per)) / per)
         options = {name: tuple(r[name] for r in ranges) for name in ("output_min", "output_max")}
-        options |= {"zero_point": tuple(zero_point), "multiplier": tuple(map(float, multiplier.astype(np.float32)))}
+        options |= {"zero_point": tuple(zero_point), "multiplier": _factors(generator, regime, per)}
         return single(kind, operands, (0.05, zero[1]), options | {"reverse": bool(generator.integers(2))})
 
     return make
@@ -383,6 +415,7 @@ def _recurrent(
 
 TABLE: list[tuple[str, Callable[..., Program], list, tuple[str, ...]]] = [  # type: ignore[type-arg]
     *((kind, _convolution(kind, axes), rows, REGIMES) for kind, (axes, rows) in CONVOLUTIONS.items()),
+    ("inverted_residual", _inverted_residual, INVERTED_RESIDUAL, REGIMES),
     ("linear", _linear, LINEAR, REGIMES),
     ("matmul", _matmul, MATMUL, REGIMES),
     ("lstm", _recurrent("lstm", *LSTM), RECURRENT, REGIMES),

@@ -70,6 +70,28 @@ CONV_TRANSPOSE3D = [
     (1, 1, 1, 1, 33, 3, 1, 1, 1, (2, 2, 3), (0, 0, 0), (1, 0, 2), (1, 1, 1), 1),
 ]
 
+# (n, h, w, c; None or an expansion: channels, kh, kw, stride, padding; of the depthwise convolution kh, kw, stride,
+# padding, dilation; outputs; whether the input is added)
+_PIXEL = (1, 1, (1, 1), (0, 0, 0, 0))
+_AROUND = (1, 1, 1, 1)
+INVERTED_RESIDUAL = [
+    ((1, 6, 5, 3), (7, *_PIXEL), (3, 3, (1, 1), _AROUND, (1, 1)), 3, True),
+    ((2, 9, 8, 5), (18, *_PIXEL), (3, 3, (2, 2), _AROUND, (1, 1)), 8, False),
+    ((3, 11, 13, 8), (40, *_PIXEL), (3, 3, (1, 1), _AROUND, (1, 1)), 8, True),  # more than one band, of several images
+    ((1, 50, 9, 4), (16, *_PIXEL), (3, 3, (1, 1), _AROUND, (1, 1)), 4, True),
+    ((1, 7, 7, 20), None, (3, 3, (1, 1), _AROUND, (1, 1)), 20, True),
+    ((2, 12, 10, 17), None, (3, 3, (2, 2), (0, 0, 1, 1), (1, 1)), 33, False),
+    ((1, 15, 17, 3), (16, 3, 3, (2, 2), _AROUND), (3, 3, (1, 1), _AROUND, (1, 1)), 9, False),
+    ((2, 13, 12, 1), (8, 3, 3, (2, 2), (0, 0, 1, 1)), (3, 3, (1, 1), _AROUND, (1, 1)), 6, False),
+    ((1, 20, 10, 1), (9, 10, 4, (2, 2), (4, 1, 4, 1)), (5, 5, (1, 1), (2, 2, 2, 2), (1, 1)), 4, False),
+    ((1, 8, 9, 6), (11, 1, 1, (2, 1), (0, 0, 0, 0)), (3, 2, (1, 2), (1, 0, 1, 1), (2, 1)), 5, False),
+    ((1, 9, 9, 4), (10, *_PIXEL), (3, 3, (1, 1), (2, 2, 2, 2), (2, 2)), 4, True),
+    ((1, 4, 3, 2), (5, 1, 1, (1, 1), _AROUND), (1, 1, (2, 2), (0, 0, 0, 0), (1, 1)), 3, False),
+    ((2, 10, 4, 3), (6, *_PIXEL), (1, 1, (3, 3), (2, 0, 5, 1), (1, 1)), 2, False),  # rows that no window meets
+    ((1, 3, 4, 3), (4, *_PIXEL), (2, 2, (3, 3), (5, 5, 6, 6), (1, 1)), 3, False),  # windows that meet padding alone
+    ((1, 1, 1, 64), (130, *_PIXEL), (3, 3, (1, 1), _AROUND, (1, 1)), 64, True),
+]
+
 # kind -> number of axes, rows
 CONVOLUTIONS: dict[str, tuple[int, list[tuple[Any, ...]]]] = {
     "conv2d": (2, CONV2D),

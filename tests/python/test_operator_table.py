@@ -47,7 +47,7 @@ def test_rows_name_their_reference():
         "conv2d", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "batch_norm", "group_norm",
         "prelu", "upsample_nearest2d", "upsample_bilinear2d", "conv_transpose2d", "conv3d", "conv_transpose3d",
         "conv2d_dynamic", "conv_transpose2d_dynamic", "conv3d_dynamic", "conv_transpose3d_dynamic",
-        "conv2d_weight_only",
+        "conv2d_weight_only", "inverted_residual",
     }  # fmt: skip
     for rank in range(2, 9):
         to, back = ops.to_channels_last(rank), ops.from_channels_last(rank)

@@ -8,20 +8,7 @@
 #include "convolution.h"
 #include "pack.h"
 
-typedef struct arguments {
-  const qrt_gemm_kernel *kernel;
-  qrt_conv2d_shape shape;
-  size_t n;
-  int padded;
-  size_t strip; /* lines of the output at a time */
-  size_t patch; /* bytes from one gathered patch to the next, 0: none are gathered */
-  qrt_gemm_share share;
-  const int8_t *input;
-  const void *packed;
-  int8_t *output;
-  int32_t zero_point; /* of the input: what padding holds */
-  qrt_output_range range;
-} arguments;
+typedef qrt_conv2d arguments;
 
 static const qrt_convolution_fields fields = QRT_CONVOLUTION_FIELDS(conv2d, 2, NULL);
 
@@ -104,13 +91,24 @@ static void run_gathered(const arguments *a, size_t pixels, const qrt_gemm_colum
   }
 }
 
-/* Strips are of padded copies, and of gathered patches; neither where there is little memory. */
+/* Strips are of padded copies, and of gathered patches; neither where there is little memory, unless the strips are
+ * what saves it. */
+static int copies(void) {
+  return !QRT_COMPACT || qrt_op_built(QRT_FB_Operation_inverted_residual);
+}
+
 static int pads(const arguments *a) {
-  return !QRT_COMPACT && a->padded;
+  return copies() && a->padded;
 }
 
 static int patches(const arguments *a) {
-  return !QRT_COMPACT && a->patch > 0;
+  return copies() && a->patch > 0;
+}
+
+static uint64_t copied(const arguments *a) {
+  const qrt_conv2d_shape *s = &a->shape;
+  uint64_t size = (uint64_t)lines_met(s, a->strip) * pixels_met(s) * (size_t)s->in_c;
+  return pads(a) ? size + (patches(a) ? PIECE + BLOCK : 0) : 0;
 }
 
 /* Lines begin..end of the output, of all images; or all lines of some columns. */
@@ -153,6 +151,16 @@ static void run_strips(const void *pointer, void *scratch, size_t begin, size_t 
   }
 }
 
+void qrt_run_conv2d_lines(const qrt_conv2d *a, void *scratch, size_t image, size_t begin, size_t end, int8_t *output) {
+  const qrt_conv2d_shape *s = &a->shape;
+  const size_t in_row = (size_t)(s->in_w * s->in_c), above = begin * (size_t)s->stride_h;
+  qrt_conv2d part = *a; /* whose first line is `begin` */
+  part.input += (image * (size_t)s->in_h + (pads(a) ? 0 : above)) * in_row;
+  part.shape.pad_top -= (int64_t)above;
+  part.output = output;
+  run_strips(&part, scratch, 0, end - begin);
+}
+
 /* ---- prepare ---- */
 
 static void read_shape(const qrt_node *node, const qrt_tensor *input, const qrt_tensor *weight,
@@ -185,16 +193,18 @@ static void read_shape(const qrt_node *node, const qrt_tensor *input, const qrt_
 /* Bytes of input and output that a strip may have, so that they stay in a cache while all weights go by. */
 #define STRIP_BYTES 131072
 
+static size_t strip_of(const qrt_conv2d_shape *s) {
+  const size_t in_line = (size_t)(s->in_w * s->in_c * s->stride_h), out_line = (size_t)(s->out_w * s->out_c);
+  const size_t strip = STRIP_BYTES / (in_line + out_line);
+  return strip<1 ? 1 : strip>(size_t) s->out_h ? (size_t)s->out_h : strip;
+}
+
 static void prepare_strips(qrt_binder *binder, const qrt_node *node, arguments *a, qrt_step *step) {
   const qrt_conv2d_shape *s = &a->shape;
-  size_t in_line = (size_t)(s->in_w * s->in_c * s->stride_h), out_line = (size_t)(s->out_w * s->out_c), stride;
+  size_t stride;
   a->n = (size_t)s->out_c;
-  a->strip = STRIP_BYTES / (in_line + out_line);
-  a->strip = a->strip<1 ? 1 : a->strip>(size_t) s->out_h ? (size_t)s->out_h : a->strip;
-  if (pads(a)) {
-    uint64_t size = (uint64_t)lines_met(s, a->strip) * pixels_met(s) * (size_t)s->in_c;
-    qrt_bind_scratch(binder, size + (patches(a) ? PIECE + BLOCK : 0));
-  }
+  a->strip = strip_of(s);
+  qrt_bind_scratch(binder, copied(a));
   const size_t runs = patches(a) ? 1 : (size_t)s->kh, run = (size_t)(s->kw * s->in_c * s->kh) / runs;
   a->packed = qrt_pack_gemm(binder, node, a->kernel, 1, a->n, runs, run, &stride);
   const size_t lines = (size_t)(s->batch * s->out_h);
@@ -227,6 +237,21 @@ static int has_runs(const arguments *a) {
   size_t run = (size_t)(s->kw * s->in_c);
   return s->groups == 1 && (s->dilation_w == 1 || s->kw == 1) && (s->kh == 1 || run >= a->kernel->kr) &&
          !(a->padded && (a->kernel->mr == 1 || QRT_COMPACT));
+}
+
+uint64_t qrt_bind_conv2d_lines(qrt_conv2d *a, size_t most, size_t *runs) {
+  const qrt_conv2d_shape *s = &a->shape;
+  const size_t run = (size_t)(s->kw * s->in_c);
+  a->n = (size_t)s->out_c;
+  a->strip = strip_of(s);
+  a->strip = a->strip < most ? a->strip : most;
+  a->patch = patch_of(a);
+  if (s->kh > 1 && run < a->kernel->kr) { /* too short for the kernel to find them itself */
+    a->patch = ((size_t)(s->kh - 1) * run + 2 * PIECE - 1) / PIECE * PIECE;
+  }
+  a->padded |= a->patch > 0;
+  *runs = a->patch ? 1 : (size_t)s->kh;
+  return copied(a);
 }
 
 void qrt_prepare_conv2d(qrt_binder *binder, const qrt_node *node, qrt_step *step) {

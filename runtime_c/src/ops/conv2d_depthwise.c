@@ -1,7 +1,5 @@
 /* conv2d_depthwise.c - convolution of each channel on its own, some output rows at a time; design rule 3. */
-#include "../kernels/dwconv/dwconv.h"
 #include "conv2d.h"
-#include "pack.h"
 
 typedef struct arguments {
   const qrt_dwconv_kernel *kernel;
@@ -46,18 +44,20 @@ static size_t strip_of(const qrt_conv2d_shape *s) {
   return QRT_COMPACT || rows < 1 ? 1 : rows > MOST ? MOST : (size_t)rows;
 }
 
-static const void *pack(qrt_binder *binder, const qrt_node *node, const arguments *a) {
+/* Inlined, because a build without those that call it from elsewhere is then smaller. */
+static inline __attribute__((always_inline)) const void *pack(qrt_binder *binder, const qrt_node *node,
+                                                              const qrt_dwconv_kernel *kernel,
+                                                              const qrt_dwconv_shape *row) {
   qrt_tensor weight, bias, multiplier;
-  const qrt_dwconv_shape *row = &a->row;
   if (!qrt_pack_fits(binder, row->channels, row->kh, row->kw)) {
     return NULL;
   }
   void *to;
   qrt_node_input(node, 1, &weight);
-  const size_t size = a->kernel->packed_size(row->channels, row->kh, row->kw);
-  const void *packed = qrt_bind_packed(binder, &weight, a->kernel->name, a->kernel->layout, size, &to);
-  if (packed && !to && !qrt_dwconv_usable(a->kernel, packed, row->channels, row->kh, row->kw)) {
-    packed = qrt_bind_packed(binder, &weight, a->kernel->name, 0, size, &to);
+  const size_t size = kernel->packed_size(row->channels, row->kh, row->kw);
+  const void *packed = qrt_bind_packed(binder, &weight, kernel->name, kernel->layout, size, &to);
+  if (packed && !to && !qrt_dwconv_usable(kernel, packed, row->channels, row->kh, row->kw)) {
+    packed = qrt_bind_packed(binder, &weight, kernel->name, 0, size, &to);
   }
   if (to) {
     qrt_node_input(node, 2, &bias);
@@ -71,9 +71,14 @@ static const void *pack(qrt_binder *binder, const qrt_node *node, const argument
         .multiplier = qrt_tensor_data(binder->model, &multiplier),
         .a_zero_point = row->a_zero_point,
     };
-    a->kernel->pack(&weights, to);
+    kernel->pack(&weights, to);
   }
   return packed;
+}
+
+const void *qrt_pack_depthwise(qrt_binder *binder, const qrt_node *node, const qrt_dwconv_kernel *kernel,
+                               const qrt_dwconv_shape *row) {
+  return pack(binder, node, kernel, row);
 }
 
 void qrt_prepare_depthwise(qrt_binder *binder, const qrt_node *node, const qrt_conv2d_shape *shape, qrt_step *step) {
@@ -84,20 +89,10 @@ void qrt_prepare_depthwise(qrt_binder *binder, const qrt_node *node, const qrt_c
   memset(&a, 0, sizeof a);
   a.kernel = qrt_dwconv_select(binder->isa);
   a.shape = *shape;
-  a.row = (qrt_dwconv_shape){
-      .channels = (size_t)shape->in_c,
-      .kh = (size_t)shape->kh,
-      .kw = (size_t)shape->kw,
-      .in_w = (size_t)shape->in_w,
-      .out_w = (size_t)shape->out_w,
-      .stride = (size_t)shape->stride_w,
-      .dilation = (size_t)shape->dilation_w,
-      .pad_left = (size_t)shape->pad_left,
-      .a_zero_point = input.zero_point,
-  };
+  a.row = qrt_depthwise_row(shape, input.zero_point);
   a.input = qrt_bind_tensor(binder, &input);
   a.output = qrt_bind_output(binder, &output);
-  a.packed = pack(binder, node, &a);
+  a.packed = pack(binder, node, a.kernel, &a.row);
   a.range = QRT_NODE_RANGE(node, conv2d, &output);
   a.strip = strip_of(shape);
   qrt_bind_scratch(binder, (uint64_t)a.strip * (uint64_t)shape->kh * sizeof(const int8_t *));

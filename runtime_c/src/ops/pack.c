@@ -63,6 +63,33 @@ const void *qrt_pack_gemm_weights(qrt_binder *binder, const qrt_node *node, cons
   return packed;
 }
 
+const void *qrt_pack_matrix(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel, uint32_t first,
+                            int32_t zero_point, size_t n, size_t runs, size_t run) {
+  qrt_tensor weight, bias, multiplier;
+  void *to;
+  if (!qrt_pack_fits(binder, n, runs, run)) {
+    return NULL;
+  }
+  qrt_node_input(node, first, &weight);
+  const size_t size = kernel->packed_size(n, runs, run);
+  const void *packed = qrt_bind_gemm(binder, &weight, kernel, 1, 0, size, n, runs, run, &to);
+  if (to) {
+    qrt_node_input(node, first + 1, &bias);
+    qrt_node_input(node, first + 2, &multiplier);
+    const qrt_gemm_weights weights = {
+        .n = n,
+        .runs = runs,
+        .run = run,
+        .w = qrt_tensor_data(binder->model, &weight),
+        .bias = qrt_tensor_data(binder->model, &bias),
+        .multiplier = qrt_tensor_data(binder->model, &multiplier),
+        .a_zero_point = zero_point,
+    };
+    kernel->pack(&weights, to);
+  }
+  return packed;
+}
+
 /* Sixteenths of a thread that have work, while the one with the most units has. */
 static size_t busy(size_t units, size_t threads) {
   return 16 * units / ((units + threads - 1) / threads);

@@ -19,6 +19,10 @@ const void *qrt_pack_gemm(qrt_binder *binder, const qrt_node *node, const qrt_ge
 const void *qrt_pack_gemm_weights(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel,
                                   const int8_t *w, size_t groups, size_t n, size_t runs, size_t run, size_t *stride);
 
+/* One matrix, of input `first` (weight) and the two behind it, for an input with this zero point. */
+const void *qrt_pack_matrix(qrt_binder *binder, const qrt_node *node, const qrt_gemm_kernel *kernel, uint32_t first,
+                            int32_t zero_point, size_t n, size_t runs, size_t run);
+
 /* How threads share a matrix multiplication: by rows of the output, or by panels of the kernel's columns. */
 typedef struct qrt_gemm_share {
   size_t columns; /* of a unit; 0 where the units are rows */

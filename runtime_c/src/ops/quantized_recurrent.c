@@ -127,29 +127,10 @@ static void run(const void *pointer, void *scratch) {
 
 static void bind_matrix(qrt_binder *binder, const qrt_node *node, const qrt_quantized_recurrent *a, uint32_t first,
                         int32_t zero_point, qrt_gates *m) {
-  qrt_tensor weight, bias, multiplier;
-  void *to;
+  qrt_tensor weight;
   qrt_node_input(node, first, &weight);
-  qrt_node_input(node, first + 1, &bias);
-  qrt_node_input(node, first + 2, &multiplier);
-  const size_t n = (size_t)weight.shape[0];
   m->k = (size_t)weight.shape[1];
-  if (!qrt_pack_fits(binder, n, 1, m->k)) {
-    return;
-  }
-  m->packed = qrt_bind_gemm(binder, &weight, a->gemm, 1, 0, a->gemm->packed_size(n, 1, m->k), n, 1, m->k, &to);
-  if (to) {
-    const qrt_gemm_weights weights = {
-        .n = n,
-        .runs = 1,
-        .run = m->k,
-        .w = qrt_tensor_data(binder->model, &weight),
-        .bias = qrt_bind_tensor(binder, &bias),
-        .multiplier = qrt_bind_tensor(binder, &multiplier),
-        .a_zero_point = zero_point,
-    };
-    a->gemm->pack(&weights, to);
-  }
+  m->packed = qrt_pack_matrix(binder, node, a->gemm, first, zero_point, (size_t)weight.shape[0], 1, m->k);
 }
 
 /* What the options say of each value; the zero points of the states are their tensors'. */

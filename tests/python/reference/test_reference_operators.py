@@ -410,6 +410,14 @@ def calls():
             *([0] * 11, [-128] * 8, [127] * 8, [1.0] * 9),
             *(0, 1.0, 0),
         ),
+        "inverted_residual": (
+            a,
+            *(torch.ones(6, 1, 3, 2, dtype=torch.int8), torch.zeros(6, dtype=torch.int32), torch.ones(6)),
+            *(torch.ones(5, 6, 1, 1, dtype=torch.int8), torch.zeros(5, dtype=torch.int32), torch.ones(5)),
+            *(torch.ones(6, a.shape[1], 2, 1, dtype=torch.int8), torch.zeros(6, dtype=torch.int32), torch.ones(6)),
+            *([2, 1, 1, 2], [1, 0, 0, 0, 1, 0, 2, 1], [1, 2]),
+            *([0] * 2, [-128] * 3, [127] * 3, (), 0, 0),
+        ),
         "embedding": (torch.tensor([[1, 0]]), *table, 5, 4),
         "embedding_bag": (torch.tensor([1, 0]), torch.tensor([0, 1, 1]), *table, None, "mean", True, -1, 5, 4),
     }
