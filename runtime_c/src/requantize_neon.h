@@ -33,7 +33,8 @@ static inline int qrt_is_small(int64_t most, float multiplier) {
 typedef struct qrt_range_neon {
 #if defined(__aarch64__)
   int8x16_t low, high;
-  int clamps;          /* the range is less than all of int8 */
+  int clamps;          /* the range is less than all of int8: */
+  int raised, bounded; /* the least of it is more than -128; the most is less than 127 */
   int odd;             /* the zero point is */
   float32x4_t rounder; /* 1.5 * 2^23, and the zero point but for its lowest bit */
 #else
@@ -47,7 +48,9 @@ static inline qrt_range_neon qrt_range_make_neon(const qrt_output_range *output)
 #if defined(__aarch64__)
   range.low = vdupq_n_s8((int8_t)output->min);
   range.high = vdupq_n_s8((int8_t)output->max);
-  range.clamps = output->min > -128 || output->max < 127;
+  range.raised = output->min > -128;
+  range.bounded = output->max < 127;
+  range.clamps = range.raised || range.bounded;
   range.odd = output->zero_point & 1;
   range.rounder = vdupq_n_f32(QRT_ROUNDER + (float)(output->zero_point - range.odd));
 #else
@@ -58,17 +61,20 @@ static inline qrt_range_neon qrt_range_make_neon(const qrt_output_range *output)
   return range;
 }
 
-/* Is there more to do than to round, which saturates? */
-static inline int qrt_range_clamps_neon(const qrt_range_neon *range) {
 #if defined(__aarch64__)
-  return range->clamps;
-#else
-  (void)range;
-  return 0;
-#endif
+
+/* What rounding, which saturates, leaves to do: is the zero point odd, has the range a bound of its own? */
+static inline int qrt_range_odd_neon(const qrt_range_neon *range) {
+  return range->odd;
 }
 
-#if defined(__aarch64__)
+static inline int qrt_range_raised_neon(const qrt_range_neon *range) {
+  return range->raised;
+}
+
+static inline int qrt_range_bounded_neon(const qrt_range_neon *range) {
+  return range->bounded;
+}
 
 /* Both, saturated. As intrinsics, gcc would copy the lower half first. */
 static inline int16x8_t qrt_narrow_neon(int32x4_t x0, int32x4_t x1) {
@@ -97,12 +103,20 @@ static inline int8x16_t qrt_round16_neon(const float32x4_t x[4], const qrt_range
   return qrt_narrow16_neon(qrt_round8_neon(x[0], x[1], range), qrt_round8_neon(x[2], x[3], range));
 }
 
+static inline int8x8_t qrt_raise_neon(int8x8_t x, const qrt_range_neon *range) {
+  return vmax_s8(x, vget_low_s8(range->low));
+}
+
+static inline int8x16_t qrt_raise16_neon(int8x16_t x, const qrt_range_neon *range) {
+  return vmaxq_s8(x, range->low);
+}
+
 static inline int8x8_t qrt_clamp_neon(int8x8_t x, const qrt_range_neon *range) {
-  return vmin_s8(vmax_s8(x, vget_low_s8(range->low)), vget_low_s8(range->high));
+  return vmin_s8(qrt_raise_neon(x, range), vget_low_s8(range->high));
 }
 
 static inline int8x16_t qrt_clamp16_neon(int8x16_t x, const qrt_range_neon *range) {
-  return vminq_s8(vmaxq_s8(x, range->low), range->high);
+  return vminq_s8(qrt_raise16_neon(x, range), range->high);
 }
 
 static inline int8x8_t qrt_round_clamp_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
@@ -133,12 +147,32 @@ static inline int8x8_t qrt_round_clamp_small_neon(float32x4_t x0, float32x4_t x1
 }
 
 static inline int8x16_t qrt_round_clamp16_small_neon(const float32x4_t x[4], const qrt_range_neon *range) {
-  const int8x16_t y =
-      qrt_narrow16_neon(qrt_round8_small_neon(x[0], x[1], range), qrt_round8_small_neon(x[2], x[3], range));
+  const int16x8_t low = qrt_round8_small_neon(x[0], x[1], range), high = qrt_round8_small_neon(x[2], x[3], range);
+  const int8x16_t y = qrt_narrow16_neon(low, high);
   return range->clamps ? qrt_clamp16_neon(y, range) : y;
 }
 
 #else
+
+/* The clamp comes first, and rounding adds the whole zero point. */
+static inline int qrt_range_odd_neon(const qrt_range_neon *range) {
+  (void)range;
+  return 0;
+}
+
+static inline int qrt_range_raised_neon(const qrt_range_neon *range) {
+  (void)range;
+  return 0;
+}
+
+static inline int qrt_range_bounded_neon(const qrt_range_neon *range) {
+  (void)range;
+  return 0;
+}
+
+static inline int8x16_t qrt_narrow16_neon(int16x8_t x0, int16x8_t x1) {
+  return vcombine_s8(vqmovn_s16(x0), vqmovn_s16(x1));
+}
 
 /* Four of rne(x) as int16, |x| <= 255. Here and below x is not NaN. */
 static inline int16x4_t qrt_round4_neon(float32x4_t x, const qrt_range_neon *range) {
@@ -146,16 +180,29 @@ static inline int16x4_t qrt_round4_neon(float32x4_t x, const qrt_range_neon *ran
   return vmovn_s32(vreinterpretq_s32_f32(vaddq_f32(x, vdupq_n_f32(QRT_ROUNDER))));
 }
 
-static inline int8x8_t qrt_round_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
+static inline int16x8_t qrt_round8_even_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
   const int16x8_t x = vcombine_s16(qrt_round4_neon(x0, range), qrt_round4_neon(x1, range));
-  return vmovn_s16(vaddq_s16(x, range->zero_point));
+  return vaddq_s16(x, range->zero_point);
+}
+
+static inline int8x8_t qrt_round_neon(float32x4_t x0, float32x4_t x1, const qrt_range_neon *range) {
+  return vmovn_s16(qrt_round8_even_neon(x0, x1, range));
 }
 
 static inline int8x16_t qrt_round16_neon(const float32x4_t x[4], const qrt_range_neon *range) {
   return vcombine_s8(qrt_round_neon(x[0], x[1], range), qrt_round_neon(x[2], x[3], range));
 }
 
-/* The clamp came first. */
+static inline int8x8_t qrt_raise_neon(int8x8_t x, const qrt_range_neon *range) {
+  (void)range;
+  return x;
+}
+
+static inline int8x16_t qrt_raise16_neon(int8x16_t x, const qrt_range_neon *range) {
+  (void)range;
+  return x;
+}
+
 static inline int8x8_t qrt_clamp_neon(int8x8_t x, const qrt_range_neon *range) {
   (void)range;
   return x;

@@ -1,5 +1,6 @@
 /* check_gemm.c - the gemm family; see check.h. */
 #include <math.h>
+#include <string.h>
 
 #include "../../runtime_c/src/kernels/convert/convert.h"
 #include "../../runtime_c/src/kernels/gemm/gemm.h"
@@ -150,9 +151,48 @@ static void refuse_wrong_flags(const qrt_gemm_kernel *kernel) {
   }
 }
 
+/* Panels of all ARM kernels have a second one: are results small, so that nothing has to saturate on the way to int16?
+ * Here they are as large as they can be, or not quite small. */
+static void compare_largest(const qrt_gemm_kernel *kernel) {
+  enum { M = 13, N = 24, RUN = 48, MOST = 128 * 128 * RUN };
+  static int8_t a[M * RUN], w[N * RUN], actual[M * N], expected[M * N];
+  static int32_t bias[N];
+  static float multiplier[N];
+  const qrt_gemm_kernel *reference = &qrt_gemm_kernels[qrt_gemm_kernel_count - 1];
+  const qrt_gemm_rows rows = qrt_gemm_matrix(a, RUN, RUN);
+  const qrt_gemm_weights weights = {N, 1, RUN, w, bias, multiplier, 0};
+  char *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(N, 1, RUN), 64);
+  char *reference_packed = check_memory_at_guard(SLOT_REFERENCE, reference->packed_size(N, 1, RUN), 64);
+  for (int trial = 0; trial < 200; trial++) {
+    const size_t last = trial % 2 ? N : check_below(N); /* the one column, if any, whose results are not small */
+    const qrt_output_range output = trial % 4 < 2 ? (qrt_output_range){check_zero_point(), -128, 127} : check_range();
+    memset(a, -128, sizeof a);
+    for (size_t j = 0; j < N; j++) {
+      const int negative = (int)check_below(2);
+      memset(w + j * RUN, negative ? 127 : -128, RUN);
+      bias[j] = (int32_t)check_below(1 << 24);
+      multiplier[j] = (j == last ? 32010.0f : 31999.0f) / (float)(MOST + bias[j]);
+      if (negative) bias[j] = -bias[j];
+    }
+    check_case("results up to 32000, zero point %d, clamp %d..%d, column %zu beyond", output.zero_point, output.min,
+               output.max, last);
+    kernel->pack(&weights, packed);
+    reference->pack(&weights, reference_packed);
+    kernel->run(M, N, &rows, packed, &output, actual, N);
+    reference->run(M, N, &rows, reference_packed, &output, expected, N);
+    if (memcmp(actual, expected, sizeof actual) != 0) check_fail("other bytes than the reference's");
+    const size_t panel = (last < N ? last : check_below(N)) / kernel->nr * kernel->nr;
+    int32_t *flag = (int32_t *)(void *)(packed + kernel->packed_size(panel, 1, RUN)) + 1;
+    if (*flag != (last == N)) check_fail("the flag is %d", (int)*flag);
+    *flag = !*flag;
+    if (qrt_gemm_usable(kernel, packed, N, 1, RUN)) check_fail("it was damaged, and nobody noticed");
+  }
+}
+
 static void gemm_compare(size_t index) {
   const qrt_gemm_kernel *kernel = &qrt_gemm_kernels[index];
   if (kernel->isa == QRT_ISA_neon) refuse_wrong_flags(kernel);
+  if (kernel->isa & (QRT_ISA_neon | QRT_ISA_neondot | QRT_ISA_i8mm)) compare_largest(kernel);
   /* Every number of rows that a tile and the rest behind it can have. */
   for (size_t m = 1; m <= 2 * kernel->mr + 5; m++) {
     for (size_t i = 0; i < CHECK_SIZES; i++) {

@@ -29,6 +29,12 @@ const qrt_gemm_kernel *qrt_gemm_select(uint32_t isa_mask) {
 }
 
 int qrt_gemm_usable(const qrt_gemm_kernel *kernel, const void *packed, size_t n, size_t runs, size_t run) {
+#if QRT_HAVE_I8MM
+  if (kernel->isa == QRT_ISA_i8mm) return qrt_gemm_qs8__i8mm_4x16_usable(packed, n, runs, run);
+#endif
+#if QRT_HAVE_NEONDOT
+  if (kernel->isa == QRT_ISA_neondot) return qrt_gemm_qs8__neondot_5x16_usable(packed, n, runs, run);
+#endif
 #if QRT_HAVE_NEON
   if (kernel->isa == QRT_ISA_neon) return qrt_gemm_qs8__neon_4x8_usable(packed, n, runs, run);
 #endif

@@ -120,10 +120,12 @@ extern const size_t qrt_gemm_kernel_count;
 /* The best kernel whose instruction set is in `isa_mask`. */
 const qrt_gemm_kernel *qrt_gemm_select(uint32_t isa_mask);
 
-/* May a file's packed form be used? Not if a flag in it, which tells how weights may be multiplied, contradicts them.
- */
+/* May a file's packed form be used? Not if a flag in it, which tells how weights may be multiplied or sums rounded,
+ * contradicts them. */
 int qrt_gemm_usable(const qrt_gemm_kernel *kernel, const void *packed, size_t n, size_t runs, size_t run);
 int qrt_gemm_qs8__neon_4x8_usable(const void *packed, size_t n, size_t runs, size_t run);
+int qrt_gemm_qs8__neondot_5x16_usable(const void *packed, size_t n, size_t runs, size_t run);
+int qrt_gemm_qs8__i8mm_4x16_usable(const void *packed, size_t n, size_t runs, size_t run);
 
 #define QRT_GEMM_KERNEL(dtype, isa, mr, nr, kr, floats)                                                              \
   size_t qrt_gemm_##dtype##__##isa##_##mr##x##nr##_packed_size(size_t n, size_t runs, size_t run);                   \

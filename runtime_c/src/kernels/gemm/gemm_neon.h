@@ -1,7 +1,8 @@
 /* gemm_neon.h - what the ARM kernels have in common: the order in which they go through a matrix, and their packed
  * form, up to the tile.
  *
- *   panel of nr columns:  int32 wide[4]       the first, if not 0: some products do not fit a pair; for neon, see there
+ *   panel of nr columns:  int32 wide          some products do not fit a pair; for neon, see there
+ *                         int32 small, 0, 0   results are small, whatever the input: requantize_neon.h
  *                         int32 bias[nr]      bias[j] - a_zero_point * sum w[j]   modulo 2^32
  *                         float multiplier[nr]
  *                         int8 w[]            in the kernel's order
@@ -134,7 +135,7 @@ typedef struct qrt_gemm_panels {
   size_t c_stride;
   int wide;    /* the header's */
   int sums;    /* are the output, as int32; else int8 */
-  int special; /* not all columns exist, or the range needs clamping, or sums are the output */
+  int special; /* not all columns exist, or results have a bound above, or sums are the output */
   qrt_range_neon range;
 } qrt_gemm_panels;
 
@@ -154,6 +155,29 @@ static inline size_t qrt_gemm_neon_size(size_t n, size_t nr, size_t least, size_
     size += qrt_gemm_panel_bytes(width, depth);
   }
   return size;
+}
+
+/* Are the results of a panel of `width` columns small? |acc| is at most |bias| and, for each byte of depth, 128 * 128.
+ */
+static inline int qrt_gemm_small(const char *panel, size_t width, size_t depth) {
+  const int32_t *bias = (const int32_t *)(const void *)(panel + QRT_GEMM_HEADER);
+  const float *multiplier = (const float *)(bias + width);
+  int small = 1;
+  for (size_t j = 0; j < width; j++) {
+    const int64_t most = bias[j] < 0 ? -(int64_t)bias[j] : bias[j];
+    small &= qrt_is_small(most + 128 * 128 * (int64_t)depth, multiplier[j]);
+  }
+  return small;
+}
+
+/* Is `small` in every panel what it has to be? */
+static inline int qrt_gemm_neon_usable(const void *packed, size_t n, size_t nr, size_t least, size_t depth) {
+  const char *panel = packed;
+  for (size_t j = 0, width; j < n; j += width, panel += qrt_gemm_panel_bytes(width, depth)) {
+    width = qrt_gemm_panel_width(n - j, nr, least);
+    if (((const int32_t *)(const void *)panel)[1] != qrt_gemm_small(panel, width, depth)) return 0;
+  }
+  return 1;
 }
 
 /* pack_column puts column `at` of a panel of `width` columns into `to`. */
@@ -184,6 +208,7 @@ static inline void qrt_gemm_neon_pack(const qrt_gemm_weights *weights, size_t nr
         pack_column(w, weights->runs, weights->run, width, j - first, to);
       }
     }
+    ((int32_t *)(void *)panel)[1] = qrt_gemm_small(panel, width, depth);
   }
 }
 
@@ -200,7 +225,7 @@ QRT_INLINE void qrt_gemm_neon_panels(size_t m, size_t n, const qrt_gemm_rows *ro
     p.bytes = qrt_gemm_panel_bytes(p.width, depth);
     p.columns = n - j < p.width ? n - j : p.width;
     p.c_step = p.width * (range ? 1 : sizeof(int32_t));
-    p.special = p.sums || p.columns < p.width || qrt_range_clamps_neon(&p.range);
+    p.special = p.sums || p.columns < p.width || qrt_range_bounded_neon(&p.range);
     p.wide = *(const int32_t *)panel;
     p.bias = (const int32_t *)(panel + QRT_GEMM_HEADER);
     p.multiplier = (const float *)(p.bias + p.width);
@@ -243,25 +268,25 @@ QRT_INLINE void qrt_gemm_neon_run(size_t m, size_t n, const qrt_gemm_rows *rows,
 
 /* ---- output ---- */
 
-/* What becomes of sums; a copy, so that stores of bytes cannot be taken for changes of it. */
+/* What becomes of a panel's sums; a copy, so that stores of bytes cannot be taken for changes of it. */
 typedef struct qrt_gemm_output {
   const int32_t *bias;
   const float *multiplier;
   size_t columns;
-  int sums, special;
+  int sums, special; /* as in panels; or results may not be small */
   qrt_range_neon range;
 } qrt_gemm_output;
 
-/* Of panel j. */
-QRT_INLINE qrt_gemm_output qrt_gemm_output_make(const qrt_gemm_panels *p, size_t j) {
-  const size_t from = j * p->bytes;
-  const qrt_gemm_output output = {(const int32_t *)((const char *)p->bias + from),
-                                  (const float *)((const char *)p->multiplier + from),
-                                  p->columns,
-                                  p->sums,
-                                  p->special,
-                                  p->range};
+QRT_INLINE qrt_gemm_output qrt_gemm_output_make(const qrt_gemm_panels *p) {
+  const qrt_gemm_output output = {p->bias, p->multiplier, p->columns, p->sums, p->special, p->range};
   return output;
+}
+
+/* Turns to the panel whose biases are at `bias`. */
+QRT_INLINE void qrt_gemm_turn(const char *bias, size_t width, int special, qrt_gemm_output *output) {
+  output->bias = (const int32_t *)(const void *)bias;
+  output->multiplier = (const float *)(output->bias + width);
+  output->special = special || !output->bias[1 - QRT_GEMM_HEADER / (int)sizeof(int32_t)];
 }
 
 /* The next row of the output. Hidden from gcc, which would rather keep all multiples of the stride, and in memory. */
@@ -270,52 +295,70 @@ QRT_INLINE int8_t *qrt_gemm_below(int8_t *c, size_t c_stride) {
   return c;
 }
 
-/* `rows` pieces of `size` bytes, 64 apart in `from`. Not inline: it is for the ends of matrices. */
-static __attribute__((noinline)) void qrt_gemm_copy(size_t rows, size_t size, const void *from, int8_t *c,
-                                                    size_t c_stride) {
-  for (size_t i = 0; i < rows; i++) memcpy(c + i * c_stride, (const char *)from + 64 * i, size);
+/* What is special: rows of `width` sums, 16 apart, into the columns that exist. */
+static __attribute__((noinline)) void qrt_gemm_finish(size_t rows, size_t width, const int32_t *sums,
+                                                      const qrt_gemm_output *output, int8_t *c, size_t c_stride) {
+  for (; rows > 0; rows--, sums += 16, c += c_stride) {
+    int8_t bytes[16];
+    if (output->sums) {
+      memcpy(c, sums, output->columns * sizeof *sums);
+      continue;
+    }
+    for (size_t j = 0; j < width; j += 8) {
+      const float *multiplier = output->multiplier + j;
+      vst1_s8(bytes + j, qrt_requantize_neon(vld1q_s32(sums + j), vld1q_s32(sums + j + 4), vld1q_f32(multiplier),
+                                             vld1q_f32(multiplier + 4), &output->range));
+    }
+    memcpy(c, bytes, output->columns);
+  }
 }
 
 /* Rows of `vectors` * 4 columns, 8 or 16; what follows the last of them in the output. */
 QRT_INLINE int8_t *qrt_gemm_store(size_t rows, size_t vectors, int32x4_t (*acc)[4], const qrt_gemm_output *output,
                                   int8_t *c, size_t c_stride) {
-  if (__builtin_expect(output->special, 0) && output->sums) {
+  if (__builtin_expect(output->special, 0)) {
     int32_t sums[8 * 16];
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++) {
 #pragma GCC unroll 4
       for (size_t v = 0; v < vectors; v++) vst1q_s32(sums + 16 * i + 4 * v, acc[i][v]);
     }
-    qrt_gemm_copy(rows, output->columns * sizeof *sums, sums, c, c_stride);
+    const qrt_gemm_output copy = *output; /* lest the output itself must lie in memory */
+    qrt_gemm_finish(rows, 4 * vectors, sums, &copy, c, c_stride);
     return c + rows * c_stride;
   }
   float32x4_t multiplier[4];
+  int16x8_t y[8][2];
   int8x16_t whole[8];
   int8x8_t half[8];
 #pragma GCC unroll 4
   for (size_t v = 0; v < vectors; v++) multiplier[v] = vld1q_f32(output->multiplier + 4 * v);
 #pragma GCC unroll 8
   for (size_t i = 0; i < rows; i++) {
-    float32x4_t x[4];
-#pragma GCC unroll 4
-    for (size_t v = 0; v < vectors; v++) x[v] = vmulq_f32(vcvtq_f32_s32(acc[i][v]), multiplier[v]);
-    if (vectors == 4) whole[i] = qrt_round16_neon(x, &output->range);
-    if (vectors == 2) half[i] = qrt_round_neon(x[0], x[1], &output->range);
+#pragma GCC unroll 2
+    for (size_t v = 0; v < vectors; v += 2) {
+      y[i][v / 2] = qrt_round8_even_neon(vmulq_f32(vcvtq_f32_s32(acc[i][v]), multiplier[v]),
+                                         vmulq_f32(vcvtq_f32_s32(acc[i][v + 1]), multiplier[v + 1]), &output->range);
+    }
   }
-  if (__builtin_expect(output->special, 0)) {
-    int8_t copy[8 * 64];
+  if (qrt_range_odd_neon(&output->range)) {
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++) {
-      if (vectors == 4) vst1q_s8(copy + 64 * i, qrt_clamp16_neon(whole[i], &output->range));
-      if (vectors == 2) vst1_s8(copy + 64 * i, qrt_clamp_neon(half[i], &output->range));
+#pragma GCC unroll 2
+      for (size_t v = 0; v < vectors / 2; v++) y[i][v] = vaddq_s16(y[i][v], vdupq_n_s16(1));
     }
-    if (output->columns < 4 * vectors) {
-      qrt_gemm_copy(rows, output->columns, copy, c, c_stride);
-    } else {
+  }
 #pragma GCC unroll 8
-      for (size_t i = 0; i < rows; i++) memcpy(c + i * c_stride, copy + 64 * i, 4 * vectors);
+  for (size_t i = 0; i < rows; i++) {
+    if (vectors == 4) whole[i] = qrt_narrow16_neon(y[i][0], y[i][1]);
+    if (vectors == 2) half[i] = vqmovn_s16(y[i][0]);
+  }
+  if (qrt_range_raised_neon(&output->range)) {
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++) {
+      if (vectors == 4) whole[i] = qrt_raise16_neon(whole[i], &output->range);
+      if (vectors == 2) half[i] = qrt_raise_neon(half[i], &output->range);
     }
-    return c + rows * c_stride;
   }
   if (vectors == 2 && rows <= 4) { /* registers suffice for the multiples */
 #pragma GCC unroll 4
@@ -329,25 +372,6 @@ QRT_INLINE int8_t *qrt_gemm_store(size_t rows, size_t vectors, int32x4_t (*acc)[
     c = qrt_gemm_below(c, c_stride);
   }
   return c;
-}
-
-/* One row of 16 columns, all of which exist; what follows it. */
-QRT_INLINE int8_t *qrt_gemm_store_row(const int32x4_t sum[4], const float *multiplier, int sums, int special,
-                                      const qrt_range_neon *range, int8_t *c) {
-  if (__builtin_expect(sums, 0)) {
-#pragma GCC unroll 4
-    for (size_t v = 0; v < 4; v++) vst1q_s32((int32_t *)(void *)c + 4 * v, sum[v]);
-    return c + 16 * sizeof(int32_t);
-  }
-  float32x4_t m[4], x[4];
-#pragma GCC unroll 4
-  for (size_t v = 0; v < 4; v++) m[v] = vld1q_f32(multiplier + 4 * v);
-#pragma GCC unroll 4
-  for (size_t v = 0; v < 4; v++) x[v] = vmulq_f32(vcvtq_f32_s32(sum[v]), m[v]);
-  int8x16_t y = qrt_round16_neon(x, range);
-  if (__builtin_expect(special, 0)) y = qrt_clamp16_neon(y, range);
-  vst1q_s8(c, y);
-  return c + 16;
 }
 
 /* ---- tiles ---- */

@@ -23,6 +23,10 @@ void qrt_gemm_qs8__i8mm_4x16_pack(const qrt_gemm_weights *weights, void *packed)
   qrt_gemm_neon_pack(weights, NR, LEAST, KR, packed, pack_column);
 }
 
+int qrt_gemm_qs8__i8mm_4x16_usable(const void *packed, size_t n, size_t runs, size_t run) {
+  return qrt_gemm_neon_usable(packed, n, NR, LEAST, qrt_gemm_depth(runs, run, KR));
+}
+
 /* ---- sums ---- */
 
 QRT_INLINE int8x16_t low_halves(int8x16_t a, int8x16_t b) {
@@ -115,12 +119,12 @@ QRT_INLINE int32x4_t four(const int32x4_t acc[MOST_TWOS], size_t second, size_t 
   return vreinterpretq_s32_s64(second ? vzip2q_s64(left, right) : vzip1q_s64(left, right));
 }
 
-/* 8 columns of both rows of a pair, two by two. */
+/* 8 columns of both rows of a pair, two by two; small ones, see requantize_neon.h. */
 QRT_INLINE int16x8_t requantize(const int32x4_t acc[4], const float *multiplier, const qrt_range_neon *range) {
   float32x4_t x[4];
 #pragma GCC unroll 4
   for (size_t v = 0; v < 4; v++) x[v] = vmulq_f32(vcvtq_f32_s32(acc[v]), vld1q_f32(multiplier + 4 * v));
-  return vreinterpretq_s16_s8(qrt_round16_neon(x, range));
+  return vreinterpretq_s16_s8(qrt_round_clamp16_small_neon(x, range));
 }
 
 QRT_INLINE int8_t *store_columns(size_t twos, int8x16_t x, int8_t *c, size_t c_stride) {
@@ -132,7 +136,8 @@ QRT_INLINE int8_t *store_columns(size_t twos, int8x16_t x, int8_t *c, size_t c_s
   return qrt_gemm_below(c, c_stride);
 }
 
-/* All columns, of which there are 2 * twos, in a range that needs no clamping; what follows in the output. */
+/* All columns, of which there are 2 * twos, of small results in a range without a bound above; what follows in the
+ * output. */
 QRT_INLINE int8_t *store(size_t rows, size_t twos, int32x4_t acc[PAIRS][MOST_TWOS], const float *multiplier,
                          const qrt_range_neon *range, int8_t *c, size_t c_stride) {
 #pragma GCC unroll 4
@@ -153,8 +158,9 @@ QRT_INLINE void tiles(size_t rows, size_t twos, size_t count, qrt_gemm_walk *wal
   const qrt_gemm_rows matrix = *p->rows;
   const size_t c_stride = p->c_stride;
   qrt_gemm_walk place = *walk;
+  qrt_gemm_output output = qrt_gemm_output_make(p);
   for (size_t j = 0; j < p->count; j++) {
-    const qrt_gemm_output output = qrt_gemm_output_make(p, j);
+    qrt_gemm_turn((const char *)p->bias + j * p->bytes, 2 * twos, p->special, &output);
     const int8_t *const weights = p->w + j * p->bytes;
     int8_t *to = c + j * p->c_step;
     pair_columns columns;
@@ -221,18 +227,17 @@ QRT_INLINE void row(int8x16_t a, const int8_t **w, int32x4_t acc[MOST_TWOS]) {
  * once for each counts. */
 static void one_row(const qrt_gemm_panels *p, int8_t *c) {
   const int8_t *const a = p->rows->a;
-  const size_t run = p->rows->run, bytes = p->bytes;
-  const qrt_range_neon range = p->range;
-  const int no_bytes = p->sums, special = p->special;
+  const size_t run = p->rows->run, bytes = p->bytes, c_step = p->c_step;
+  const int special = p->special;
+  qrt_gemm_output output = qrt_gemm_output_make(p);
   const char *panel = (const char *)p->bias;
   for (size_t left = p->count; left > 0; left--, panel += bytes) {
-    const int32_t *bias = (const int32_t *)panel;
-    const float *multiplier = (const float *)(bias + NR);
-    const int8_t *w = (const int8_t *)(multiplier + NR);
-    int32x4_t acc[MOST_TWOS], sum[4];
+    qrt_gemm_turn(panel, NR, special, &output);
+    const int8_t *w = (const int8_t *)(output.multiplier + NR);
+    int32x4_t acc[MOST_TWOS], sum[1][4];
     const int8_t *from = a;
 #pragma GCC unroll 8
-    for (size_t v = 0; v < MOST_TWOS; v++) acc[v] = vcombine_s32(vld1_s32(bias + 2 * v), vdup_n_s32(0));
+    for (size_t v = 0; v < MOST_TWOS; v++) acc[v] = vcombine_s32(vld1_s32(output.bias + 2 * v), vdup_n_s32(0));
     for (size_t steps = run / (4 * STEP); steps > 0; steps--) {
 #pragma GCC unroll 2
       for (size_t i = 0; i < 2; i++) {
@@ -249,8 +254,8 @@ static void one_row(const qrt_gemm_panels *p, int8_t *c) {
       row(vcombine_s8(x, x), &w, acc);
     }
 #pragma GCC unroll 4
-    for (size_t v = 0; v < 4; v++) sum[v] = four(acc, 0, v);
-    c = qrt_gemm_store_row(sum, multiplier, no_bytes, special, &range, c);
+    for (size_t v = 0; v < 4; v++) sum[0][v] = four(acc, 0, v);
+    c = qrt_gemm_store(1, 4, sum, &output, c, c_step);
   }
 }
 

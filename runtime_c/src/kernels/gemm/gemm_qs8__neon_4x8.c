@@ -80,7 +80,7 @@ int qrt_gemm_qs8__neon_4x8_usable(const void *packed, size_t n, size_t runs, siz
     int wide;
     if (*wide_flag(packed, j, runs, run, &wide) != wide) return 0;
   }
-  return 1;
+  return qrt_gemm_neon_usable(packed, n, NR, NR, qrt_gemm_depth(runs, run, KR));
 }
 
 /* ---- sums ---- */
@@ -287,8 +287,9 @@ QRT_INLINE void tiles(size_t rows, int wide, size_t count, qrt_gemm_walk *walk, 
   const qrt_gemm_rows matrix = *p->rows;
   const size_t c_stride = p->c_stride;
   qrt_gemm_walk place = *walk;
+  qrt_gemm_output output = qrt_gemm_output_make(p);
   for (size_t panel = 0; panel < p->count; panel++) {
-    const qrt_gemm_output output = qrt_gemm_output_make(p, panel);
+    qrt_gemm_turn((const char *)p->bias + panel * p->bytes, NR, p->special, &output);
     const int8_t *const w = p->w + panel * p->bytes;
     int8_t *to = c + panel * p->c_step;
     place = *walk;
@@ -325,15 +326,14 @@ TILES(4, 4, 0)
 /* A single row whose depth is one run, through panels that are whole: here what is done once for each counts. */
 static void one_row(const qrt_gemm_panels *p, int8_t *c) {
   const int8_t *const a[MR] = {p->rows->a};
-  const size_t run = p->rows->run, bytes = p->bytes;
-  const qrt_range_neon range = p->range;
-  const int sums = p->sums, special = p->special;
+  const size_t run = p->rows->run, bytes = p->bytes, c_step = p->c_step;
+  const int special = p->special;
+  qrt_gemm_output output = qrt_gemm_output_make(p);
   const char *panel = (const char *)p->bias;
-  for (size_t left = p->count; left > 0; left--, panel += bytes, c += NR) {
-    const int32_t *bias = (const int32_t *)panel;
-    const float *multiplier = (const float *)(bias + NR);
-    const int8_t *w = (const int8_t *)(multiplier + NR);
-    int32x4_t acc[MR][PAIRS];
+  for (size_t left = p->count; left > 0; left--, panel += bytes) {
+    qrt_gemm_turn(panel, NR, special, &output);
+    const int8_t *w = (const int8_t *)(output.multiplier + NR);
+    int32x4_t acc[MR][PAIRS], sum[1][4];
     size_t at = 0;
 #pragma GCC unroll 4
     for (size_t j = 0; j < PAIRS; j++) acc[0][j] = vdupq_n_s32(0);
@@ -348,18 +348,9 @@ static void one_row(const qrt_gemm_panels *p, int8_t *c) {
       at += STEP;
     }
     if (at < run) rest(1, 0, 0, a, at, run, &w, acc);
-    const int32x4_t sum0 = vaddq_s32(across(acc[0]), vld1q_s32(bias));
-    const int32x4_t sum1 = vaddq_s32(across(acc[0] + 2), vld1q_s32(bias + 4));
-    if (__builtin_expect(sums, 0)) {
-      vst1q_s32((int32_t *)(void *)c, sum0);
-      vst1q_s32((int32_t *)(void *)c + 4, sum1);
-      c += NR * (sizeof(int32_t) - 1);
-      continue;
-    }
-    int8x8_t y = qrt_round_neon(vmulq_f32(vcvtq_f32_s32(sum0), vld1q_f32(multiplier)),
-                                vmulq_f32(vcvtq_f32_s32(sum1), vld1q_f32(multiplier + 4)), &range);
-    if (__builtin_expect(special, 0)) y = qrt_clamp_neon(y, &range);
-    vst1_s8(c, y);
+    sum[0][0] = vaddq_s32(across(acc[0]), vld1q_s32(output.bias));
+    sum[0][1] = vaddq_s32(across(acc[0] + 2), vld1q_s32(output.bias + 4));
+    c = qrt_gemm_store(1, 2, sum, &output, c, c_step);
   }
 }
 

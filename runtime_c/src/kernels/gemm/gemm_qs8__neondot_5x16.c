@@ -25,6 +25,10 @@ void qrt_gemm_qs8__neondot_5x16_pack(const qrt_gemm_weights *weights, void *pack
   qrt_gemm_neon_pack(weights, NR, LEAST, KR, packed, pack_column);
 }
 
+int qrt_gemm_qs8__neondot_5x16_usable(const void *packed, size_t n, size_t runs, size_t run) {
+  return qrt_gemm_neon_usable(packed, n, NR, LEAST, qrt_gemm_depth(runs, run, KR));
+}
+
 /* ---- tiles ---- */
 
 /* acc += the products with one of the four groups in each row's vector. */
@@ -71,8 +75,9 @@ QRT_INLINE void tiles(size_t rows, size_t vectors, int tiny, size_t count, qrt_g
   const qrt_gemm_rows matrix = *p->rows;
   const size_t c_stride = p->c_stride, whole = matrix.run / STEP * STEP, left = matrix.run - whole;
   qrt_gemm_walk place = *walk;
+  qrt_gemm_output output = qrt_gemm_output_make(p);
   for (size_t j = 0; j < p->count; j++) {
-    const qrt_gemm_output output = qrt_gemm_output_make(p, j);
+    qrt_gemm_turn((const char *)p->bias + j * p->bytes, 4 * vectors, p->special, &output);
     const int8_t *const weights = p->w + j * p->bytes;
     int8_t *to = c + j * p->c_step;
     place = *walk;
@@ -160,19 +165,18 @@ QRT_INLINE void row(int8x16_t a, const int8_t **w, int32x4_t acc[MOST_VECTORS]) 
  * counts. */
 static void one_row(const qrt_gemm_panels *p, int8_t *c) {
   const int8_t *const a[1] = {p->rows->a};
-  const size_t run = p->rows->run, bytes = p->bytes;
-  const qrt_range_neon range = p->range;
-  const int sums = p->sums, special = p->special;
+  const size_t run = p->rows->run, bytes = p->bytes, c_step = p->c_step;
+  const int special = p->special;
+  qrt_gemm_output output = qrt_gemm_output_make(p);
   const char *panel = (const char *)p->bias;
   for (size_t left = p->count; left > 0; left--, panel += bytes) {
-    const int32_t *bias = (const int32_t *)panel;
-    const float *multiplier = (const float *)(bias + NR);
-    const int8_t *w = (const int8_t *)(multiplier + NR);
+    qrt_gemm_turn(panel, NR, special, &output);
+    const int8_t *w = (const int8_t *)(output.multiplier + NR);
     int32x4_t acc[MOST_8][MOST_VECTORS];
     int8x16_t x[1];
     const int8_t *from = a[0];
-    qrt_gemm_load_sums(bias, acc[0]);
-    qrt_gemm_load_sums(bias + 8, acc[0] + 2);
+    qrt_gemm_load_sums(output.bias, acc[0]);
+    qrt_gemm_load_sums(output.bias + 8, acc[0] + 2);
     for (size_t steps = run / (4 * STEP); steps > 0; steps--) {
 #pragma GCC unroll 2
       for (size_t i = 0; i < 2; i++) {
@@ -187,7 +191,7 @@ static void one_row(const qrt_gemm_panels *p, int8_t *c) {
       load4(1, a, at < run - KR ? at : run - KR, KR, x);
       step(1, MOST_VECTORS, x, 0, &w, acc);
     }
-    c = qrt_gemm_store_row(acc[0], multiplier, sums, special, &range, c);
+    c = qrt_gemm_store(1, MOST_VECTORS, acc, &output, c, c_step);
   }
 }
 
