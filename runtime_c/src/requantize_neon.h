@@ -35,6 +35,7 @@ typedef struct qrt_range_neon {
   int8x16_t low, high;
   int clamps;          /* the range is less than all of int8: */
   int raised, bounded; /* the least of it is more than -128; the most is less than 127 */
+  int relu;            /* the least is not below the zero point */
   int odd;             /* the zero point is */
   float32x4_t rounder; /* 1.5 * 2^23, and the zero point but for its lowest bit */
 #else
@@ -51,6 +52,7 @@ static inline qrt_range_neon qrt_range_make_neon(const qrt_output_range *output)
   range.raised = output->min > -128;
   range.bounded = output->max < 127;
   range.clamps = range.raised || range.bounded;
+  range.relu = output->min >= output->zero_point;
   range.odd = output->zero_point & 1;
   range.rounder = vdupq_n_f32(QRT_ROUNDER + (float)(output->zero_point - range.odd));
 #else

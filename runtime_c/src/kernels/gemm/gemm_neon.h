@@ -2,7 +2,8 @@
  * form, up to the tile.
  *
  *   panel of nr columns:  int32 wide          some products do not fit a pair; for neon, see there
- *                         int32 small, 0, 0   results are small, whatever the input: requantize_neon.h
+ *                         int32 size, 0, 0    bits: results are small, whatever the input (requantize_neon.h);
+ *                                             sums have magnitudes below 2^23
  *                         int32 bias[nr]      bias[j] - a_zero_point * sum w[j]   modulo 2^32
  *                         float multiplier[nr]
  *                         int8 w[]            in the kernel's order
@@ -157,25 +158,27 @@ static inline size_t qrt_gemm_neon_size(size_t n, size_t nr, size_t least, size_
   return size;
 }
 
-/* Are the results of a panel of `width` columns small? |acc| is at most |bias| and, for each byte of depth, 128 * 128.
- */
-static inline int qrt_gemm_small(const char *panel, size_t width, size_t depth) {
+enum { QRT_GEMM_SMALL = 1, QRT_GEMM_SHORT_SUMS = 2 };
+
+/* Of a panel of `width` columns. |acc| is at most |bias| and, for each byte of depth, 128 * 128. */
+static inline int32_t qrt_gemm_size(const char *panel, size_t width, size_t depth) {
   const int32_t *bias = (const int32_t *)(const void *)(panel + QRT_GEMM_HEADER);
   const float *multiplier = (const float *)(bias + width);
-  int small = 1;
+  int32_t size = QRT_GEMM_SMALL | QRT_GEMM_SHORT_SUMS;
   for (size_t j = 0; j < width; j++) {
-    const int64_t most = bias[j] < 0 ? -(int64_t)bias[j] : bias[j];
-    small &= qrt_is_small(most + 128 * 128 * (int64_t)depth, multiplier[j]);
+    const int64_t most = (bias[j] < 0 ? -(int64_t)bias[j] : bias[j]) + 128 * 128 * (int64_t)depth;
+    if (!qrt_is_small(most, multiplier[j])) size &= ~QRT_GEMM_SMALL;
+    if (most >= 1 << 23) size &= ~QRT_GEMM_SHORT_SUMS;
   }
-  return small;
+  return size;
 }
 
-/* Is `small` in every panel what it has to be? */
+/* Does every panel say of its size what is so? */
 static inline int qrt_gemm_neon_usable(const void *packed, size_t n, size_t nr, size_t least, size_t depth) {
   const char *panel = packed;
   for (size_t j = 0, width; j < n; j += width, panel += qrt_gemm_panel_bytes(width, depth)) {
     width = qrt_gemm_panel_width(n - j, nr, least);
-    if (((const int32_t *)(const void *)panel)[1] != qrt_gemm_small(panel, width, depth)) return 0;
+    if (((const int32_t *)(const void *)panel)[1] != qrt_gemm_size(panel, width, depth)) return 0;
   }
   return 1;
 }
@@ -208,7 +211,7 @@ static inline void qrt_gemm_neon_pack(const qrt_gemm_weights *weights, size_t nr
         pack_column(w, weights->runs, weights->run, width, j - first, to);
       }
     }
-    ((int32_t *)(void *)panel)[1] = qrt_gemm_small(panel, width, depth);
+    ((int32_t *)(void *)panel)[1] = qrt_gemm_size(panel, width, depth);
   }
 }
 
@@ -274,11 +277,12 @@ typedef struct qrt_gemm_output {
   const float *multiplier;
   size_t columns;
   int sums, special; /* as in panels; or results may not be small */
+  int32_t size;      /* the header's */
   qrt_range_neon range;
 } qrt_gemm_output;
 
 QRT_INLINE qrt_gemm_output qrt_gemm_output_make(const qrt_gemm_panels *p) {
-  const qrt_gemm_output output = {p->bias, p->multiplier, p->columns, p->sums, p->special, p->range};
+  const qrt_gemm_output output = {p->bias, p->multiplier, p->columns, p->sums, p->special, 0, p->range};
   return output;
 }
 
@@ -286,7 +290,8 @@ QRT_INLINE qrt_gemm_output qrt_gemm_output_make(const qrt_gemm_panels *p) {
 QRT_INLINE void qrt_gemm_turn(const char *bias, size_t width, int special, qrt_gemm_output *output) {
   output->bias = (const int32_t *)(const void *)bias;
   output->multiplier = (const float *)(output->bias + width);
-  output->special = special || !output->bias[1 - QRT_GEMM_HEADER / (int)sizeof(int32_t)];
+  output->size = ((const int32_t *)(const void *)(bias - QRT_GEMM_HEADER))[1];
+  output->special = special || !(output->size & QRT_GEMM_SMALL);
 }
 
 /* The next row of the output. Hidden from gcc, which would rather keep all multiples of the stride, and in memory. */

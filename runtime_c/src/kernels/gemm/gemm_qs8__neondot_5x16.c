@@ -5,7 +5,7 @@
  *
  * Instructions per inner step of 16 in depth, 5 x 16 x 16 multiply-adds: 80 sdot, 13 loads, 3 for the loop.
  */
-#include "gemm_neon.h"
+#include "gemm_tile_neondot.h"
 
 enum { NR = 16, LEAST = 8, KR = 4, STEP = 16, MOST_16 = 5, MOST_8 = 8, MOST_VECTORS = 4 };
 
@@ -133,12 +133,6 @@ QRT_INLINE void tiles(size_t rows, size_t vectors, int tiny, size_t count, qrt_g
     tiles(rows, vectors, tiny, count, walk, p, c);                                                   \
   }
 
-TILES(1x16, 1, 4, 0)
-TILES(2x16, 2, 4, 0)
-TILES(3x16, 3, 4, 0)
-TILES(4x16, 4, 4, 0)
-TILES(5x16, 5, 4, 0)
-TILES(1x16_tiny, 1, 4, 1)
 TILES(1x8, 1, 2, 0)
 TILES(2x8, 2, 2, 0)
 TILES(3x8, 3, 2, 0)
@@ -148,6 +142,89 @@ TILES(6x8, 6, 2, 0)
 TILES(7x8, 7, 2, 0)
 TILES(8x8, 8, 2, 0)
 TILES(1x8_tiny, 1, 2, 1)
+TILES(1x16_tiny, 1, 4, 1)
+
+/* ---- tiles of 16 columns ---- */
+
+QRT_TILE(1)
+QRT_TILE(2)
+QRT_TILE(3)
+QRT_TILE(4)
+QRT_TILE(5)
+
+static void (*const tile_of[])(size_t, const qrt_gemm_course *, const qrt_gemm_columns *, const int8_t *const *,
+                               const int8_t *, int8_t *, size_t) = {NULL, tile_1, tile_2, tile_3, tile_4, tile_5};
+
+static void columns_of(const qrt_gemm_output *output, qrt_gemm_columns *columns) {
+  const qrt_range_neon *range = &output->range;
+  const int fused = !output->special && output->size & QRT_GEMM_SHORT_SUMS && range->relu;
+  const int32x4_t bits = vdupq_n_s32(fused ? 0x4b000000 : 0); /* of 2^23 */
+  for (size_t v = 0; v < NR; v += 4) {
+    const float32x4_t multiplier = vld1q_f32(output->multiplier + v);
+    vst1q_s32(columns->bias + v, vaddq_s32(vld1q_s32(output->bias + v), bits));
+    vst1q_f32(columns->multiplier + v, multiplier);
+    vst1q_f32(columns->minus + v, vmulq_n_f32(multiplier, -8388608.0f));
+  }
+  columns->rounder = range->rounder;
+  columns->low = range->low;
+  columns->kind = output->special ? RAW : fused * FUSED | range->odd * ODD | range->raised * RAISED;
+}
+
+/* `count` tiles of each panel, one below the other; as many at once as have their rows equally far apart. */
+static void tiles_16(size_t rows, size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) {
+  const qrt_gemm_rows matrix = *p->rows;
+  const size_t used = matrix.run / KR * KR, c_stride = p->c_stride;
+  const qrt_gemm_course course = {matrix.run / (2 * STEP),
+                                  matrix.run % (2 * STEP),
+                                  matrix.runs - 1,
+                                  matrix.run_stride - used,
+                                  rows * matrix.x_stride - (matrix.runs - 1) * matrix.run_stride - used,
+                                  NR * matrix.runs * qrt_gemm_ceil(matrix.run, KR)};
+  qrt_gemm_output output = qrt_gemm_output_make(p);
+  qrt_gemm_walk place = *walk;
+  for (size_t j = 0; j < p->count; j++) {
+    const int8_t *const w = p->w + j * p->bytes;
+    int8_t *to = c + j * p->c_step;
+    qrt_gemm_columns columns;
+    qrt_gemm_turn((const char *)p->bias + j * p->bytes, NR, p->special, &output);
+    columns_of(&output, &columns);
+    place = *walk;
+    for (size_t left = count, n; left > 0; left -= n, to += n * rows * c_stride) {
+      const int8_t *a[MOST_16];
+      int32_t sums[MOST_16 * NR];
+      n = output.special ? 0 : (matrix.width - place.x - 1) / rows;
+      n = n > left ? left : n;
+      if (n > 0) {
+        for (size_t i = 0; i < rows; i++) a[i] = place.row + i * matrix.x_stride;
+        place.row += n * rows * matrix.x_stride;
+        place.x += n * rows;
+      } else {
+        for (size_t i = 0; i < rows; i++) a[i] = qrt_gemm_next(&matrix, &place);
+        n = 1;
+      }
+      if (output.special) {
+        tile_of[rows](1, &course, &columns, a, w, (int8_t *)sums, NR * sizeof *sums);
+        qrt_gemm_finish(rows, NR, sums, &output, to, c_stride);
+      } else {
+        tile_of[rows](n, &course, &columns, a, w, to, c_stride);
+      }
+    }
+  }
+  *walk = place;
+}
+
+#define TILES_16(rows)                                                                                    \
+  static void tiles_##rows##x16(size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) { \
+    tiles_16(rows, count, walk, p, c);                                                                    \
+  }
+
+TILES_16(1)
+TILES_16(2)
+TILES_16(3)
+TILES_16(4)
+TILES_16(5)
+
+/* ---- one row ---- */
 
 /* A row's vector times 4 groups of each of 16 columns; w moves past them. */
 QRT_INLINE void row(int8x16_t a, const int8_t **w, int32x4_t acc[MOST_VECTORS]) {
