@@ -155,9 +155,15 @@ QRT_TILE(5)
 static void (*const tile_of[])(size_t, const qrt_gemm_course *, const qrt_gemm_columns *, const int8_t *const *,
                                const int8_t *, int8_t *, size_t) = {NULL, tile_1, tile_2, tile_3, tile_4, tile_5};
 
-static void columns_of(const qrt_gemm_output *output, qrt_gemm_columns *columns) {
-  const qrt_range_neon *range = &output->range;
-  const int fused = !output->special && output->size & QRT_GEMM_SHORT_SUMS && range->relu;
+/* What they have in common. */
+static qrt_gemm_columns columns_make(const qrt_range_neon *range) {
+  const qrt_gemm_columns columns = {
+      .rounder = range->rounder, .low = range->low, .kind = (range->odd ? ODD : 0) | (range->raised ? RAISED : 0)};
+  return columns;
+}
+
+static void columns_turn(const qrt_gemm_output *output, qrt_gemm_columns *columns) {
+  const int fused = !output->special && output->size & QRT_GEMM_SHORT_SUMS && output->range.relu;
   const int32x4_t bits = vdupq_n_s32(fused ? 0x4b000000 : 0); /* of 2^23 */
   for (size_t v = 0; v < NR; v += 4) {
     const float32x4_t multiplier = vld1q_f32(output->multiplier + v);
@@ -165,9 +171,7 @@ static void columns_of(const qrt_gemm_output *output, qrt_gemm_columns *columns)
     vst1q_f32(columns->multiplier + v, multiplier);
     vst1q_f32(columns->minus + v, vmulq_n_f32(multiplier, -8388608.0f));
   }
-  columns->rounder = range->rounder;
-  columns->low = range->low;
-  columns->kind = output->special ? RAW : fused * FUSED | range->odd * ODD | range->raised * RAISED;
+  columns->kind = (columns->kind & (ODD | RAISED)) | (output->special ? RAW : fused ? FUSED : 0);
 }
 
 /* `count` tiles of each panel, one below the other; as many at once as have their rows equally far apart. */
@@ -178,36 +182,35 @@ static void tiles_16(size_t rows, size_t count, qrt_gemm_walk *walk, const qrt_g
                                   matrix.run % (2 * STEP),
                                   matrix.runs - 1,
                                   matrix.run_stride - used,
-                                  rows * matrix.x_stride - (matrix.runs - 1) * matrix.run_stride - used,
+                                  matrix.x_stride - (matrix.runs - 1) * matrix.run_stride - used,
+                                  matrix.x_stride,
                                   NR * matrix.runs * qrt_gemm_ceil(matrix.run, KR)};
   qrt_gemm_output output = qrt_gemm_output_make(p);
+  qrt_gemm_columns columns = columns_make(&p->range);
   qrt_gemm_walk place = *walk;
   for (size_t j = 0; j < p->count; j++) {
     const int8_t *const w = p->w + j * p->bytes;
     int8_t *to = c + j * p->c_step;
-    qrt_gemm_columns columns;
     qrt_gemm_turn((const char *)p->bias + j * p->bytes, NR, p->special, &output);
-    columns_of(&output, &columns);
+    columns_turn(&output, &columns);
     place = *walk;
     for (size_t left = count, n; left > 0; left -= n, to += n * rows * c_stride) {
       const int8_t *a[MOST_16];
-      int32_t sums[MOST_16 * NR];
-      n = output.special ? 0 : (matrix.width - place.x - 1) / rows;
-      n = n > left ? left : n;
-      if (n > 0) {
-        for (size_t i = 0; i < rows; i++) a[i] = place.row + i * matrix.x_stride;
-        place.row += n * rows * matrix.x_stride;
-        place.x += n * rows;
-      } else {
-        for (size_t i = 0; i < rows; i++) a[i] = qrt_gemm_next(&matrix, &place);
-        n = 1;
-      }
+#pragma GCC unroll 8
+      for (size_t i = 0; i < rows; i++) a[i] = qrt_gemm_next(&matrix, &place);
       if (output.special) {
+        int32_t sums[MOST_16 * NR];
         tile_of[rows](1, &course, &columns, a, w, (int8_t *)sums, NR * sizeof *sums);
         qrt_gemm_finish(rows, NR, sums, &output, to, c_stride);
-      } else {
-        tile_of[rows](n, &course, &columns, a, w, to, c_stride);
+        n = 1;
+        continue;
       }
+      n = place.x > 0 ? (matrix.width - place.x - 1) / rows : 0;
+      n = n < left ? n : left - 1;
+      place.row += n * rows * matrix.x_stride;
+      place.x += n * rows;
+      n++;
+      tile_of[rows](n, &course, &columns, a, w, to, c_stride);
     }
   }
   *walk = place;
@@ -226,49 +229,24 @@ TILES_16(5)
 
 /* ---- one row ---- */
 
-/* A row's vector times 4 groups of each of 16 columns; w moves past them. */
-QRT_INLINE void row(int8x16_t a, const int8_t **w, int32x4_t acc[MOST_VECTORS]) {
-#define QRT_GROUPS(lane)                                                                    \
-  "ld1 {v16.16b-v19.16b}, [%[w]], #64\nsdot %[sum0].4s, v16.16b, %[a].4b[" lane             \
-  "]\nsdot %[sum1].4s, v17.16b, %[a].4b[" lane "]\nsdot %[sum2].4s, v18.16b, %[a].4b[" lane \
-  "]\nsdot %[sum3].4s, v19.16b, %[a].4b[" lane "]\n"
-  __asm__(QRT_GROUPS("0") QRT_GROUPS("1") QRT_GROUPS("2") QRT_GROUPS("3")
-          : [w] "+r"(*w), [sum0] "+w"(acc[0]), [sum1] "+w"(acc[1]), [sum2] "+w"(acc[2]), [sum3] "+w"(acc[3])
-          : [a] "w"(a), "m"(*(const int8_t (*)[NR * STEP]) * w)
-          : "v16", "v17", "v18", "v19");
-}
-
 /* A single row whose depth is one run, through panels of 16 columns that are whole: here what is done once for each
  * counts. */
 static void one_row(const qrt_gemm_panels *p, int8_t *c) {
-  const int8_t *const a[1] = {p->rows->a};
-  const size_t run = p->rows->run, bytes = p->bytes, c_step = p->c_step;
-  const int special = p->special;
-  qrt_gemm_output output = qrt_gemm_output_make(p);
-  const char *panel = (const char *)p->bias;
-  for (size_t left = p->count; left > 0; left--, panel += bytes) {
-    qrt_gemm_turn(panel, NR, special, &output);
-    const int8_t *w = (const int8_t *)(output.multiplier + NR);
-    int32x4_t acc[MOST_8][MOST_VECTORS];
-    int8x16_t x[1];
-    const int8_t *from = a[0];
-    qrt_gemm_load_sums(output.bias, acc[0]);
-    qrt_gemm_load_sums(output.bias + 8, acc[0] + 2);
-    for (size_t steps = run / (4 * STEP); steps > 0; steps--) {
-#pragma GCC unroll 2
-      for (size_t i = 0; i < 2; i++) {
-        int8x16_t two[2];
-        qrt_gemm_load32(&from, two);
-        row(two[0], &w, acc[0]);
-        row(two[1], &w, acc[0]);
-      }
-    }
-    for (size_t steps = run % (4 * STEP) / STEP; steps > 0; steps--, from += STEP) row(vld1q_s8(from), &w, acc[0]);
-    for (size_t at = run / STEP * STEP; at < run; at += KR) {
-      load4(1, a, at < run - KR ? at : run - KR, KR, x);
-      step(1, MOST_VECTORS, x, 0, &w, acc);
-    }
-    c = qrt_gemm_store(1, MOST_VECTORS, acc, &output, c, c_step);
+  const qrt_gemm_columns columns = columns_make(&p->range);
+  const int8_t *panel = (const int8_t *)p->bias;
+  for (size_t left = p->count;;) {
+    left = one_row_16(left, p->rows->a, p->rows->run, p->bytes, &columns, &panel, &c);
+    if (left == 0) return;
+    qrt_gemm_panels large = *p;
+    qrt_gemm_walk walk = qrt_gemm_first(p->rows);
+    large.count = 1;
+    large.bias = (const int32_t *)(const void *)panel;
+    large.multiplier = (const float *)(large.bias + NR);
+    large.w = (const int8_t *)(large.multiplier + NR);
+    tiles_16(1, 1, &walk, &large, c);
+    if (--left == 0) return;
+    panel += p->bytes;
+    c += NR;
   }
 }
 
@@ -279,7 +257,7 @@ static void run_panels(size_t m, const qrt_gemm_panels *p, int8_t *c) {
   if (p->rows->run < KR) {
     qrt_gemm_walk walk = qrt_gemm_first(p->rows);
     (p->width == NR ? tiles_1x16_tiny : tiles_1x8_tiny)(m, &walk, p, c);
-  } else if (m == 1 && p->rows->runs == 1 && p->columns == NR) {
+  } else if (m == 1 && p->rows->runs == 1 && p->width == NR && !p->special) {
     one_row(p, c);
   } else {
     qrt_gemm_run_tiles(m, p->width == NR ? of_16 : of_8, p->width == NR ? MOST_16 : MOST_8, p, c);
