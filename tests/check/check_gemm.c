@@ -1,5 +1,6 @@
 /* check_gemm.c - the gemm family; see check.h. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../runtime_c/src/kernels/convert/convert.h"
@@ -151,8 +152,8 @@ static void refuse_wrong_flags(const qrt_gemm_kernel *kernel) {
   }
 }
 
-/* Panels of all ARM kernels have a second one: are results small, so that nothing has to saturate on the way to int16?
- * Here they are as large as they can be, or not quite small. */
+/* Panels of all ARM kernels have two more: are results small, so that nothing has to saturate on the way to int16, and
+ * are sums below 2^23? Here they are as large as they can be, or not quite small. */
 static void compare_largest(const qrt_gemm_kernel *kernel) {
   enum { M = 13, N = 24, RUN = 48, MOST = 128 * 128 * RUN };
   static int8_t a[M * RUN], w[N * RUN], actual[M * N], expected[M * N];
@@ -170,7 +171,8 @@ static void compare_largest(const qrt_gemm_kernel *kernel) {
     for (size_t j = 0; j < N; j++) {
       const int negative = (int)check_below(2);
       memset(w + j * RUN, negative ? 127 : -128, RUN);
-      bias[j] = (int32_t)check_below(1 << 24);
+      bias[j] = (int32_t)check_below(trial % 3 ? (1 << 23) - MOST : 1 << 23);
+      if (check_below(40) == 0) bias[j] = (1 << 23) - MOST - 1 + (int32_t)check_below(2);
       multiplier[j] = (j == last ? 32010.0f : 31999.0f) / (float)(MOST + bias[j]);
       if (negative) bias[j] = -bias[j];
     }
@@ -181,10 +183,14 @@ static void compare_largest(const qrt_gemm_kernel *kernel) {
     kernel->run(M, N, &rows, packed, &output, actual, N);
     reference->run(M, N, &rows, reference_packed, &output, expected, N);
     if (memcmp(actual, expected, sizeof actual) != 0) check_fail("other bytes than the reference's");
-    const size_t panel = (last < N ? last : check_below(N)) / kernel->nr * kernel->nr;
-    int32_t *flag = (int32_t *)(void *)(packed + kernel->packed_size(panel, 1, RUN)) + 1;
-    if (*flag != (last == N)) check_fail("the flag is %d", (int)*flag);
-    *flag = !*flag;
+    const size_t width = kernel->nr, panel = (last < N ? last : check_below(N)) / width * width;
+    int32_t expected_flags = last < N ? 2 : 3;
+    for (size_t j = panel; j < N && j < panel + width; j++) {
+      if (abs(bias[j]) + MOST >= 1 << 23) expected_flags &= 1;
+    }
+    int32_t *flags = (int32_t *)(void *)(packed + kernel->packed_size(panel, 1, RUN)) + 1;
+    if (*flags != expected_flags) check_fail("the flags are %d, not %d", (int)*flags, (int)expected_flags);
+    *flags ^= 1 << check_below(2);
     if (qrt_gemm_usable(kernel, packed, N, 1, RUN)) check_fail("it was damaged, and nobody noticed");
   }
 }

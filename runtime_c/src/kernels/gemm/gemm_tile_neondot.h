@@ -16,7 +16,7 @@ typedef struct qrt_gemm_columns {
   float minus[16]; /* FUSED */
   float32x4_t rounder;
   int8x16_t low;
-  int kind;
+  size_t kind;
 } qrt_gemm_columns;
 
 /* Bits of a kind. FUSED: where results below the zero point do not matter, and sums are below 2^23, the bits of
