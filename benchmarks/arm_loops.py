@@ -33,7 +33,7 @@ BOTH = ("cortex-a57", "neoverse-n1")
 LOOPS = [
     Loop("gemm/gemm_qs8__neon_4x8", "tiles_4", "sm[ul]", 4 * 8 * 16, BOTH),
     Loop("gemm/gemm_qs8__neon_4x8", "one_row", "sm[ul]", 1 * 8 * 32, BOTH),
-    Loop("gemm/gemm_qs8__neondot_5x16", "tiles_5x16", "sdot", 5 * 16 * 16, ("neoverse-n1",)),
+    Loop("gemm/gemm_qs8__neondot_5x16", "tile_5", "sdot", 5 * 16 * 32, ("neoverse-n1",)),
     Loop("gemm/gemm_qs8__neondot_5x16", "tiles_8x8", "sdot", 8 * 8 * 16, ("neoverse-n1",)),
     Loop("gemm/gemm_qs8__neondot_5x16", "one_row", "sdot", 1 * 16 * 64, ("neoverse-n1",)),
     Loop("gemm/gemm_qs8__i8mm_4x16", "tiles_4x16", "smmla", 4 * 16 * 16, ("neoverse-v1",)),

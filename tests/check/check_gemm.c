@@ -161,7 +161,7 @@ static void compare_largest(const qrt_gemm_kernel *kernel) {
   static float multiplier[N];
   const qrt_gemm_kernel *reference = &qrt_gemm_kernels[qrt_gemm_kernel_count - 1];
   const qrt_gemm_rows rows = qrt_gemm_matrix(a, RUN, RUN);
-  const qrt_gemm_weights weights = {N, 1, RUN, w, bias, multiplier, 0};
+  const qrt_gemm_weights weights = {N, 1, RUN, w, bias, multiplier, 0, 0};
   char *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(N, 1, RUN), 64);
   char *reference_packed = check_memory_at_guard(SLOT_REFERENCE, reference->packed_size(N, 1, RUN), 64);
   for (int trial = 0; trial < 200; trial++) {

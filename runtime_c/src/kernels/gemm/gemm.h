@@ -96,7 +96,7 @@ typedef struct qrt_gemm_floats {
 } qrt_gemm_floats;
 
 /* Rises whenever a pack function of this family writes something else than before. */
-enum { QRT_GEMM_LAYOUT = 5 };
+enum { QRT_GEMM_LAYOUT = 6 };
 
 typedef struct qrt_gemm_kernel {
   const char *name; /* "qs8__avx2_6x16" */
