@@ -7,7 +7,12 @@
 #define QRT_BINARY(name, value)                                                                               \
   INLINE void loop_##name(size_t n, const float *a, size_t a_step, const float *b, size_t b_step, float *c) { \
     const floats one_a = all(*a), one_b = all(*b);                                                            \
-    for (size_t i = 0; i < n; i += QRT_LANES) {                                                               \
+    size_t i = 0;                                                                                             \
+    for (; i + QRT_LANES <= n; i += QRT_LANES) {                                                              \
+      const floats x = a_step ? load(a + i, QRT_LANES) : one_a, y = b_step ? load(b + i, QRT_LANES) : one_b;  \
+      store(c + i, QRT_LANES, canonical(value));                                                              \
+    }                                                                                                         \
+    if (i < n) {                                                                                              \
       const floats x = a_step ? load(a + i, n - i) : one_a, y = b_step ? load(b + i, n - i) : one_b;          \
       store(c + i, n - i, canonical(value));                                                                  \
     }                                                                                                         \
