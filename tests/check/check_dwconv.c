@@ -8,7 +8,11 @@ enum { SLOT_W, SLOT_BIAS, SLOT_MULTIPLIER, SLOT_PACKED, SLOT_REFERENCE, SLOT_ROW
 static void compare_once(const qrt_dwconv_kernel *kernel, size_t channels, size_t kh, size_t kw) {
   const qrt_dwconv_kernel *reference = &qrt_dwconv_kernels[qrt_dwconv_kernel_count - 1];
   static const size_t widths[] = {1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 70};
-  const qrt_output_range range = check_range();
+  qrt_output_range range = check_range();
+  if (check_below(2)) { /* ReLU, or ReLU6 */
+    range.min = range.zero_point;
+    range.max = check_below(3) ? 127 : range.min + (int32_t)check_below((uint32_t)(128 - range.min));
+  }
   qrt_dwconv_shape shape = {.channels = channels, .kh = kh, .kw = kw};
   shape.in_w = widths[check_below(11)];
   shape.stride = 1 + check_below(3);
@@ -26,8 +30,9 @@ static void compare_once(const qrt_dwconv_kernel *kernel, size_t channels, size_
   for (size_t i = check_below(4) ? 0 : 2; i > 0; i--) w[check_below((uint32_t)(kh * kw))] = -128;
   check_bias(bias, channels);
   const int one_multiplier = check_below(2) == 0;
-  const float usual = (float)(1 + check_below(1000)) * 0x1p-18f; /* outputs then go little beyond int8 */
-  const int usual_multipliers = check_below(2) == 0;
+  /* Outputs then go little beyond int8, and there are ties. */
+  const float usual = (float)(check_below(2) ? 1 + check_below(1000) : 1u << (10 + check_below(4))) * 0x1p-18f;
+  const int usual_multipliers = check_below(3) > 0;
   for (size_t j = 0; j < channels; j++) {
     multiplier[j] = usual_multipliers ? usual : one_multiplier && j > 0 ? multiplier[0] : check_multiplier();
   }
@@ -38,7 +43,13 @@ static void compare_once(const qrt_dwconv_kernel *kernel, size_t channels, size_
     check_fill(row, shape.in_w * channels, shape.a_zero_point);
     rows[r] = check_below(5) ? row : NULL;
   }
-  for (size_t r = kh; r < count * kh; r++) rows[r] = check_below(5) ? rows[check_below((uint32_t)kh)] : NULL;
+  /* Mostly as those of neighbours in an image. */
+  const int neighbours = check_below(4) > 0;
+  for (size_t r = kh; r < count * kh; r++) {
+    rows[r] = neighbours && r % kh < kh - 1 ? rows[r - kh + 1]
+              : check_below(5)              ? rows[check_below((uint32_t)kh)]
+                                            : NULL;
+  }
 
   const qrt_dwconv_weights weights = {channels, kh, kw, w, bias, multiplier, shape.a_zero_point};
   void *packed = check_memory_at_guard(SLOT_PACKED, kernel->packed_size(channels, kh, kw), 64);

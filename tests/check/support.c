@@ -213,7 +213,7 @@ float check_multiplier(void) {
 }
 
 void check_bias(int32_t *bias, size_t n) {
-  const uint32_t kind = check_below(6);
+  const uint32_t kind = check_below(7);
   for (size_t i = 0; i < n; i++) {
     switch (kind) {
       case 0:
@@ -227,6 +227,9 @@ void check_bias(int32_t *bias, size_t n) {
         break;
       case 3:
         bias[i] = (int32_t)check_random();
+        break;
+      case 4: /* where integers begin to be more than floats hold */
+        bias[i] = (int32_t)((check_below(2) ? 0u - (1u << 23) : 1u << 23) + check_below(200000) - 100000);
         break;
       default:
         bias[i] = (int32_t)check_below(20001) - 10000;

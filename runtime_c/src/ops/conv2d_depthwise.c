@@ -36,12 +36,13 @@ static void run(const void *pointer, void *scratch, size_t begin, size_t end) {
   }
 }
 
-/* So many that 64 channels of the input, a cache line of each pixel, stay in the nearest cache. */
+/* So many that 64 channels of the input, a cache line of each pixel, stay in the nearest cache; an even number, because
+ * some kernels take two at a time. */
 static size_t strip_of(const qrt_conv2d_shape *s) {
   enum { LINE = 64, BYTES = 16384, MOST = 16 };
   const uint64_t row = (uint64_t)s->in_w * (uint64_t)s->stride_h * (uint64_t)(s->in_c < LINE ? s->in_c : LINE);
-  const uint64_t rows = BYTES / row;
-  return QRT_COMPACT || rows < 1 ? 1 : rows > MOST ? MOST : (size_t)rows;
+  const uint64_t rows = BYTES / row / 2 * 2;
+  return QRT_COMPACT ? 1 : rows < 2 ? 2 : rows > MOST ? MOST : (size_t)rows;
 }
 
 /* Inlined, because a build without those that call it from elsewhere is then smaller. */

@@ -34,7 +34,7 @@ typedef struct qrt_dwconv_shape {
 } qrt_dwconv_shape;
 
 /* Rises whenever a pack function of this family writes something else than before. */
-enum { QRT_DWCONV_LAYOUT = 2 };
+enum { QRT_DWCONV_LAYOUT = 3 };
 
 typedef struct qrt_dwconv_kernel {
   const char *name; /* "qs8__avx2_c16" */

@@ -11,8 +11,9 @@
  *   float multiplier[width]
  *   int8 w[width * QRT_TAPS]     in the kernel's order
  *
- * safe: the kernel's sums hold whatever the input. bounded: |f32(acc) * multiplier| <= 32000 whatever the input, so
- * that x + 1.5 * 2^23 has rne(x) in its low half, and adding an even zero point to the constant adds it to that.
+ * safe: the kernel's sums hold whatever the input. bounded: |acc| < 2^23 and |f32(acc) * multiplier| <= 32000 whatever
+ * the input, so that x + 1.5 * 2^23 has rne(x) in its low half, and adding an even zero point to the constant adds it
+ * to that.
  *
  * The file that includes this has defined
  *
@@ -24,6 +25,7 @@
  *   qrt_taps_load(width, block, at)  of `width` channels of a packed block, from `at` on
  *   qrt_sums(careful, half, taps, columns, acc)   the sums of 8 channels; careful ones hold even if they are not safe
  *   qrt_multipliers(half, taps, m)  those of 8 channels
+ *   QRT_RELU                        1: dwconv_relu_neondot.h is for outputs with ReLU
  */
 #ifndef QRT_DWCONV_NEON_H
 #define QRT_DWCONV_NEON_H
@@ -97,7 +99,7 @@ static int is_bounded(const qrt_packed_block *b) {
       high += w < 0 ? -128 * w : 127 * w;
     }
     const int64_t most = -low > high ? -low : high;
-    bounded &= most <= INT32_MAX && (float)most * b->multiplier[i] <= 32000.0f;
+    bounded &= most < (1 << 23) && (float)most * b->multiplier[i] <= 32000.0f;
   }
   return bounded;
 }
@@ -144,7 +146,7 @@ typedef struct lines {
   int8_t *c;
   int finish;         /* of bounded outputs */
   int32_t zero_point; /* of the output */
-  int8_t padding[16]; /* zero points */
+  int8_t padding[64]; /* zero points */
   qrt_range_neon range;
 } lines;
 
@@ -274,9 +276,15 @@ QRT_INLINE void slide(int finish, size_t width, size_t fresh, const lines *l, si
                                                                            const char *packed) {         \
     slide(finish, width, fresh, l, first, packed);                                                       \
   }
-#define SLIDES(width, fresh) SLIDE(ANY, width, fresh) SLIDE(WHOLE, width, fresh) SLIDE(RELU, width, fresh)
+#if QRT_RELU /* what is left of it */
+#define SLIDES(width, fresh)     SLIDE(ANY, width, fresh) SLIDE(WHOLE, width, fresh)
+#define SLIDE_RELU(width, fresh) slide_##width##_##fresh##_ANY
+#else
+#define SLIDES(width, fresh)     SLIDE(ANY, width, fresh) SLIDE(WHOLE, width, fresh) SLIDE(RELU, width, fresh)
+#define SLIDE_RELU(width, fresh) slide_##width##_##fresh##_RELU
+#endif
 #define SLIDE_NAMES(width, fresh) \
-  {slide_##width##_##fresh##_ANY, slide_##width##_##fresh##_WHOLE, slide_##width##_##fresh##_RELU}
+  {slide_##width##_##fresh##_ANY, slide_##width##_##fresh##_WHOLE, SLIDE_RELU(width, fresh)}
 
 SLIDES(8, 1)
 SLIDES(8, 2)
@@ -381,6 +389,10 @@ static __attribute__((noinline)) void step_along(const lines *l, size_t first, s
   }
 }
 
+#if QRT_RELU
+#include "dwconv_relu_neondot.h"
+#endif
+
 static int finish_of(const qrt_output_range *output) {
   if (output->max != 127) return ANY;
   return output->min == -128 && output->zero_point % 2 == 0 ? WHOLE : output->min == output->zero_point ? RELU : ANY;
@@ -404,16 +416,25 @@ static void run_sliding(const qrt_dwconv_shape *shape, size_t count, const int8_
   const size_t channels = shape->channels, fresh = shape->stride;
   const int regular = shape->dilation == 1 && fresh < SIDE && shape->pad_left <= SIDE - fresh;
   const lines l = lines_make(shape, count, rows, output, c);
+#if QRT_RELU
+  relu r;
+  const int quick = regular && relu_make(&r, &l, output);
+#endif
   for (size_t j = 0; j < channels;) {
     const span s = span_at(channels, j);
+    const int bounded = ((const int32_t *)packed)[1];
     if (channels < HALF || !*(const int32_t *)packed) {
       const qrt_packed_block b = unpack(packed, s.width);
       for (size_t i = 0; i < s.width; i += HALF) {
         const qrt_taps taps = qrt_taps_load(HALF, &b, i);
         step_along(&l, s.first + i, channels < HALF ? channels : HALF, &taps);
       }
+#if QRT_RELU
+    } else if (quick && bounded) {
+      const qrt_packed_block b = unpack(packed, s.width);
+      for (size_t i = 0; i < s.width; i += HALF) slide_relu(&r, s.first + i, &b, i);
+#endif
     } else if (regular) {
-      const int bounded = ((const int32_t *)packed)[1];
       slide_functions[s.width / 16][fresh - 1][bounded ? l.finish : ANY](&l, s.first, packed);
     } else {
       jump_functions[s.width / 16](&l, s.first, packed);

@@ -93,6 +93,7 @@ QRT_INLINE qrt_taps qrt_taps_load(size_t width, const qrt_packed_block *b, size_
   return taps;
 }
 
+#define QRT_RELU 0
 #include "dwconv_neon.h"
 
 size_t qrt_dwconv_qs8__neon_c16_packed_size(size_t channels, size_t kh, size_t kw) {

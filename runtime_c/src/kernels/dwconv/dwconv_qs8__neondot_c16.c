@@ -1,5 +1,6 @@
 /* dwconv_qs8__neondot_c16.c - three rows of a column, and one of them again, are interleaved to four bytes of each
- * channel, whose products sdot sums; dwconv_neon.h has the rest.
+ * channel, whose products sdot sums; dwconv_neon.h has the rest. Outputs with ReLU have a quicker way,
+ * dwconv_relu_neondot.h.
  *
  *   int8 w[3][width][4]     [column][channel][row, or 0]
  *
@@ -82,6 +83,7 @@ QRT_INLINE void qrt_multipliers(size_t half, const qrt_taps *taps, float32x4_t m
   multiplier[1] = vreinterpretq_f32_s32(x[1]);
 }
 
+#define QRT_RELU 1
 #include "dwconv_neon.h"
 
 size_t qrt_dwconv_qs8__neondot_c16_packed_size(size_t channels, size_t kh, size_t kw) {
