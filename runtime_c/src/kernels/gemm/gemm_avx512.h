@@ -12,6 +12,14 @@ enum { NR = 64, KR = 4, LANES = 16, MOST_ROWS = 8 };
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* Where gcc knows which registers a function leaves alone, it keeps addresses of the callers' loops in vector
+ * registers. */
+#ifdef __clang__
+#define APART static __attribute__((noinline))
+#else
+#define APART static __attribute__((noipa))
+#endif
+
 /* ---- panels ---- */
 
 /* The width of the panel for the next of `n` columns that are left. */
@@ -77,8 +85,7 @@ INLINE void store_floats(size_t rows, size_t vectors, __m512i acc[MOST_ROWS][4],
 }
 
 /* Sums, and any floats. */
-static __attribute__((noinline)) void store_any(size_t rows, size_t vectors, const __m512i (*acc)[4], const panel *p,
-                                                size_t row, int8_t *c) {
+APART void store_any(size_t rows, size_t vectors, const __m512i (*acc)[4], const panel *p, size_t row, int8_t *c) {
   static const qrt_quantization in_panel = {1, 1, 0};
   const qrt_gemm_floats *f = p->floats;
   for (size_t i = 0; i < rows; i++, c += p->c_stride) {
