@@ -32,12 +32,12 @@ static inline int qrt_is_small(int64_t most, float multiplier) {
 
 typedef struct qrt_range_neon {
 #if defined(__aarch64__)
+  float32x4_t rounder; /* 1.5 * 2^23, and the zero point but for its lowest bit */
   int8x16_t low, high;
   int clamps;          /* the range is less than all of int8: */
   int raised, bounded; /* the least of it is more than -128; the most is less than 127 */
   int relu;            /* the least is not below the zero point */
   int odd;             /* the zero point is */
-  float32x4_t rounder; /* 1.5 * 2^23, and the zero point but for its lowest bit */
 #else
   float32x4_t low, high;
 #endif

@@ -137,7 +137,7 @@ typedef struct qrt_gemm_panels {
   int wide;    /* the header's */
   int sums;    /* are the output, as int32; else int8 */
   int special; /* not all columns exist, or results have a bound above, or sums are the output */
-  qrt_range_neon range;
+  const qrt_range_neon *range;
 } qrt_gemm_panels;
 
 static inline size_t qrt_gemm_panel_bytes(size_t width, size_t depth) {
@@ -171,6 +171,11 @@ static inline int32_t qrt_gemm_size(const char *panel, size_t width, size_t dept
     if (most >= 1 << 23) size &= ~QRT_GEMM_SHORT_SUMS;
   }
   return size;
+}
+
+/* The same, as the header says it, of the panel whose biases are at `bias`. */
+QRT_INLINE int32_t qrt_gemm_size_of(const void *bias) {
+  return ((const int32_t *)bias)[1 - QRT_GEMM_HEADER / (int)sizeof(int32_t)];
 }
 
 /* Does every panel say of its size what is so? */
@@ -221,14 +226,14 @@ QRT_INLINE void qrt_gemm_neon_panels(size_t m, size_t n, const qrt_gemm_rows *ro
                                      size_t c_stride,
                                      void (*run_panels)(size_t m, const qrt_gemm_panels *p, int8_t *c)) {
   static const qrt_range_neon none;
-  qrt_gemm_panels p = {.rows = rows, .c_stride = c_stride, .sums = !range, .range = range ? *range : none};
+  qrt_gemm_panels p = {.rows = rows, .c_stride = c_stride, .sums = !range, .range = range ? range : &none};
   const char *panel = packed;
   for (size_t j = 0; j < n; j += p.count * p.width) {
     p.width = qrt_gemm_panel_width(n - j, nr, least);
     p.bytes = qrt_gemm_panel_bytes(p.width, depth);
     p.columns = n - j < p.width ? n - j : p.width;
     p.c_step = p.width * (range ? 1 : sizeof(int32_t));
-    p.special = p.sums || p.columns < p.width || qrt_range_bounded_neon(&p.range);
+    p.special = p.sums || p.columns < p.width || qrt_range_bounded_neon(p.range);
     p.wide = *(const int32_t *)panel;
     p.bias = (const int32_t *)(panel + QRT_GEMM_HEADER);
     p.multiplier = (const float *)(p.bias + p.width);
@@ -277,12 +282,11 @@ typedef struct qrt_gemm_output {
   const float *multiplier;
   size_t columns;
   int sums, special; /* as in panels; or results may not be small */
-  int32_t size;      /* the header's */
   qrt_range_neon range;
 } qrt_gemm_output;
 
 QRT_INLINE qrt_gemm_output qrt_gemm_output_make(const qrt_gemm_panels *p) {
-  const qrt_gemm_output output = {p->bias, p->multiplier, p->columns, p->sums, p->special, 0, p->range};
+  const qrt_gemm_output output = {p->bias, p->multiplier, p->columns, p->sums, p->special, *p->range};
   return output;
 }
 
@@ -290,8 +294,7 @@ QRT_INLINE qrt_gemm_output qrt_gemm_output_make(const qrt_gemm_panels *p) {
 QRT_INLINE void qrt_gemm_turn(const char *bias, size_t width, int special, qrt_gemm_output *output) {
   output->bias = (const int32_t *)(const void *)bias;
   output->multiplier = (const float *)(output->bias + width);
-  output->size = ((const int32_t *)(const void *)(bias - QRT_GEMM_HEADER))[1];
-  output->special = special || !(output->size & QRT_GEMM_SMALL);
+  output->special = special || !(qrt_gemm_size_of(bias) & QRT_GEMM_SMALL);
 }
 
 /* The next row of the output. Hidden from gcc, which would rather keep all multiples of the stride, and in memory. */

@@ -152,68 +152,66 @@ QRT_TILE(3)
 QRT_TILE(4)
 QRT_TILE(5)
 
-static void (*const tile_of[])(size_t, const qrt_gemm_course *, const qrt_gemm_columns *, const int8_t *const *,
-                               const int8_t *, int8_t *, size_t) = {NULL, tile_1, tile_2, tile_3, tile_4, tile_5};
+static void (*const tile_of[])(size_t, const qrt_gemm_course *, size_t, const void *, const int8_t *, qrt_gemm_walk *,
+                               int8_t *) = {NULL, tile_1, tile_2, tile_3, tile_4, tile_5};
 
-/* What they have in common. */
-static qrt_gemm_columns columns_make(const qrt_range_neon *range) {
-  const qrt_gemm_columns columns = {
-      .rounder = range->rounder, .low = range->low, .kind = (range->odd ? ODD : 0) | (range->raised ? RAISED : 0)};
-  return columns;
+static size_t kind_of(const qrt_range_neon *range) {
+  return (range->odd ? ODD : 0) | (range->raised ? RAISED : 0);
 }
 
-static void columns_turn(const qrt_gemm_output *output, qrt_gemm_columns *columns) {
-  const int fused = !output->special && output->size & QRT_GEMM_SHORT_SUMS && output->range.relu;
-  const int32x4_t bits = vdupq_n_s32(fused ? 0x4b000000 : 0); /* of 2^23 */
+static void fuse(const int32_t *bias, const float *multiplier, qrt_gemm_fused *to) {
+#pragma GCC unroll 4
   for (size_t v = 0; v < NR; v += 4) {
-    const float32x4_t multiplier = vld1q_f32(output->multiplier + v);
-    vst1q_s32(columns->bias + v, vaddq_s32(vld1q_s32(output->bias + v), bits));
-    vst1q_f32(columns->multiplier + v, multiplier);
-    vst1q_f32(columns->minus + v, vmulq_n_f32(multiplier, -8388608.0f));
+    const float32x4_t m = vld1q_f32(multiplier + v);
+    vst1q_s32(to->bias + v, vaddq_s32(vld1q_s32(bias + v), vdupq_n_s32(0x4b000000)));
+    vst1q_f32(to->multiplier + v, m);
+    vst1q_f32(to->minus + v, vmulq_n_f32(m, -8388608.0f));
   }
-  columns->kind = (columns->kind & (ODD | RAISED)) | (output->special ? RAW : fused ? FUSED : 0);
 }
 
-/* `count` tiles of each panel, one below the other; as many at once as have their rows equally far apart. */
-static void tiles_16(size_t rows, size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) {
-  const qrt_gemm_rows matrix = *p->rows;
-  const size_t used = matrix.run / KR * KR, c_stride = p->c_stride;
-  const qrt_gemm_course course = {matrix.run / (2 * STEP),
-                                  matrix.run % (2 * STEP),
-                                  matrix.runs - 1,
-                                  matrix.run_stride - used,
-                                  matrix.x_stride - (matrix.runs - 1) * matrix.run_stride - used,
-                                  matrix.x_stride,
-                                  NR * matrix.runs * qrt_gemm_ceil(matrix.run, KR)};
+/* `count` tiles of a panel that is special, one below the other. */
+static void special_16(size_t rows, size_t count, const qrt_gemm_course *course, const qrt_gemm_panels *p, size_t panel,
+                       qrt_gemm_walk *walk, int8_t *c) {
   qrt_gemm_output output = qrt_gemm_output_make(p);
-  qrt_gemm_columns columns = columns_make(&p->range);
-  qrt_gemm_walk place = *walk;
-  for (size_t j = 0; j < p->count; j++) {
-    const int8_t *const w = p->w + j * p->bytes;
-    int8_t *to = c + j * p->c_step;
-    qrt_gemm_turn((const char *)p->bias + j * p->bytes, NR, p->special, &output);
-    columns_turn(&output, &columns);
-    place = *walk;
-    for (size_t left = count, n; left > 0; left -= n, to += n * rows * c_stride) {
-      const int8_t *a[MOST_16];
-#pragma GCC unroll 8
-      for (size_t i = 0; i < rows; i++) a[i] = qrt_gemm_next(&matrix, &place);
-      if (output.special) {
-        int32_t sums[MOST_16 * NR];
-        tile_of[rows](1, &course, &columns, a, w, (int8_t *)sums, NR * sizeof *sums);
-        qrt_gemm_finish(rows, NR, sums, &output, to, c_stride);
-        n = 1;
-        continue;
-      }
-      n = place.x > 0 ? (matrix.width - place.x - 1) / rows : 0;
-      n = n < left ? n : left - 1;
-      place.row += n * rows * matrix.x_stride;
-      place.x += n * rows;
-      n++;
-      tile_of[rows](n, &course, &columns, a, w, to, c_stride);
+  qrt_gemm_course raw = *course;
+  int32_t sums[MOST_16 * NR];
+  raw.c_stride = NR * sizeof *sums;
+  qrt_gemm_turn((const char *)p->bias + panel * p->bytes, NR, p->special, &output);
+  for (; count > 0; count--, c += rows * p->c_stride) {
+    tile_of[rows](1, &raw, RAW, output.bias, p->w + panel * p->bytes, walk, (int8_t *)sums);
+    qrt_gemm_finish(rows, NR, sums, &output, c, p->c_stride);
+  }
+}
+
+/* `count` tiles of each panel. */
+static void tiles_16(size_t rows, size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) {
+  const qrt_gemm_rows *matrix = p->rows;
+  const size_t used = matrix->run / KR * KR, more = matrix->runs - 1, kind = kind_of(p->range);
+  const qrt_gemm_course course = {matrix,
+                                  p->range,
+                                  matrix->run / (2 * STEP),
+                                  matrix->run % (2 * STEP),
+                                  more,
+                                  matrix->run_stride - used,
+                                  matrix->x_stride - more * matrix->run_stride - used,
+                                  NR * matrix->runs * qrt_gemm_ceil(matrix->run, KR),
+                                  p->c_stride};
+  const char *bias = (const char *)p->bias;
+  const qrt_gemm_walk first = *walk;
+  for (size_t j = 0; j < p->count; j++, bias += p->bytes, c += p->c_step) {
+    const int32_t size = p->special ? 0 : qrt_gemm_size_of(bias);
+    const int8_t *w = (const int8_t *)bias + NR * (sizeof(int32_t) + sizeof(float));
+    qrt_gemm_fused fused;
+    *walk = first;
+    if (!(size & QRT_GEMM_SMALL)) {
+      special_16(rows, count, &course, p, j, walk, c);
+    } else if (size & QRT_GEMM_SHORT_SUMS && p->range->relu) {
+      fuse((const int32_t *)(const void *)bias, (const float *)(const void *)bias + NR, &fused);
+      tile_of[rows](count, &course, kind | FUSED, &fused, w, walk, c);
+    } else {
+      tile_of[rows](count, &course, kind, bias, w, walk, c);
     }
   }
-  *walk = place;
 }
 
 #define TILES_16(rows)                                                                                    \
@@ -232,21 +230,18 @@ TILES_16(5)
 /* A single row whose depth is one run, through panels of 16 columns that are whole: here what is done once for each
  * counts. */
 static void one_row(const qrt_gemm_panels *p, int8_t *c) {
-  const qrt_gemm_columns columns = columns_make(&p->range);
-  const int8_t *panel = (const int8_t *)p->bias;
-  for (size_t left = p->count;;) {
-    left = one_row_16(left, p->rows->a, p->rows->run, p->bytes, &columns, &panel, &c);
+  const qrt_gemm_rows *rows = p->rows;
+  const int8_t *bias = (const int8_t *)p->bias;
+  for (size_t left = p->count; left > 0; left--, bias += p->bytes, c += NR) {
+    left = one_row_16(left, rows->a, rows->run, p->bytes, kind_of(p->range), p->range, &bias, &c);
     if (left == 0) return;
     qrt_gemm_panels large = *p;
-    qrt_gemm_walk walk = qrt_gemm_first(p->rows);
+    qrt_gemm_walk walk = qrt_gemm_first(rows);
     large.count = 1;
-    large.bias = (const int32_t *)(const void *)panel;
+    large.bias = (const int32_t *)(const void *)bias;
     large.multiplier = (const float *)(large.bias + NR);
     large.w = (const int8_t *)(large.multiplier + NR);
     tiles_16(1, 1, &walk, &large, c);
-    if (--left == 0) return;
-    panel += p->bytes;
-    c += NR;
   }
 }
 

@@ -7,29 +7,31 @@
 #ifndef QRT_GEMM_TILE_NEONDOT_H
 #define QRT_GEMM_TILE_NEONDOT_H
 
+#include <stddef.h>
+
 #include "gemm_neon.h"
 
-/* A panel, as tiles read it. */
-typedef struct qrt_gemm_columns {
-  int32_t bias[16];
-  float multiplier[16];
-  float minus[16]; /* FUSED */
-  float32x4_t rounder;
-  int8x16_t low;
-  size_t kind;
-} qrt_gemm_columns;
-
-/* Bits of a kind. FUSED: where results below the zero point do not matter, and sums are below 2^23, the bits of
- * 2^23 + sum, taken as a float, times the multiplier m, less 2^23 * m, is the product, rounded once. (Of a negative sum
- * it is half the product.) `bias` has the bits of 2^23 in it. ODD: 1 is left to add to results, before they narrow
- * where the range is all of int8; RAISED: there is a bound below, and what is added afterwards saturates beneath it. */
+/* Bits of how results are made. FUSED: where those below the zero point do not matter, and sums are below 2^23, the
+ * bits of 2^23 + sum, taken as a float, times the multiplier m, less 2^23 * m, is the product, rounded once. (Of a
+ * negative sum it is half the product.) ODD: 1 is left to add, before results narrow if the range is all of int8;
+ * RAISED: there is a bound below, and what is added afterwards saturates beneath it. RAW: sums are stored. */
 enum { RAW = 1, FUSED = 2, ODD = 4, RAISED = 8 };
 
-/* How depth goes, the same for all tiles. */
+/* What FUSED reads in place of a panel's numbers. */
+typedef struct qrt_gemm_fused {
+  int32_t bias[16]; /* and the bits of 2^23 */
+  float multiplier[16];
+  float minus[16]; /* -2^23 * m */
+} qrt_gemm_fused;
+
+/* What all tiles have in common. */
 typedef struct qrt_gemm_course {
+  const qrt_gemm_rows *rows;
+  const qrt_range_neon *range;
   size_t steps, rest, more; /* of a run: 32 bytes at a time, what is left; runs behind the first */
-  size_t gap, next, stride; /* from where a run ends to the next run, to the next row; between rows' beginnings */
+  size_t gap, next;         /* from where a run ends to the next run, to the next row */
   size_t size;              /* of the weights */
+  size_t c_stride;
 } qrt_gemm_course;
 
 /* clang-format off */
@@ -147,62 +149,70 @@ typedef struct qrt_gemm_course {
   "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26",    \
   "v27", "v28", "v29", "v30", "v31"
 
-/* `count` tiles. The first has its rows at a, those behind it theirs `stride` apart; outputs follow from c on. */
-#define QRT_TILE(rows)                                                                          \
-  static void tile_##rows(size_t count, const qrt_gemm_course *course,                          \
-                          const qrt_gemm_columns *columns, const int8_t *const *a,              \
-                          const int8_t *w, int8_t *c, size_t c_stride) {                        \
-    const int8_t *a0 = a[0], *a1 = a[rows > 1 ? 1 : 0], *a2 = a[rows > 2 ? 2 : 0],              \
-                 *a3 = a[rows > 3 ? 3 : 0], *a4 = a[rows > 4 ? 4 : 0];                          \
-    size_t t, q;                                                                                \
+/* `left` tiles of a panel with these `numbers` and weights; the walk goes along. As long as rows lie in one line, they
+ * are equally far apart, so that all but the first tile of a line find theirs by themselves. */
+#define QRT_TILE(rows_)                                                                         \
+  static void tile_##rows_(size_t left, const qrt_gemm_course *course, size_t kind,             \
+                           const void *numbers, const int8_t *w, qrt_gemm_walk *walk, int8_t *c) {\
+    const qrt_gemm_rows matrix = *course->rows;                                                 \
+    const size_t next = course->next, gap = course->gap, size = course->size, rest = course->rest;\
+    for (size_t count, t, q; left > 0; left -= count) {                                         \
+      const int8_t *a[5] = {NULL, NULL, NULL, NULL, NULL};                                      \
+      qrt_gemm_next_rows(rows_, &matrix, walk, a);                                              \
+      count = walk->x > 0 ? (matrix.width - walk->x - 1) / rows_ : 0;                           \
+      count = count < left ? count : left - 1;                                                  \
+      walk->row += count * rows_ * matrix.x_stride;                                             \
+      walk->x += count++ * rows_;                                                               \
+      size_t tiles = count;                                                                     \
     __asm__ volatile(                                                                           \
-        "1:\n" EACH(rows, LOAD_SUMS, "")                                                        \
+        "1:\n" EACH(rows_, LOAD_SUMS, "")                                                        \
         "mov %[q], %[more]\n"                                                                   \
         "2:\n"                                                                                  \
         "cbz %[steps], 4f\n"                                                                    \
         "mov %[t], %[steps]\n"                                                                  \
-        "3:\n" DEPTH_32(rows)                                                                   \
+        "3:\n" DEPTH_32(rows_)                                                                   \
         "subs %[t], %[t], #1\n"                                                                 \
         "b.ne 3b\n"                                                                             \
-        "4:\n" REST(rows)                                                                       \
+        "4:\n" REST(rows_)                                                                       \
         "cbz %[q], 5f\n"                                                                        \
-        "sub %[q], %[q], #1\n" EACH(rows, SKIP, "")                                             \
+        "sub %[q], %[q], #1\n" EACH(rows_, SKIP, "")                                             \
         "b 2b\n"                                                                                \
         "5:\n"                                                                                  \
         "tbnz %[kind], #0, 9f\n"                                                                \
         "add %[t], %[k], #64\n"                                                                 \
         "ld1 {v20.4s-v23.4s}, [%[t]], #64\n"                                                    \
-        "ldp q24, q25, [%[t], #64]\n"                                                           \
-        "tbnz %[kind], #1, 8f\n" EACH(rows, MULTIPLY, "")                                       \
-        "6:\n" FINISH(rows)                                                                     \
-        "7:\n" BELOW_##rows                                                                     \
+        "ldp q24, q25, [%[range]]\n"                                                            \
+        "tbnz %[kind], #1, 8f\n" EACH(rows_, MULTIPLY, "")                                       \
+        "6:\n" FINISH(rows_)                                                                     \
+        "7:\n" BELOW_##rows_                                                                    \
         "sub %[w], %[w], %[size]\n"                                                             \
-        "subs %[count], %[count], #1\n"                                                         \
+        "subs %[tiles], %[tiles], #1\n"                                                         \
         "b.ne 1b\n"                                                                             \
         "b 10f\n"                                                                               \
-        "8:\n" EACH(rows, MULTIPLY_FUSED, "")                                                   \
+        "8:\n" EACH(rows_, MULTIPLY_FUSED, "")                                                   \
         "b 6b\n"                                                                                \
-        "9:\n" EACH(rows, STORE_SUMS, "")                                                       \
-        "b 7b\n" FINISH_ODD(rows)                                                               \
+        "9:\n" EACH(rows_, STORE_SUMS, "")                                                       \
+        "b 7b\n" FINISH_ODD(rows_)                                                               \
         "10:\n"                                                                                 \
-        : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3), [a4] "+r"(a4),            \
-          [w] "+r"(w), [c] "+r"(c), [count] "+r"(count), [t] "=&r"(t), [q] "=&r"(q)             \
-        : [k] "r"(columns), [kind] "r"(columns->kind), [steps] "r"(course->steps),              \
-          [rest] "r"(course->rest), [more] "r"(course->more), [gap] "r"(course->gap),           \
-          [next] "r"(course->next), [stride] "r"(course->stride), [size] "r"(course->size),     \
-          [c_stride] "r"(c_stride)                                                              \
+        : [a0] "+r"(a[0]), [a1] "+r"(a[1]), [a2] "+r"(a[2]), [a3] "+r"(a[3]), [a4] "+r"(a[4]),  \
+          [w] "+r"(w), [c] "+r"(c), [tiles] "+r"(tiles), [t] "=&r"(t), [q] "=&r"(q)             \
+        : [k] "r"(numbers), [range] "r"(course->range), [kind] "r"(kind),                       \
+          [steps] "r"(course->steps), [rest] "r"(rest), [more] "r"(course->more), [gap] "r"(gap),\
+          [next] "r"(next), [stride] "r"(matrix.x_stride), [size] "r"(size),                    \
+          [c_stride] "r"(course->c_stride)                                                      \
         : "cc", "memory", QRT_VECTORS);                                                         \
+    }                                                                                           \
   }
 
 /* One row through `count` panels that lie one behind the other, up to one whose results may not be small: how many are
- * left. *w is where the first has its biases, *c its columns; both move along. `columns` has numbers of none. */
-static size_t one_row_16(size_t count, const int8_t *a, size_t run, size_t panel_bytes,
-                         const qrt_gemm_columns *columns, const int8_t **w, int8_t **c) {
+ * left. *w is where the first has its biases, *c its columns; both move along. */
+static size_t one_row_16(size_t count, const int8_t *a, size_t run, size_t panel_bytes, size_t kind,
+                         const qrt_range_neon *range, const int8_t **w, int8_t **c) {
   const size_t steps = run / 64, rest = run % 64, size = 16 * ((run + 3) / 4 * 4);
   const int8_t *a0;
   size_t t;
   __asm__ volatile(
-      "ldp q24, q25, [%[k], #192]\n"
+      "ldp q24, q25, [%[range]]\n"
       "1:\n"
       "ldr %w[t], [%[w], #-12]\n"
       "tbz %w[t], #0, 9f\n"
@@ -224,7 +234,7 @@ static size_t one_row_16(size_t count, const int8_t *a, size_t run, size_t panel
       "b 9f\n" FINISH_ODD(1)
       "9:\n"
       : [w] "+r"(*w), [c] "+r"(*c), [count] "+r"(count), [a0] "=&r"(a0), [t] "=&r"(t)
-      : [a] "r"(a), [k] "r"(columns), [kind] "r"(columns->kind), [steps] "r"(steps), [rest] "r"(rest),
+      : [a] "r"(a), [range] "r"(range), [kind] "r"(kind), [steps] "r"(steps), [rest] "r"(rest),
         [numbers] "r"((size_t)128), [back] "r"(size + 64), [pad] "r"(panel_bytes - 128 - size),
         [c_stride] "r"((size_t)16)
       : "cc", "memory", QRT_VECTORS);
