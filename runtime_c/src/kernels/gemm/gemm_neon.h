@@ -254,11 +254,12 @@ QRT_INLINE void qrt_gemm_neon_panels(size_t m, size_t n, const qrt_gemm_rows *ro
 QRT_INLINE void qrt_gemm_neon_run(size_t m, size_t n, const qrt_gemm_rows *rows, size_t nr, size_t least, size_t kr,
                                   int flags, const void *packed, const qrt_output_range *output, int8_t *c,
                                   size_t c_stride, void (*run_panels)(size_t m, const qrt_gemm_panels *p, int8_t *c)) {
-  const size_t depth = qrt_gemm_depth(rows->runs, rows->run, kr);
+  const int gathers = qrt_gemm_gathers(rows->runs, rows->run, kr);
+  const size_t depth = gathers ? qrt_gemm_ceil(rows->runs * rows->run, kr) : rows->runs * qrt_gemm_ceil(rows->run, kr);
   qrt_range_neon range;
   if (output) range = qrt_range_make_neon(output);
   const qrt_range_neon *given = output ? &range : NULL;
-  if (!qrt_gemm_gathers(rows->runs, rows->run, kr)) {
+  if (!gathers) {
     qrt_gemm_neon_panels(m, n, rows, nr, least, flags, depth, packed, given, c, c_stride, run_panels);
     return;
   }

@@ -80,7 +80,6 @@ typedef struct qrt_gemm_course {
 
 /* What is left of a run, less than 32: its last group covers its last four bytes. */
 #define REST(rows)                                                                              \
-  "cbz %[rest], 44f\n"                                                                          \
   "tbz %[rest], #4, 41f\n" EACH(rows, LOAD_16, "") GROUPS_4(rows, DOTS_X)                       \
   "tst %[rest], #15\n"                                                                          \
   "b.eq 44f\n"                                                                                  \
@@ -102,9 +101,10 @@ typedef struct qrt_gemm_course {
 #define JOIN(to, x, y) "uzp1 v" to ".8h, v" x ".8h, v" y ".8h\n"
 #define ADD_1(s)       "add v" s ".8h, v" s ".8h, v26.8h\n"
 
-#define MULTIPLY(s0, s1, s2, s3, a, x, y, _)                                                    \
-  PRODUCT(s0, "20") PRODUCT(s1, "21") PRODUCT(s2, "22") PRODUCT(s3, "23")                       \
+#define MULTIPLY_BY(m0, m1, m2, m3, s0, s1, s2, s3)                                             \
+  PRODUCT(s0, m0) PRODUCT(s1, m1) PRODUCT(s2, m2) PRODUCT(s3, m3)                               \
   ROUND(s0) ROUND(s1) ROUND(s2) ROUND(s3) JOIN(s0, s0, s1) JOIN(s1, s2, s3)
+#define MULTIPLY(s0, s1, s2, s3, a, x, y, _) MULTIPLY_BY("20", "21", "22", "23", s0, s1, s2, s3)
 #define MULTIPLY_FUSED(s0, s1, s2, s3, a, x, y, _)                                              \
   "ld1 {v28.4s-v31.4s}, [%[t]]\n"                                                               \
   FUSE("28", s0, "20") FUSE("29", s1, "21") FUSE("30", s2, "22") FUSE("31", s3, "23")           \
@@ -173,26 +173,27 @@ typedef struct qrt_gemm_course {
         "3:\n" DEPTH_32(rows_)                                                                   \
         "subs %[t], %[t], #1\n"                                                                 \
         "b.ne 3b\n"                                                                             \
-        "4:\n" REST(rows_)                                                                       \
+        "4:\n"                                                                                  \
+        "cbz %[rest], 44f\n" REST(rows_)                                                                       \
         "cbz %[q], 5f\n"                                                                        \
         "sub %[q], %[q], #1\n" EACH(rows_, SKIP, "")                                             \
         "b 2b\n"                                                                                \
         "5:\n"                                                                                  \
-        "tbnz %[kind], #0, 9f\n"                                                                \
         "add %[t], %[k], #64\n"                                                                 \
         "ld1 {v20.4s-v23.4s}, [%[t]], #64\n"                                                    \
         "ldp q24, q25, [%[range]]\n"                                                            \
-        "tbnz %[kind], #1, 8f\n" EACH(rows_, MULTIPLY, "")                                       \
-        "6:\n" FINISH(rows_)                                                                     \
+        "tbz %[kind], #1, 8f\n" EACH(rows_, MULTIPLY_FUSED, "")                                 \
+        "6:\n" FINISH(rows_)                                                                    \
         "7:\n" BELOW_##rows_                                                                    \
         "sub %[w], %[w], %[size]\n"                                                             \
         "subs %[tiles], %[tiles], #1\n"                                                         \
         "b.ne 1b\n"                                                                             \
         "b 10f\n"                                                                               \
-        "8:\n" EACH(rows_, MULTIPLY_FUSED, "")                                                   \
+        "8:\n"                                                                                  \
+        "tbnz %[kind], #0, 9f\n" EACH(rows_, MULTIPLY, "")                                      \
         "b 6b\n"                                                                                \
-        "9:\n" EACH(rows_, STORE_SUMS, "")                                                       \
-        "b 7b\n" FINISH_ODD(rows_)                                                               \
+        "9:\n" EACH(rows_, STORE_SUMS, "")                                                      \
+        "b 7b\n" FINISH_ODD(rows_)                                                              \
         "10:\n"                                                                                 \
         : [a0] "+r"(a[0]), [a1] "+r"(a[1]), [a2] "+r"(a[2]), [a3] "+r"(a[3]), [a4] "+r"(a[4]),  \
           [w] "+r"(w), [c] "+r"(c), [tiles] "+r"(tiles), [t] "=&r"(t), [q] "=&r"(q)             \
@@ -217,25 +218,31 @@ static size_t one_row_16(size_t count, const int8_t *a, size_t run, size_t panel
       "ldr %w[t], [%[w], #-12]\n"
       "tbz %w[t], #0, 9f\n"
       "mov %[a0], %[a]\n"
-      "ld1 {v0.4s-v3.4s}, [%[w]], %[numbers]\n"
+      "ld1 {v0.4s-v3.4s}, [%[w]], #64\n"
+      "ld1 {v16.4s-v19.4s}, [%[w]], #64\n"
       "cbz %[steps], 3f\n"
-      "mov %[t], %[steps]\n"
       "2:\n" DEPTH_32(1) DEPTH_32(1)
-      "subs %[t], %[t], #1\n"
+      "cmp %[a0], %[end]\n"
       "b.ne 2b\n"
+      "cbz %[rest], 44f\n"
       "3:\n"
       "tbz %[rest], #5, 4f\n" DEPTH_32(1)
       "4:\n" REST(1)
-      "sub %[t], %[w], %[back]\n"
-      "ld1 {v20.4s-v23.4s}, [%[t]]\n" EACH(1, MULTIPLY, "") FINISH(1)
+      MULTIPLY_BY("16", "17", "18", "19", "0", "1", "2", "3")
+      "cbnz %[kind], 8f\n"
+      "51:\n" EACH(1, NARROW, "")
+      "52:\n" EACH(1, STORE, "")
       "add %[w], %[w], %[pad]\n"
       "subs %[count], %[count], #1\n"
       "b.ne 1b\n"
-      "b 9f\n" FINISH_ODD(1)
+      "b 9f\n"
+      "8:\n"
+      "tbnz %[kind], #2, 60f\n" EACH(1, NARROW, "") EACH(1, RAISE, "")
+      "b 52b\n" FINISH_ODD(1)
       "9:\n"
       : [w] "+r"(*w), [c] "+r"(*c), [count] "+r"(count), [a0] "=&r"(a0), [t] "=&r"(t)
-      : [a] "r"(a), [range] "r"(range), [kind] "r"(kind), [steps] "r"(steps), [rest] "r"(rest),
-        [numbers] "r"((size_t)128), [back] "r"(size + 64), [pad] "r"(panel_bytes - 128 - size),
+      : [a] "r"(a), [steps] "r"(steps), [end] "r"(a + 64 * steps), [range] "r"(range), [kind] "r"(kind), [rest] "r"(rest),
+        [pad] "r"(panel_bytes - 128 - size),
         [c_stride] "r"((size_t)16)
       : "cc", "memory", QRT_VECTORS);
   return count;
