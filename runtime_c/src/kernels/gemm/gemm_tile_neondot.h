@@ -41,21 +41,14 @@ typedef struct qrt_gemm_course {
 #define ROW_1(M, x)  M("4", "5", "6", "7", "%[a1]", "26", "27", x)
 #define ROW_2(M, x)  M("8", "9", "10", "11", "%[a2]", "28", "29", x)
 #define ROW_3(M, x)  M("12", "13", "14", "15", "%[a3]", "30", "31", x)
-#define HALF_3(M, x) M("12", "13", "14", "15", "%[a3]", "30", "30", x)
-#define HALF_4(M, x) M("16", "17", "18", "19", "%[a4]", "31", "31", x)
+#define ROW_4(M, x)  M("16", "17", "18", "19", "%[a4]", "31", "", x)
 
-/* Rows that take 32 bytes at a time; those that take 16; all. */
-#define PAIRS_1(M, x) M("0", "1", "2", "3", "%[a0]", "28", "29", x)
-#define PAIRS_2(M, x) ROW_0(M, x) ROW_1(M, x)
-#define PAIRS_3(M, x) PAIRS_2(M, x) ROW_2(M, x)
-#define PAIRS_4(M, x) PAIRS_3(M, x) ROW_3(M, x)
-#define PAIRS_5(M, x) PAIRS_3(M, x)
-#define HALVES_1(M, x)
-#define HALVES_2(M, x)
-#define HALVES_3(M, x)
-#define HALVES_4(M, x)
-#define HALVES_5(M, x) HALF_3(M, x) HALF_4(M, x)
-#define EACH(rows, M, x) PAIRS_##rows(M, x) HALVES_##rows(M, x)
+#define EACH_1(M, x) M("0", "1", "2", "3", "%[a0]", "28", "29", x)
+#define EACH_2(M, x) ROW_0(M, x) ROW_1(M, x)
+#define EACH_3(M, x) EACH_2(M, x) ROW_2(M, x)
+#define EACH_4(M, x) EACH_3(M, x) ROW_3(M, x)
+#define EACH_5(M, x) EACH_4(M, x) ROW_4(M, x)
+#define EACH(rows, M, x) EACH_##rows(M, x)
 
 /* ---- depth ---- */
 
@@ -74,9 +67,35 @@ typedef struct qrt_gemm_course {
 #define GROUPS_2(rows, DOTS)    GROUP(rows, DOTS, "0") GROUP(rows, DOTS, "1")
 #define GROUPS_4(rows, DOTS)    GROUPS_2(rows, DOTS) GROUP(rows, DOTS, "2") GROUP(rows, DOTS, "3")
 
-#define DEPTH_32(rows)                                                                          \
-  PAIRS_##rows(LOAD_32, "") HALVES_##rows(LOAD_16, "") GROUPS_4(rows, DOTS_X)                   \
-  HALVES_##rows(LOAD_16, "") GROUPS_4(rows, DOTS_Y)
+#define DEPTH_32(rows) EACH(rows, LOAD_32, "") GROUPS_4(rows, DOTS_X) GROUPS_4(rows, DOTS_Y)
+#define DEPTHS(rows)                                                                            \
+  "mov %[t], %[steps]\n"                                                                        \
+  "3:\n" DEPTH_32(rows)                                                                         \
+  "subs %[t], %[t], #1\n"                                                                       \
+  "b.ne 3b\n"
+#define DEPTHS_1 DEPTHS(1)
+#define DEPTHS_2 DEPTHS(2)
+#define DEPTHS_3 DEPTHS(3)
+#define DEPTHS_4 DEPTHS(4)
+
+/* The last two of five rows take 32 bytes too, but in the middle, where each of the others has only 16 left; so they
+ * begin and end with 16. */
+#define FIRST_16   "ldr q30, [%[a3]], #16\nldr q31, [%[a4]], #16\n"
+#define MIDDLE_32  "ldp q24, q30, [%[a3]], #32\nldp q26, q31, [%[a4]], #32\n"
+#define LAST_16    "ldr q24, [%[a3]], #16\nldr q26, [%[a4]], #16\n"
+#define THREE(M, x) ROW_0(M, x) ROW_1(M, x) ROW_2(M, x)
+#define MIDDLE(M, x)                                                                            \
+  THREE(M, x) M("12", "13", "14", "15", "%[a3]", "30", "24", x) M("16", "17", "18", "19", "%[a4]", "31", "26", x)
+#define MIDDLE_GROUP(lane)  "ld1 {v20.16b-v23.16b}, [%[w]], #64\n" MIDDLE(DOTS_Y, lane)
+#define MIDDLE_GROUPS       MIDDLE_GROUP("0") MIDDLE_GROUP("1") MIDDLE_GROUP("2") MIDDLE_GROUP("3")
+#define DEPTHS_5                                                                                \
+  FIRST_16                                                                                      \
+  "subs %[t], %[steps], #1\n"                                                                   \
+  "b.eq 31f\n"                                                                                  \
+  "3:\n" THREE(LOAD_32, "") GROUPS_4(5, DOTS_X) MIDDLE_32 MIDDLE_GROUPS                         \
+  "subs %[t], %[t], #1\n"                                                                       \
+  "b.ne 3b\n"                                                                                   \
+  "31:\n" THREE(LOAD_32, "") GROUPS_4(5, DOTS_X) LAST_16 MIDDLE_GROUPS
 
 /* What is left of a run, less than 32: its last group covers its last four bytes. */
 #define REST(rows)                                                                              \
@@ -169,10 +188,7 @@ typedef struct qrt_gemm_course {
         "mov %[q], %[more]\n"                                                                   \
         "2:\n"                                                                                  \
         "cbz %[steps], 4f\n"                                                                    \
-        "mov %[t], %[steps]\n"                                                                  \
-        "3:\n" DEPTH_32(rows_)                                                                   \
-        "subs %[t], %[t], #1\n"                                                                 \
-        "b.ne 3b\n"                                                                             \
+        DEPTHS_##rows_                                                                          \
         "4:\n"                                                                                  \
         "cbz %[rest], 44f\n" REST(rows_)                                                                       \
         "cbz %[q], 5f\n"                                                                        \
