@@ -3,7 +3,7 @@
  *
  *   int8 w[runs][ceil(run / 4)][16 or 8][4]
  *
- * Instructions per inner step of 16 in depth, 5 x 16 x 16 multiply-adds: 80 sdot, 13 loads, 3 for the loop.
+ * Instructions per inner step of 32 in depth, 5 x 16 x 32 multiply-adds: 160 sdot, 13 loads, 2 for the loop.
  */
 #include "gemm_tile_neondot.h"
 

@@ -1,8 +1,8 @@
 /* gemm_tile_neondot.h - tiles of 1 to 5 rows by 16 columns as one piece of assembly, which gcc could not do without
  * copies between registers: ld1 fills four neighbours at once, for weights, biases and multipliers.
  *
- * Row i has its sums in v(4 i) to v(4 i + 3), and 32 bytes of depth in two of v24 to v31; of 5 rows the last two take
- * 16 at a time. Weights are in v20 to v23, all columns of a group of four bytes.
+ * Row i has its sums in v(4 i) to v(4 i + 3), and 32 bytes of depth in two of v24 to v31. Weights are in v20 to v23,
+ * all columns of a group of four bytes.
  */
 #ifndef QRT_GEMM_TILE_NEONDOT_H
 #define QRT_GEMM_TILE_NEONDOT_H
