@@ -276,28 +276,32 @@ QRT_INLINE void slide(int finish, size_t width, size_t fresh, const lines *l, si
                                                                            const char *packed) {         \
     slide(finish, width, fresh, l, first, packed);                                                       \
   }
-#if QRT_RELU /* what is left of it */
-#define SLIDES(width, fresh)     SLIDE(ANY, width, fresh) SLIDE(WHOLE, width, fresh)
-#define SLIDE_RELU(width, fresh) slide_##width##_##fresh##_ANY
+#if QRT_RELU /* What is left: outputs without ReLU, single lines; of 8 channels few. */
+SLIDE(ANY, 8, 1)
+SLIDE(ANY, 8, 2)
+SLIDE(ANY, 16, 1)
+SLIDE(ANY, 16, 2)
+SLIDE(WHOLE, 16, 1)
+SLIDE(WHOLE, 16, 2)
+#define SLIDE_NAMES(width, fresh, whole) \
+  {slide_##width##_##fresh##_ANY, slide_##width##_##fresh##_##whole, slide_##width##_##fresh##_ANY}
 #else
-#define SLIDES(width, fresh)     SLIDE(ANY, width, fresh) SLIDE(WHOLE, width, fresh) SLIDE(RELU, width, fresh)
-#define SLIDE_RELU(width, fresh) slide_##width##_##fresh##_RELU
-#endif
-#define SLIDE_NAMES(width, fresh) \
-  {slide_##width##_##fresh##_ANY, slide_##width##_##fresh##_WHOLE, SLIDE_RELU(width, fresh)}
-
+#define SLIDES(width, fresh) SLIDE(ANY, width, fresh) SLIDE(WHOLE, width, fresh) SLIDE(RELU, width, fresh)
+#define SLIDE_NAMES(width, fresh, whole) \
+  {slide_##width##_##fresh##_ANY, slide_##width##_##fresh##_WHOLE, slide_##width##_##fresh##_RELU}
 SLIDES(8, 1)
 SLIDES(8, 2)
 #if defined(__aarch64__)
 SLIDES(16, 1)
 SLIDES(16, 2)
 #endif
+#endif
 
 /* By width / 16, fresh - 1, and finish. */
 static void (*const slide_functions[][2][3])(const lines *l, size_t first, const char *packed) = {
-    {SLIDE_NAMES(8, 1), SLIDE_NAMES(8, 2)},
+    {SLIDE_NAMES(8, 1, ANY), SLIDE_NAMES(8, 2, ANY)},
 #if defined(__aarch64__)
-    {SLIDE_NAMES(16, 1), SLIDE_NAMES(16, 2)},
+    {SLIDE_NAMES(16, 1, WHOLE), SLIDE_NAMES(16, 2, WHOLE)},
 #endif
 };
 
