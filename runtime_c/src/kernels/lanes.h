@@ -98,11 +98,9 @@ INLINE floats less_product(floats a, floats b, float c) {
   return (floats)_mm512_fnmadd_ps((__m512)b, (__m512)all(c), (__m512)a);
 }
 
-/* Are all lanes of all vectors at least that? */
-INLINE int at_least(size_t count, const floats *x, float least) {
-  truths lanes = 0xffff;
-  EACH(v) lanes = _mm512_kand(lanes, _mm512_cmp_ps_mask((__m512)x[v], (__m512)all(least), _CMP_GE_OQ));
-  return _mm512_kortestc(lanes, lanes);
+/* Is it true of all lanes? */
+INLINE int every(truths truth) {
+  return truth == 0xffff;
 }
 
 /* x * 2^n, rounded once; n are whole numbers, of which n + QRT_ROUNDER is given. */
@@ -145,16 +143,14 @@ INLINE floats less_product(floats a, floats b, float c) {
 #endif
 }
 
-INLINE int at_least(size_t count, const floats *x, float least) {
-  ints lanes = x[0] >= least;
-  EACH(v) lanes &= x[v] >= least;
+INLINE int every(truths truth) {
 #if defined(__aarch64__) && QRT_LANES == 4
-  return vminvq_u32((uint32x4_t)lanes) != 0;
+  return vminvq_u32((uint32x4_t)truth) != 0;
 #elif defined(__AVX__) && QRT_LANES == 8
-  return _mm256_movemask_ps((__m256)lanes) == 0xff;
+  return _mm256_movemask_ps((__m256)truth) == 0xff;
 #else
   int result = 1;
-  for (size_t i = 0; i < QRT_LANES; i++) result &= lanes[i];
+  for (size_t i = 0; i < QRT_LANES; i++) result &= truth[i];
   return result;
 #endif
 }
@@ -216,7 +212,9 @@ INLINE floats scaled_normal(floats p, floats shifted) {
 
 /* Of numbers that are not above 0, and NaN. */
 INLINE void exponentials_of_negative(size_t count, floats *x) {
-  if (at_least(count, x, QRT_EXP_NORMAL)) {
+  truths normal = less(all(QRT_EXP_NORMAL), x[0]);
+  EACH(v) normal &= less(all(QRT_EXP_NORMAL), x[v]);
+  if (every(normal)) {
     floats shifted[MOST_VECTORS], p[MOST_VECTORS];
     exponential_parts(count, x, shifted, p);
     EACH(v) x[v] = scaled_normal(p[v], shifted[v]);
@@ -271,16 +269,20 @@ INLINE void error_functions_far(size_t count, floats *a) {
   EACH(v) a[v] = 1.0f - scaled_normal(y[v], shifted[v]);
 }
 
-/* Of NaN anything. */
+/* Of NaN anything. Where all are near zero, the rest is left out; kernels of 16 lanes have their own way for that. */
 INLINE void error_functions(size_t count, floats *x) {
-  floats near[MOST_VECTORS], far[MOST_VECTORS];
-  EACH(v) near[v] = far[v] = (floats)((ints)x[v] & INT32_MAX);
-  error_functions_near(count, near);
-  error_functions_far(count, far);
-  EACH(v) {
-    const truths small = less((floats)((ints)x[v] & INT32_MAX), all(QRT_ERF_SMALL));
-    x[v] = (floats)((ints)choose(small, near[v], far[v]) | ((ints)x[v] & INT32_MIN));
+  floats y[MOST_VECTORS], far[MOST_VECTORS];
+  truths near[MOST_VECTORS], all_near;
+  EACH(v) y[v] = far[v] = (floats)((ints)x[v] & INT32_MAX);
+  EACH(v) near[v] = less(y[v], all(QRT_ERF_SMALL));
+  all_near = near[0];
+  EACH(v) all_near &= near[v];
+  error_functions_near(count, y);
+  if (QRT_LANES == 16 || !every(all_near)) {
+    error_functions_far(count, far);
+    EACH(v) y[v] = choose(near[v], y[v], far[v]);
   }
+  EACH(v) x[v] = (floats)((ints)y[v] | ((ints)x[v] & INT32_MIN));
 }
 
 /* The sum of all lanes, by halves. */

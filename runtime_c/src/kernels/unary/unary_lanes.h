@@ -97,7 +97,8 @@ INLINE void gelu_near(size_t count, const float *a, float *c, uint16_t *far) {
   EACH(v) half[v] = now(x[v] * (QRT_SQRT_HALF * 0.5f));
   EACH(v) z[v] = now(half[v] * half[v]);
   POLYNOMIALS(count, z, coefficients, y);
-  EACH(v) y[v] = now(y[v] * half[v] + half[v]);
+  EACH(v) y[v] = now(y[v] * half[v]);
+  EACH(v) y[v] = now(y[v] + half[v]);
   EACH(v) y[v] = now(y[v] + 0.5f);
   EACH(v) {
     const truths near = less(z[v], all(QRT_ERF_SMALL * QRT_ERF_SMALL * 0.25f));
