@@ -226,7 +226,7 @@ INLINE void exponentials_of_negative(size_t count, floats *x) {
 INLINE void sigmoids(size_t count, floats *x) {
   floats t[MOST_VECTORS];
   EACH(v) t[v] = (floats)((ints)x[v] | INT32_MIN);
-  exponentials(count, t);
+  exponentials_of_negative(count, t);
   EACH(v) {
     const truths negative = less(x[v], all(0));
     const floats q = choose(negative, t[v], all(1.0f)) / (t[v] + 1.0f);
