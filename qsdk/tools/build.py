@@ -15,6 +15,14 @@ from qsdk.runtime import Session, available_isas
 from qsdk.runtime.artifacts import DOES_NOT_FIT, EMULATORS, emulate, is_bare_metal
 
 _ROW = 24  # bytes to a line of C
+# Words of C and C++ that are no names, and names that every program has.
+_TAKEN = frozenset(
+    """alignas alignof and asm auto bool break case catch char class compl concept const constexpr continue decltype
+    default delete do double else enum explicit export extern false float for friend goto if inline int long main mutable
+    namespace new noexcept not nullptr operator or private protected public register requires restrict return short
+    signed sizeof static struct switch template this thread_local throw true try typedef typename typeof union unsigned
+    using virtual void volatile while xor""".split()
+)
 
 
 def source_root() -> Path:
@@ -31,9 +39,9 @@ def source_root() -> Path:
 
 
 def identifier(text: str) -> str:
-    """A name that C accepts, made of `text`."""
+    """A name that C and C++ accept, made of `text`."""
     name = re.sub(r"\W", "_", text, flags=re.ASCII)
-    return name if name[:1].isalpha() else f"model_{name}"
+    return name if name[:1].isalpha() and name not in _TAKEN else f"model_{name}"
 
 
 def emit_c(data: bytes, name: str, directory: Path, arena_size: int) -> tuple[Path, Path]:
@@ -51,13 +59,17 @@ def emit_c(data: bytes, name: str, directory: Path, arena_size: int) -> tuple[Pa
         f"#define {name.upper()}_ARENA_SIZE {arena_size} /* bytes that qrt_session_open needs */\n\n"
         f"extern const unsigned char {name}[{name.upper()}_SIZE];\n\n#endif\n"
     )
+    attributes = (
+        "#ifdef __ELF__ /* so that a linker file can say where models lie */\n"
+        '__attribute__((section(".rodata.qrt_models")))\n#endif\n'
+        "#ifdef __GNUC__ /* in C99 and C++, too */\n__attribute__((aligned(64)))\n"
+        "#elif defined(__cplusplus)\nalignas(64)\n#else\n_Alignas(64)\n#endif\n"
+    )
     rows = (", ".join(map(str, data[i : i + _ROW])) for i in range(0, len(data), _ROW))
     body = ",\n".join(f"    {row}" for row in rows)
     source.write_text(
-        f'/* {name}.c - see {name}.h. Made by qsdk emit-c. */\n#include "{name}.h"\n\n'
-        "#ifdef __ELF__ /* so that a linker file can say where models lie */\n"
-        '__attribute__((section(".rodata.qrt_models")))\n#endif\n'
-        f"_Alignas(64) const unsigned char {name}[{name.upper()}_SIZE] = {{\n{body}}};\n"
+        f'/* {name}.c - see {name}.h. Made by qsdk emit-c. */\n#include "{name}.h"\n\n{attributes}'
+        f"const unsigned char {name}[{name.upper()}_SIZE] = {{\n{body}}};\n"
     )
     return source, header
 

@@ -15,6 +15,15 @@ typedef struct settings {
   void *user;
 } settings;
 
+/* Says which there are: they differ from machine to machine. */
+static qrt_status unknown_isa(const char *isa, qrt_error *error) {
+  qrt_status status = QRT_FAIL(error, QRT_ERROR_ISA, "this CPU and build have");
+  for (uint32_t i = 0; QRT_MESSAGES && qrt_isa_name(i); ++i) {
+    status = QRT_APPEND(error, QRT_ERROR_ISA, "%s %s", i ? "," : "", qrt_isa_name(i));
+  }
+  return QRT_APPEND(error, status, "; there is no instruction set '%s'", isa ? isa : "");
+}
+
 static qrt_status read_config(const qrt_config *config, settings *s, qrt_error *error) {
   static const qrt_config none;
   config = config ? config : &none;
@@ -41,8 +50,7 @@ static qrt_status read_config(const qrt_config *config, settings *s, qrt_error *
 #endif
   s->isa = qrt_isa_mask(isa);
   if (!s->isa) {
-    return QRT_FAIL(error, QRT_ERROR_ISA, "instruction set '%s' is unknown, or not in this CPU or build",
-                    isa ? isa : "");
+    return unknown_isa(isa, error);
   }
   return QRT_OK;
 }

@@ -55,9 +55,20 @@ def test_a_model_as_c_has_the_bytes_of_the_file(file: Path, tmp_path: Path) -> N
         "int main(void) { return (uintptr_t)my_model % 64 || "
         "fwrite(my_model, 1, sizeof my_model, stdout) != MY_MODEL_SIZE; }\n"
     )
-    call("cc", "-std=c11", "main.c", "my_model.c", "-o", "main", cwd=tmp_path)
-    assert subprocess.run([tmp_path / "main"], capture_output=True, check=True).stdout == file.read_bytes()
+    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wundef", "-Werror"]
+    for compiler in (["cc", "-std=c99"], ["cc", "-std=c11"], ["c++", "-std=c++11", "-x", "c++"]):
+        call(*compiler, *strict, "main.c", "my_model.c", "-o", "main", cwd=tmp_path)
+        assert subprocess.run([tmp_path / "main"], capture_output=True, check=True).stdout == file.read_bytes()
+
+
+def test_names_of_models_in_c() -> None:
     assert identifier("3 - x.y") == "model_3___x_y"
+    assert [identifier(name) for name in ("float", "main", "_x", "floats")] == [
+        "model_float",
+        "model_main",
+        "model__x",
+        "floats",
+    ]
 
 
 def test_a_damaged_file_is_not_emitted(file: Path, tmp_path: Path) -> None:

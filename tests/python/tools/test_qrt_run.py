@@ -36,7 +36,7 @@ REFUSED = {
     "--batch: takes tensors from the list": ["--batch", "list", "--verify"],
     "either FILE or --batch": [FILE, "--batch", "list"],
     "list: cannot be opened": ["--batch", "list"],
-    "instruction set 'nope' is unknown": [FILE, "--isa", "nope"],
+    "there is no instruction set 'nope'": [FILE, "--isa", "nope"],
     "the file does not begin like a .qsdk file": [__file__],
     "bytes, not a multiple of the input's 256": [FILE, "--input", "/dev/null"],
     "cannot be written": [FILE, "--output", "/nowhere/y.npy"],
