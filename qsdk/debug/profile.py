@@ -42,6 +42,16 @@ def macs(program: Program, op: Operation) -> int:
     return weights * source.elements // source.shape[-1] if source.elements else 0
 
 
+def check_suffix(path: Path) -> None:
+    """Refuse a file in which a profile cannot be written.
+
+    Raises:
+        QsdkError: its name ends in neither .json nor .html.
+    """
+    if path.suffix not in (".json", ".html"):
+        raise QsdkError(f"{path}: a profile is written as .json or .html")
+
+
 @dataclass(frozen=True)
 class ProfileRow:
     """One operator of a file.
@@ -166,8 +176,7 @@ class Profile:
         """
         path = Path(path)
         forms = {".json": self.to_json, ".html": self.to_html}
-        if path.suffix not in forms:
-            raise QsdkError(f"{path}: a profile is written as .json or .html")
+        check_suffix(path)
         try:
             path.write_text(forms[path.suffix](), encoding="utf-8")
         except OSError as error:

@@ -152,7 +152,7 @@ def pack(program: Program, data: bytes, isas: Sequence[str]) -> Program:
     from qsdk import runtime
 
     packed: dict[tuple[int, str], list[PackedWeights]] = {}
-    for isa in dict.fromkeys(isas):
+    for isa in [isas] if isinstance(isas, str) else dict.fromkeys(isas):
         if isa not in runtime.available_isas():
             raise QsdkError(f"pack_for: '{isa}' is not among this host's {', '.join(runtime.available_isas())}")
         own: dict[tuple[int, str], list[PackedWeights]] = {}

@@ -105,7 +105,8 @@ class Session:
     Args:
         source: a path, or the file's bytes. A file is mapped, not read, and used where it lies: while the session lives
             it must not be written to. Replacing it, as export does, is harmless.
-        threads: that share a run. Outputs do not depend on their number. They are the session's own, and end with it.
+        threads: that share a run, no more than there are cores without other work: all wait for the last one, at every
+            operator. Outputs do not depend on their number. They are the session's own, and end with it.
         isa: use nothing above this instruction set; None: the QRT_ISA environment variable, else the best there is.
         taps: when given, every run appends the output of every operator, in order, as bytes (uint8 arrays).
         times: when given, every run appends the nanoseconds that each operator took (an int64 array).
@@ -125,6 +126,8 @@ class Session:
     ) -> None:
         if taps is not None and times is not None:
             raise QsdkError("a session has taps or times, not both: copying outputs would be part of the times")
+        if not isinstance(threads, int) or not 0 <= threads <= lib.QRT_MAX_THREADS:
+            raise QsdkError(f"threads is {threads!r}; give a number from 1 to {lib.QRT_MAX_THREADS}")
         self._file = _file(source)
         self._model = ffi.new("qrt_model *")
         self._error = ffi.new("qrt_error *")

@@ -5,9 +5,12 @@ qrt_run for the host comes with the package; everything else is in a source tree
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from qsdk.errors import QsdkError
@@ -74,15 +77,27 @@ def command(target: str, cpu: str, arguments: Sequence[str] = (), program: str =
     return emulate(emulator, runner_path(target, program), arguments, is_bare_metal(target))
 
 
+@contextlib.contextmanager
+def plain_path(file: Path) -> Iterator[Path]:
+    """A path of `file` that every target's command line takes: itself, or a link if it has blanks or a dash first."""
+    if not re.search(r"^-|\s", str(file)):
+        yield file
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder, "file")
+        link.symlink_to(file.absolute())
+        yield link
+
+
 def emulate(emulator: Sequence[str], program: Path, arguments: Sequence[str], machine: bool) -> list[str]:
     """The words that run a program with arguments under an emulator: of a process, or of a whole machine.
 
     Raises:
-        QsdkError: an argument for a machine has a blank, at which the command line is cut there.
+        QsdkError: a machine's program or an argument has a blank, at which the command line is cut there.
     """
     if not machine:
         return [*emulator, str(program), *arguments]
-    for argument in arguments:
+    for argument in [str(program), *arguments]:
         if not argument or " " in argument:
             raise QsdkError(f"'{argument}' cannot be passed to a program without an operating system: it has a blank")
     return [*emulator, "-kernel", str(program), "-append", " ".join(arguments)]

@@ -12,17 +12,19 @@ from qsdk.errors import QsdkError
 from qsdk.export.program import Operation, Program
 from qsdk.export.serialize import deserialize, load
 from qsdk.runtime import Session, available_isas
-from qsdk.runtime.artifacts import DOES_NOT_FIT, EMULATORS, emulate, is_bare_metal
+from qsdk.runtime.artifacts import DOES_NOT_FIT, EMULATORS, emulate, is_bare_metal, plain_path
 
 _ROW = 24  # bytes to a line of C
 # Words of C and C++ that are no names, and names that every program has.
-_TAKEN = frozenset(
-    """alignas alignof and asm auto bool break case catch char class compl concept const constexpr continue decltype
-    default delete do double else enum explicit export extern false float for friend goto if inline int long main mutable
-    namespace new noexcept not nullptr operator or private protected public register requires restrict return short
-    signed sizeof static struct switch template this thread_local throw true try typedef typename typeof union unsigned
-    using virtual void volatile while xor""".split()
+_WORDS = (
+    "alignas alignof and asm auto bool break case catch char class compl concept const constexpr continue "
+    "decltype default delete do double else enum explicit export extern false float for friend goto if "
+    "inline int long main mutable namespace new noexcept not nullptr operator or private protected public "
+    "register requires restrict return short signed sizeof static struct switch template this "
+    "thread_local throw true try typedef typename typeof union unsigned using virtual void volatile while "
+    "xor"
 )
+_TAKEN = frozenset(_WORDS.split())
 
 
 def source_root() -> Path:
@@ -96,9 +98,10 @@ def arena_size(target: str, runner: Path, file: Path, data: bytes) -> int:
     emulators = list(EMULATORS.get(target, {}).values())
     if not emulators:
         return host_arena_size(data)
-    words = emulate(emulators[0], runner, [str(file), "--info"], is_bare_metal(target))
     try:
-        result = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+        with plain_path(file) as path, plain_path(runner) as program:
+            words = emulate(emulators[0], program, [str(path), "--info"], is_bare_metal(target))
+            result = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
     except OSError:  # no emulator, or a program of another system
         return host_arena_size(data)
     if result.returncode == DOES_NOT_FIT:

@@ -17,10 +17,11 @@ from rich.table import Table
 
 import qsdk
 from qsdk.debug import operators, profile
+from qsdk.debug.profile import check_suffix
 from qsdk.export.program import Program, last_uses
 from qsdk.export.serialize import checksum_ok, deserialize, load
 from qsdk.runtime import Session, available_isas
-from qsdk.runtime.artifacts import DOES_NOT_FIT, EMULATORS, command, runner_path
+from qsdk.runtime.artifacts import DOES_NOT_FIT, EMULATORS, command, plain_path, runner_path
 from qsdk.runtime.remote import run_remote
 from qsdk.tools import build as build_module
 
@@ -165,9 +166,13 @@ def bench(
     On another machine: percentiles of the time of a run, and each operator's share.
     """
     if remote is not None:
-        more = ["--repeat", str(runs), *(["--profile"] if per_op else []), *_isa(isa)]
+        if output is not None:
+            raise qsdk.QsdkError("--output is for runs on this machine; what --remote prints is text")
+        more = ["--repeat", str(runs), "--threads", str(threads), *(["--profile"] if per_op else []), *_isa(isa)]
         _print_remote(run_remote(remote, file, more, input or []))
         return
+    if output is not None:
+        check_suffix(output)
     found = profile(file, *_arrays(input or []), isa=isa, threads=threads, runs=runs)
     if per_op:
         console.print(found)
@@ -236,25 +241,28 @@ def verify(
     isa: Annotated[str | None, typer.Option(help="use nothing above this instruction set")] = None,
     remote: Remote = None,
 ) -> None:
-    """Structure, checksum, then the embedded test vectors bit for bit, in a C process. Exit 1 on any difference."""
+    """Structure, checksum, then the embedded test vectors bit for bit, in a C process. Exit 1 on any difference.
+
+    With --remote the machine says what it is; --target says it instead.
+    """
     if remote is not None:
-        _print_remote(run_remote(remote, file, ["--verify", *_isa(isa)]))
+        there = None if target == "host" else target.replace("cortex_m", "cortex-m")
+        _print_remote(run_remote(remote, file, ["--verify", *_isa(isa)], target=there))
         return
     failed = False
-    arguments = [str(file), "--verify", *_isa(isa)]
-    for name in EMULATORS if target == "all" else [target.replace("cortex_m", "cortex-m")]:
-        for cpu in EMULATORS.get(name, {name: []}):
-            words = command(name, cpu, arguments)
-            result = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
-            where = name if name == cpu else f"{name} ({cpu})"
-            good = result.returncode == 0
-            small = result.returncode == DOES_NOT_FIT
-            failed |= not good and not (small and target == "all")
-            verdict = "[green]identical[/green]" if good else "does not fit" if small else "[red]FAILED[/red]"
-            console.print(f"{where}: {verdict}", highlight=False)
-            console.print(
-                (result.stdout if good else result.stderr or result.stdout).strip(), markup=False, highlight=False
-            )
+    with plain_path(file) as path:
+        for name in EMULATORS if target == "all" else [target.replace("cortex_m", "cortex-m")]:
+            for cpu in EMULATORS.get(name, {name: []}):
+                words = command(name, cpu, [str(path), "--verify", *_isa(isa)])
+                result = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+                where = name if name == cpu else f"{name} ({cpu})"
+                good = result.returncode == 0
+                small = result.returncode == DOES_NOT_FIT
+                failed |= not good and not (small and target == "all")
+                verdict = "[green]identical[/green]" if good else "does not fit" if small else "[red]FAILED[/red]"
+                console.print(f"{where}: {verdict}", highlight=False)
+                text = (result.stdout if good else result.stderr or result.stdout).strip()
+                console.print(text.replace(str(path), str(file)), markup=False, highlight=False, soft_wrap=True)
     if failed:
         raise typer.Exit(1)
 

@@ -1,10 +1,9 @@
 /* qrt.h - runs .qsdk files. This is the only public header.
  *
- *   verify     qrt_model_open     checks every byte that will ever be used; nothing is trusted afterwards by accident
- *   size       qrt_arena_size     how much memory a session needs, exactly
- *   bind       qrt_session_open   builds a session in the caller's memory: kernels chosen, weights packed, plan laid
- * out run        qrt_session_run    fails on nothing that lies in the file; only on indices, such as tokens, among its
- *                                   inputs
+ *   verify   qrt_model_open    checks every byte that will ever be used; nothing is trusted afterwards by accident
+ *   size     qrt_arena_size    how much memory a session needs, exactly
+ *   bind     qrt_session_open  builds a session in the caller's memory: kernels chosen, weights packed, plan made
+ *   run      qrt_session_run   fails on nothing in the file; only on indices, such as tokens, among its inputs
  *
  * The runtime never allocates, never prints and never keeps state outside the objects declared here. One qrt_model may
  * be shared by any number of threads; a session belongs to one thread at a time. The file's memory must outlive the

@@ -150,6 +150,9 @@ def test_export_packs(digits: tuple[torch.nn.Module, torch.Tensor], tmp_path: Pa
     assert packed.file_size > plain.file_size or not PACKING
     for isa in PACKING:
         assert packed.session_size[isa] < plain.session_size[isa]
+    if PACKING:
+        one = qsdk.export(*digits, tmp_path / "one.qsdk", pack_for=PACKING[0])  # a word is a set, not letters
+        assert plain.file_size < one.file_size <= packed.file_size
     assert packed.session_size["scalar"] == plain.session_size["scalar"]
     with pytest.raises(qsdk.QsdkError, match="pack_for: 'mmx'.*scalar"):
         qsdk.export(*digits, tmp_path / "other.qsdk", pack_for=["mmx"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -54,10 +56,10 @@ def test_wrong_counts_and_indices(file: bytes) -> None:
 
 
 def test_unknown_isa(file: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(qsdk.RuntimeStatusError, match="ISA.*sse9"):
+    with pytest.raises(qsdk.RuntimeStatusError, match="ISA.*scalar.*sse9"):
         qsdk.Session(file, isa="sse9")
     monkeypatch.setenv("QRT_ISA", "sse9")
-    with pytest.raises(qsdk.RuntimeStatusError, match="ISA.*sse9"):
+    with pytest.raises(qsdk.RuntimeStatusError, match="ISA.*scalar.*sse9"):
         qsdk.Session(file)
     monkeypatch.setenv("QRT_ISA", "scalar")
     assert all("scalar" in k for k in qsdk.Session(file).kernels() if k)
@@ -99,6 +101,7 @@ def test_threads(file: bytes, digits: tuple[torch.nn.Module, torch.Tensor], thre
     assert len(taps) == len(one.kernels())
 
 
-def test_too_many_threads(file: bytes) -> None:
-    with pytest.raises(qsdk.QsdkError, match="threads"):
-        qsdk.Session(file, threads=65)
+@pytest.mark.parametrize("threads", [65, -1, 1.5, "2"])
+def test_wrong_numbers_of_threads(file: bytes, threads: Any) -> None:
+    with pytest.raises(qsdk.QsdkError, match=f"threads is {threads!r}; give a number from 1 to 64"):
+        qsdk.Session(file, threads=threads)

@@ -179,11 +179,13 @@ def test_bare_metal(tmp_path: Path) -> None:
 def fake_ssh(folder: Path, emulator: str = "") -> str:
     """A PATH with an ssh and an scp that stay on this machine; any other host than pi@board is unknown to them."""
     (folder / "ssh").write_text(
-        '#!/bin/sh\n[ "$1" = pi@board ] || { echo "no route to $1" >&2; exit 255; }\nshift\n'
+        '#!/bin/sh\n[ "$1" = -o ] && shift 2\n[ "$1" = pi@board ] || { echo "no route to $1" >&2; exit 255; }\nshift\n'
         f"changed=$(echo \"$*\" | sed 's|\\./qrt_run|{emulator} ./qrt_run|; s|^uname -m$|echo ${{MACHINE:-x86_64}}|')\n"
         'exec sh -c "$changed"\n'
     )
-    (folder / "scp").write_text('#!/bin/sh\n[ "$1" = -q ] && shift\nexec cp "${1#pi@board:}" "${2#pi@board:}"\n')
+    (folder / "scp").write_text(
+        '#!/bin/sh\n[ "$1" = -q ] && shift\n[ "$1" = -o ] && shift 2\nexec cp "${1#pi@board:}" "${2#pi@board:}"\n'
+    )
     for name in ("ssh", "scp"):
         (folder / name).chmod(0o755)
     return f"{folder}:{os.environ['PATH']}"
@@ -211,6 +213,9 @@ def test_remote(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert np.load(tmp_path / "y.npy").tobytes() == qsdk.reference.run(file, x)[0].tobytes()
     assert "p99" in remote.run_remote("pi@board", file, ["--repeat", "3"]).stdout
     assert remote.run_remote("pi@board", file, ["--nonsense"]).returncode == 2
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(file, "pi@moon:file")  # for scp a file elsewhere
+    assert "verified" in remote.run_remote("pi@board", Path("pi@moon:file"), ["--verify"], target="host").stdout
     assert set(Path("/tmp").glob("tmp.*")) <= before  # nothing stays there
 
 
@@ -218,8 +223,9 @@ def test_remote_says_what_went_wrong(file: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PATH", fake_ssh(tmp_path))
     with pytest.raises(qsdk.QsdkError, match="no route to pi@moon"):
         remote.run_remote("pi@moon", file)
-    with pytest.raises(qsdk.QsdkError, match="no host for ssh"):
-        remote.run_remote("-oProxyCommand=x", file)
+    for host in ("-oProxyCommand=x", "", "pi@board:2222", "pi@board -oProxyCommand=x", "ssh://pi@board"):
+        with pytest.raises(qsdk.QsdkError, match="no host for ssh"):
+            remote.run_remote(host, file)
     monkeypatch.setenv("MACHINE", "riscv64")
     with pytest.raises(qsdk.QsdkError, match="riscv64"):
         remote.run_remote("pi@board", file)

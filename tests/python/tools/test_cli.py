@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from qsdk.runtime.artifacts import EMULATORS, command
+import qsdk
+from qsdk.runtime.artifacts import EMULATORS, command, runner_path
+from qsdk.tools.build import arena_size
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "examples"))
 
@@ -26,7 +29,6 @@ def qsdk_command(*words: object) -> subprocess.CompletedProcess[str]:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import networks
 
-    import qsdk
     import qsdk.quantization as tq
 
     model, shape = networks.make("digits")
@@ -121,6 +123,34 @@ def test_damaged_file(command: str, file: Path, tmp_path: Path) -> None:
     more = ["--input", bad, "--output", tmp_path / "y.npy"] if command in ("run", "report") else []
     result = qsdk_command(command, bad, *more)
     assert result.returncode == 1 and "Traceback" not in result.stderr
+
+
+def test_files_with_odd_names(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[3]))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a folder").mkdir()
+    for name in ("a folder/my model.qsdk", "-model.qsdk"):
+        shutil.copy(file, tmp_path / name)
+        for target in ("host", "cortex-m4"):
+            result = qsdk_command("verify", "--target", target, "--", name)
+            assert result.returncode == 0 and f"{name}: verified" in result.stdout, result.stdout
+    sizes = {
+        arena_size("cortex-m4", runner_path("cortex-m4"), path, b"")
+        for path in (file, tmp_path / "a folder" / "my model.qsdk")
+    }
+    assert len(sizes) == 1
+
+
+def test_a_profile_that_cannot_be_written_is_not_measured(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qsdk.tools import cli
+
+    monkeypatch.setattr(cli, "profile", None)
+    with pytest.raises(qsdk.QsdkError, match=r"x\.txt: a profile is written as \.json or \.html"):
+        cli.bench(file, output=tmp_path / "x.txt")
+    with pytest.raises(qsdk.QsdkError, match="--output is for runs on this machine"):
+        cli.bench(file, output=tmp_path / "x.json", remote="pi@board")
 
 
 def test_usage_error_is_2() -> None:

@@ -1,6 +1,4 @@
 /* vadd_qs8__avx512vnni_x64.c - 64 elements at a time: the float expression of the scalar kernel in lanes. */
-#include <string.h>
-
 #include "../../requantize_avx512.h"
 #include "vadd.h"
 
@@ -19,10 +17,9 @@ static inline __m512 to_floats(__m512i x, size_t v) {
   return _mm512_castsi512_ps(_mm512_mask_shuffle_epi8(_mm512_set1_epi32(0x4b000000), 0x1111111111111111u, x, from));
 }
 
-static inline __m512i add(const int8_t *a, const int8_t *b, const constants *k) {
+static inline __m512i add(__m512i a, __m512i b, const constants *k) {
   const __m512i sign = _mm512_set1_epi8(-128);
-  const __m512i a_bytes = _mm512_xor_si512(_mm512_loadu_si512(a), sign);
-  const __m512i b_bytes = _mm512_xor_si512(_mm512_loadu_si512(b), sign);
+  const __m512i a_bytes = _mm512_xor_si512(a, sign), b_bytes = _mm512_xor_si512(b, sign);
   __m512 x[4];
 #pragma GCC unroll 4
   for (size_t v = 0; v < 4; v++) {
@@ -45,15 +42,13 @@ void qrt_vadd_qs8__avx512vnni_x64(size_t n, const int8_t *a, const int8_t *b, si
                        .a_multiplier = _mm512_set1_ps(params->a_multiplier),
                        .b_multiplier = _mm512_set1_ps(params->b_multiplier),
                        .range = qrt_range_make_avx512(&params->output, safe)};
-  int8_t b_rest[XR];
-  memset(b_rest, *b, XR);
+  const __m512i b_all = _mm512_set1_epi8(*b);
   for (; n >= XR; n -= XR, a += XR, b += XR * b_stride, c += XR) {
-    _mm512_storeu_si512(c, add(a, b_stride ? b : b_rest, &k));
+    _mm512_storeu_si512(c, add(_mm512_loadu_si512(a), b_stride ? _mm512_loadu_si512(b) : b_all, &k));
   }
   if (n > 0) {
-    int8_t a_rest[XR] = {0};
-    memcpy(a_rest, a, n);
-    if (b_stride) memcpy(b_rest, b, n);
-    _mm512_mask_storeu_epi8(c, ~(__mmask64)0 >> (XR - n), add(a_rest, b_rest, &k));
+    const __mmask64 rest = ~(__mmask64)0 >> (XR - n);
+    const __m512i b_rest = b_stride ? _mm512_maskz_loadu_epi8(rest, b) : b_all;
+    _mm512_mask_storeu_epi8(c, rest, add(_mm512_maskz_loadu_epi8(rest, a), b_rest, &k));
   }
 }

@@ -1,6 +1,4 @@
 /* vmul_qs8__avx512vnni_x64.c - 64 elements at a time: exact products in int32, then the common epilogue. */
-#include <string.h>
-
 #include "../../requantize_avx512.h"
 #include "vmul.h"
 
@@ -38,15 +36,15 @@ void qrt_vmul_qs8__avx512vnni_x64(size_t n, const int8_t *a, const int8_t *b, si
                        .multiplier = {multiplier, multiplier, multiplier, multiplier},
                        .order = qrt_order_avx512(),
                        .range = qrt_range_make_avx512(&params->output, params->multiplier < 1)};
-  int8_t b_rest[XR];
-  memset(b_rest, *b, XR);
+  _Alignas(XR) int8_t a_rest[XR], b_rest[XR];
+  _mm512_store_si512(b_rest, _mm512_set1_epi8(*b));
   for (; n >= XR; n -= XR, a += XR, b += XR * b_stride, c += XR) {
     _mm512_storeu_si512(c, multiply(a, b_stride ? b : b_rest, &k));
   }
   if (n > 0) {
-    int8_t a_rest[XR] = {0};
-    memcpy(a_rest, a, n);
-    if (b_stride) memcpy(b_rest, b, n);
-    _mm512_mask_storeu_epi8(c, ~(__mmask64)0 >> (XR - n), multiply(a_rest, b_rest, &k));
+    const __mmask64 rest = ~(__mmask64)0 >> (XR - n);
+    _mm512_store_si512(a_rest, _mm512_maskz_loadu_epi8(rest, a));
+    if (b_stride) _mm512_store_si512(b_rest, _mm512_maskz_loadu_epi8(rest, b));
+    _mm512_mask_storeu_epi8(c, rest, multiply(a_rest, b_rest, &k));
   }
 }
