@@ -187,15 +187,39 @@ def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     return result
 
 
+def positive(text: str) -> int:
+    """A number of the command line that is at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def new_file(text: str) -> Path:
+    """A file of the command line that can be written; found out before anything is measured."""
+    path = Path(text)
+    if not path.parent.is_dir() or path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} cannot be written")
+    return path
+
+
+def failures(result: dict[str, Any]) -> list[str]:
+    """Networks that qsdk could not run on one thread, and why."""
+    answers = {
+        n: each["threads"].get("1", {}).get("engines", {}).get("qsdk", {}) for n, each in result["networks"].items()
+    }
+    return [f"{network}: {answer['error']}" for network, answer in answers.items() if "error" in answer]
+
+
 def main() -> int:
     """The command line; exit code 1 if qsdk itself could not run a network on one thread."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(zoo.ZOO)}; none: all")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--threads", type=positive, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=positive, default=20)
     parser.add_argument("--milliseconds", type=float, default=40, help="of each engine in each round")
-    parser.add_argument("--json", type=Path, help="write everything that was measured")
-    parser.add_argument("--plot", type=Path, help="write a page with bars, .html")
+    parser.add_argument("--json", type=new_file, help="write everything that was measured")
+    parser.add_argument("--plot", type=new_file, help="write a page with bars, .html")
     parser.add_argument("--write", action="store_true", help="replace the generated part of docs/benchmarks.md")
     options = parser.parse_args()
     unknown = sorted(set(options.networks) - set(zoo.ZOO))
@@ -214,7 +238,9 @@ def main() -> int:
         options.plot.write_text(report.page_of(result), encoding="utf-8")
     if options.write:
         report.write_docs(result, ROOT / "docs" / "benchmarks.md")
-    return 0
+    for failure in failures(result):
+        print(failure, file=sys.stderr)
+    return int(bool(failures(result)))
 
 
 if __name__ == "__main__":

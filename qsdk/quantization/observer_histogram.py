@@ -8,6 +8,7 @@ the same name makes (it goes back to FBGEMM's norm minimization), with equal sca
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any
@@ -141,12 +142,13 @@ class _ExpectedError:
     def __init__(self, histogram: Tensor, extent: float, levels: int) -> None:
         self._bins = len(histogram)
         self._levels = levels
-        self._width = extent / self._bins
+        # In units of a power of two, which changes no digit: the cubes of large numbers would be infinite.
+        self._width = math.frexp(extent)[0] / self._bins
         self._density = histogram / self._width
         self._index = torch.arange(self._bins, device=histogram.device)
 
     def of(self, first: int, last: int) -> float:
-        """The error if the range is quantized from bin `first` to bin `last`."""
+        """The error if the range is quantized from bin `first` to bin `last`, in an unknown unit."""
         step = self._width * (last - first + 1) / self._levels
         if step == 0.0:
             return 0.0

@@ -17,6 +17,7 @@ from qsdk.export import to_bytes
 from qsdk.export.program import Program
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+import bench  # noqa: E402
 import classes  # noqa: E402
 import overhead  # noqa: E402
 import report  # noqa: E402
@@ -149,6 +150,12 @@ def test_tables_of_a_result() -> None:
         "Fast, 1 thread, Net: its output has a cosine of 0.500 with the float model's",
         "Slow, 2 threads, Net: no threads",
     ]
+
+
+def test_what_qsdk_could_not_run_is_a_failure() -> None:
+    assert bench.failures(RESULT) == []
+    answers = {"1": {"engines": {"qsdk": {"error": "no file"}, "slow": _times(1.0)}}}
+    assert bench.failures({"networks": {"net": {"threads": answers}}}) == ["net: no file"]
 
 
 def test_a_busy_machine_is_remarked() -> None:

@@ -79,6 +79,20 @@ def test_histogram_gives_outliers_up():
     assert histogram.calculate_qparams()[0] < 0.7 * min_max.calculate_qparams()[0]
 
 
+@pytest.mark.parametrize("exponent", [-10, 50])
+def test_a_histogram_of_small_or_huge_values_chooses_as_of_others(exponent):
+    torch.manual_seed(0)
+    x = torch.randn(1000)
+    scales, zero_points = [], []
+    for data in (x, torch.ldexp(x, torch.tensor(exponent))):
+        observer = tq.HistogramObserver()
+        observer(data)
+        scale, zero_point = observer.calculate_qparams()
+        scales.append(scale.item())
+        zero_points.append(zero_point.item())
+    assert scales[1] == scales[0] * 2.0**exponent and zero_points[0] == zero_points[1]
+
+
 @given(BATCHES, DTYPES, PER_CHANNEL, RANGES, st.booleans(), st.integers(0, 1))
 def test_per_channel(batches, dtype, qscheme, quant_range, reduce_range, ch_axis):
     low, high = quant_range
