@@ -16,6 +16,7 @@ from rich.table import Table
 
 from qsdk.debug import page
 from qsdk.errors import QsdkError
+from qsdk.export.blocks import expanded_extents
 from qsdk.export.program import Operation, Program, TensorInfo
 from qsdk.export.serialize import deserialize, load
 from qsdk.runtime import Session, available_isas, cycles_per_nanosecond, peak_macs_per_cycle
@@ -34,6 +35,13 @@ def macs(program: Program, op: Operation) -> int:
         window: Any = op.options.get("kernel_size", ())
         groups: Any = op.options.get("groups", 1)
         return output.elements * operands[0].shape[-1] * math.prod(window) // groups
+    if op.kind == "inverted_residual":
+        pixels = output.elements // output.shape[-1]
+        products = pixels * (operands[1].elements + operands[4].elements)
+        if len(operands) > 7:
+            height, width = expanded_extents(op, operands[0].shape, operands[7].shape)
+            products += output.shape[0] * height * width * operands[7].elements
+        return products
     if op.kind.startswith(("conv", "linear")):
         weights = operands[1].elements
     else:  # those of recurrent layers; tables of embeddings are uint8, initial states float

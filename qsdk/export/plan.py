@@ -54,6 +54,12 @@ def plan(program: Program) -> Program:
     return replace(program, tensors=tuple(tensors), operators=tuple(operators), arena_size=total, peak_live=peak)
 
 
+def live_bytes(program: Program) -> list[int]:
+    """Bytes that are live at each operator: what it reads and writes, and what later ones need."""
+    blocks = _blocks(program, last_uses(program))
+    return _live([b.exact for b in blocks], blocks, len(program.operators))[1:-1]
+
+
 def _blocks(program: Program, last: dict[int, int]) -> list[_Block]:
     """Chains of tensors that share their bytes, with sizes rounded up to the alignment."""
     chain_of: dict[int, list[int]] = {}
@@ -98,11 +104,16 @@ def _overwritten(program: Program, position: int, last: dict[int, int]) -> int |
 
 def _peak_live(sizes: Sequence[int], blocks: Sequence[_Block], operators: int) -> int:
     """Most bytes live at one operator: what no plan can go below."""
+    return max(_live(sizes, blocks, operators))
+
+
+def _live(sizes: Sequence[int], blocks: Sequence[_Block], operators: int) -> list[int]:
+    """Bytes live before the first operator, at each of them, and behind the last."""
     steps = [0] * (operators + 2)
     for size, block in zip(sizes, blocks, strict=True):
         for position in range(block.begin, min(block.end, operators) + 1):
             steps[position + 1] += size
-    return max(steps)
+    return steps
 
 
 def _place(blocks: Sequence[_Block], peak: int) -> list[int]:

@@ -272,7 +272,7 @@ static void read_ranges(const qrt_node *node, const qrt_tensor *output, uint32_t
 
 /* Rows of the output at a time: as many pixels as kernels like to see. */
 static size_t band_of(const qrt_conv2d_shape *s) {
-  enum { PIXELS = 48 };
+  enum { PIXELS = 96 };
   const size_t rows = QRT_COMPACT ? 1 : (PIXELS + (size_t)s->out_w - 1) / (size_t)s->out_w;
   return rows < (size_t)s->out_h ? rows : (size_t)s->out_h;
 }
