@@ -28,8 +28,8 @@ import plain_networks  # noqa: E402
 
 import qsdk  # noqa: E402
 import qsdk.quantization as tq  # noqa: E402
+from qsdk.debug.profile import macs  # noqa: E402
 from qsdk.export import to_bytes  # noqa: E402
-from qsdk.export.program import Program  # noqa: E402
 from qsdk.runtime.artifacts import command  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,16 +96,6 @@ def quantized(name: str) -> tuple[nn.Module, tuple[int, ...]]:
     return qsdk.quantize(model, [torch.randn(shape)], progress=False), shape
 
 
-def multiply_adds(program: Program) -> int:
-    """Products that convolutions and linear layers sum."""
-    total = 0
-    for operation in program.operators:
-        if operation.kind in ("conv2d", "linear"):
-            weight, output = program.tensors[operation.inputs[1]], program.tensors[operation.outputs[0]]
-            total += weight.elements * output.elements // weight.shape[0]
-    return total
-
-
 def export(name: str) -> tuple[Path, int]:
     """The network's file, and its multiply-adds."""
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -113,7 +103,7 @@ def export(name: str) -> tuple[Path, int]:
     program, data = to_bytes(model, torch.randn(shape), test_vectors=None)
     path = FOLDER / f"{name}.qsdk"
     path.write_bytes(data)
-    return path, multiply_adds(program)
+    return path, sum(macs(program, op) for op in program.operators)
 
 
 def plugin() -> Path:
