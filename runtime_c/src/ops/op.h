@@ -28,12 +28,14 @@ typedef struct qrt_op {
   ((qrt_output_range){(output)->zero_point, QRT_NODE_INT(node, table, output_min), \
                       QRT_NODE_INT(node, table, output_max)})
 
-#define QRT_OPERATOR(name, least, most, outputs, in_place)          \
-  qrt_status qrt_check_##name(qrt_verify *v, const qrt_node *node); \
-  void qrt_prepare_##name(qrt_binder *binder, const qrt_node *node, qrt_step *step);
-#define QRT_FLOAT_OPERATOR(name, least, most, outputs, in_place)          \
-  qrt_status qrt_check_float_##name(qrt_verify *v, const qrt_node *node); \
-  void qrt_prepare_float_##name(qrt_binder *binder, const qrt_node *node, qrt_step *step);
+/* What runs once is compiled for size. */
+#define QRT_ONCE __attribute__((cold))
+#define QRT_OPERATOR(name, least, most, outputs, in_place)                   \
+  QRT_ONCE qrt_status qrt_check_##name(qrt_verify *v, const qrt_node *node); \
+  QRT_ONCE void qrt_prepare_##name(qrt_binder *binder, const qrt_node *node, qrt_step *step);
+#define QRT_FLOAT_OPERATOR(name, least, most, outputs, in_place)                   \
+  QRT_ONCE qrt_status qrt_check_float_##name(qrt_verify *v, const qrt_node *node); \
+  QRT_ONCE void qrt_prepare_float_##name(qrt_binder *binder, const qrt_node *node, qrt_step *step);
 #include "ops.inc"
 #undef QRT_OPERATOR
 #undef QRT_FLOAT_OPERATOR
