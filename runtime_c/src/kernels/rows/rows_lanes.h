@@ -76,7 +76,7 @@ static float largest(size_t n, const float *a) {
 /* ---- softmax and normalize: a part of the work for several rows, then the next part, as the last steps of a row wait
  * for each other ---- */
 
-enum { BLOCK = 8, WIDE = 4, CHUNK = WIDE * QRT_LANES, TOGETHER = QRT_LANES == 16 ? 2 : 1 };
+enum { BLOCK = 8, ROWS = 4, WIDE = 4, CHUNK = WIDE * QRT_LANES, TOGETHER = QRT_LANES == 16 ? 2 : 1 };
 
 /* Exponentials of CHUNK values a[i] - most to c, of `rows` rows, a constant; and to their sums. */
 INLINE void exponentials_of(size_t rows, size_t n, const float *a, const float *most, float *c, sums *s) {
@@ -150,8 +150,18 @@ static float deviations(size_t n, const float *a, float mean, float *c) {
   return by_halves(s);
 }
 
-INLINE floats affine(floats d, float factor, floats weight, floats bias) {
-  return canonical(d * factor * weight + bias);
+/* canonical(c[i] * factor * weight[i] + bias[i]) of `rows` rows, a constant, in place. */
+INLINE void affine(size_t rows, size_t n, const float *factor, const float *weight, const float *bias, float *c) {
+  const size_t count = rows;
+  size_t i = 0;
+  for (; i + QRT_LANES <= n; i += QRT_LANES) {
+    const floats w = load(weight + i, QRT_LANES), b = load(bias + i, QRT_LANES);
+    EACH(v) store(c + v * n + i, QRT_LANES, canonical(load(c + v * n + i, QRT_LANES) * factor[v] * w + b));
+  }
+  if (i < n) {
+    const floats w = load(weight + i, n - i), b = load(bias + i, n - i);
+    EACH(v) store(c + v * n + i, n - i, canonical(load(c + v * n + i, n - i) * factor[v] * w + b));
+  }
 }
 
 void QRT_FUNCTION(normalize)(size_t m, size_t n, const float *a, const float *weight, const float *bias, float eps,
@@ -162,16 +172,9 @@ void QRT_FUNCTION(normalize)(size_t m, size_t n, const float *a, const float *we
     rows = m < BLOCK ? m : BLOCK;
     for (size_t r = 0; r < rows; r++) x[r] = sum_of(n, a + r * n) / count;
     for (size_t r = 0; r < rows; r++) x[r] = deviations(n, a + r * n, x[r], c + r * n) / count;
-    for (size_t r = 0; r < rows; r++) {
-      float *row = c + r * n;
-      const float factor = 1.0f / qrt_sqrt(x[r] + eps);
-      size_t i = 0;
-      for (; i + QRT_LANES <= n; i += QRT_LANES) {
-        const floats d = load(row + i, QRT_LANES);
-        store(row + i, QRT_LANES, affine(d, factor, load(weight + i, QRT_LANES), load(bias + i, QRT_LANES)));
-      }
-      const size_t rest = n - i;
-      if (rest) store(row + i, rest, affine(load(row + i, rest), factor, load(weight + i, rest), load(bias + i, rest)));
-    }
+    for (size_t r = 0; r < rows; r++) x[r] = 1.0f / qrt_sqrt(x[r] + eps);
+    size_t r = 0;
+    for (; r + ROWS <= rows; r += ROWS) affine(ROWS, n, x + r, weight, bias, c + r * n);
+    for (; r < rows; r++) affine(1, n, x + r, weight, bias, c + r * n);
   }
 }
