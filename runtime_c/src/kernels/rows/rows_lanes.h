@@ -76,7 +76,7 @@ static float largest(size_t n, const float *a) {
 /* ---- softmax and normalize: a part of the work for several rows, then the next part, as the last steps of a row wait
  * for each other ---- */
 
-enum { BLOCK = 8, ROWS = 4, WIDE = 4, CHUNK = WIDE * QRT_LANES, TOGETHER = QRT_LANES == 16 ? 2 : 1 };
+enum { BLOCK = 12, ROWS = 4, WIDE = 4, CHUNK = WIDE * QRT_LANES, TOGETHER = QRT_LANES == 16 ? 2 : 1 };
 
 /* Exponentials of CHUNK values a[i] - most to c, of `rows` rows, a constant; and to their sums. */
 INLINE void exponentials_of(size_t rows, size_t n, const float *a, const float *most, float *c, sums *s) {
