@@ -1,6 +1,6 @@
 """Where the compiled programs are, and the words that start them: on this host, or for ARM under QEMU.
 
-qrt_run for the host comes with the package; everything else is in a source tree's build/<target>/.
+qrt_run for the host comes with the package; everything else is built, see runner_path.
 """
 
 from __future__ import annotations
@@ -44,20 +44,22 @@ def is_bare_metal(target: str) -> bool:
 
 
 def runner_path(target: str = "host", program: str = "qrt_run") -> Path:
-    """A compiled program for a target.
+    """A compiled program for a target: in build/<target>/ of SCons, or where `qsdk build -o build/<target>` puts it, in
+    this folder or the source tree; the environment variable QSDK_BUILD is another build/. The package has the host's.
 
     Raises:
         QsdkError: it has not been built; says how to.
     """
-    packaged = Path(__file__).parent / "bin" / program
-    places = [Path(os.environ.get("QSDK_BUILD", "build")) / target / program]
-    places.append(Path(__file__).resolve().parents[2] / "build" / target / program)
-    if target == "host":
-        places.insert(0, packaged)
+    places = [Path(__file__).parent / "bin" / program] if target == "host" else []
+    for root in (Path(os.environ.get("QSDK_BUILD", "build")), Path(__file__).resolve().parents[2] / "build"):
+        places += [root / target / program, root / f"{target}-zig" / program, root / target / "bin" / program]
     for place in places:
         if place.is_file():
             return place
-    raise QsdkError(f"no {program} for target '{target}'; build it with 'scons target={target}' in the source tree")
+    raise QsdkError(
+        f"no {program} for target '{target}'; build it with 'qsdk build --target {target} -o build/{target}', and "
+        "'--toolchain zig' where there is no cross compiler"
+    )
 
 
 def command(target: str, cpu: str, arguments: Sequence[str] = (), program: str = "qrt_run") -> list[str]:

@@ -198,7 +198,7 @@ qrt_status qrt_session_self_test(qrt_session *session, uint32_t *count, qrt_erro
   }
   vectors(session->model, &total);
   if (!total) {
-    return QRT_FAIL(error, QRT_ERROR_UNSUPPORTED, "test_vectors: the file carries none");
+    return QRT_FAIL(error, QRT_ERROR_UNSUPPORTED, "test_vectors: the file carries none; export it with some");
   }
   for (uint32_t i = 0; i < total; ++i) {
     test_vector vector;

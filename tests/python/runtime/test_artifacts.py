@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import qsdk
-from qsdk.runtime.artifacts import EMULATORS, command, emulate, is_bare_metal
+from qsdk.runtime.artifacts import EMULATORS, command, emulate, is_bare_metal, runner_path
 
 TOOLCHAINS = Path(__file__).resolve().parents[3] / "toolchains"
 
@@ -46,3 +46,13 @@ def test_unknown_targets_are_refused() -> None:
         command("cortex-m1", "x")
     with pytest.raises(qsdk.QsdkError, match="mps2-an386"):
         command("cortex-m4", "x")
+
+
+@pytest.mark.parametrize("place", ["toaster/qrt_run", "toaster-zig/qrt_run", "toaster/bin/qrt_run"])
+def test_where_programs_are_looked_for(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QSDK_BUILD", str(tmp_path))
+    with pytest.raises(qsdk.QsdkError, match="qsdk build --target toaster -o build/toaster"):
+        runner_path("toaster")
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).touch()
+    assert runner_path("toaster") == tmp_path / place
