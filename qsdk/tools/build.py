@@ -40,6 +40,18 @@ def source_root() -> Path:
     raise QsdkError("the C sources of the runtime are not in this installation; reinstall qsdk from its source tree")
 
 
+def make_folder(path: Path) -> None:
+    """A folder and those above it, if they are not there.
+
+    Raises:
+        QsdkError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise QsdkError(f"cannot make the folder {path}: {error.strerror}") from error
+
+
 def identifier(text: str) -> str:
     """A name that C and C++ accept, made of `text`."""
     name = re.sub(r"\W", "_", text, flags=re.ASCII)
@@ -51,7 +63,7 @@ def emit_c(data: bytes, name: str, directory: Path, arena_size: int) -> tuple[Pa
 
     arena_size: bytes that a session needs on the target.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    make_folder(directory)
     header, source = directory / f"{name}.h", directory / f"{name}.c"
     guard = f"{name.upper()}_H"
     header.write_text(
@@ -122,7 +134,8 @@ def _scons(switches: Sequence[str]) -> None:
             raise QsdkError("the build needs SCons: pip install scons")
         if any("No module named ziglang" in line for line in lines):
             raise QsdkError("the zig toolchain needs its compiler: pip install ziglang")
-        raise QsdkError("the build failed:\n" + "\n".join(lines[-12:]))
+        said = [line.removeprefix("SConstruct: ") for line in lines if line.startswith("SConstruct: ")]
+        raise QsdkError(said[-1] if said else "the build failed:\n" + "\n".join(lines[-12:]))
 
 
 def build(
@@ -138,6 +151,7 @@ def build(
         QsdkError: the file is damaged, the target or toolchain is unknown, or the compiler fails.
     """
     directory = directory.resolve()
+    make_folder(directory)
     work = directory / "objects"
     switches = [f"target={target}", f"prefix={directory}", f"build={work}", f"messages={int(messages)}"]
     switches += [f"toolchain={toolchain}"] if toolchain else []

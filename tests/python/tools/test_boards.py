@@ -111,9 +111,24 @@ def test_what_is_installed_is_found_by_pkg_config_and_cmake(tmp_path: Path) -> N
     assert call(tmp_path / "made" / "cpp").strip() == isa
 
 
-def test_unknown_names_are_refused(file: Path, tmp_path: Path) -> None:
-    with pytest.raises(qsdk.QsdkError, match="no toolchains/toaster.py; there are aarch64"):
-        build("toaster", tmp_path)
+REFUSED = {
+    "no toolchains/toaster.py; there are aarch64": ("toaster", "", None),
+    "no toolchains/zig.py; there are aarch64": ("zig", "", None),
+    "unknown toolchain 'zag'; there is zig": ("aarch64", "", "zag"),
+    "toolchain=zig is for targets with an operating system": ("cortex-m4", "", "zig"),
+    "cannot make the folder .*/file/below: Not a directory": ("host", "file/below", None),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_wrong_builds_are_refused(why: str, tmp_path: Path) -> None:
+    target, folder, toolchain = REFUSED[why]
+    (tmp_path / "file").touch()
+    with pytest.raises(qsdk.QsdkError, match=f"^{why}"):
+        build(target, tmp_path / folder, toolchain=toolchain)
+
+
+def test_operators_of_a_file(file: Path) -> None:
     assert operators_of(file.read_bytes())[0] == "adaptive_avg_pool2d"
 
 
