@@ -116,8 +116,8 @@ def summarize(result: dict[str, Any]) -> dict[str, Any]:
     return summary
 
 
-def machine() -> dict[str, Any]:
-    """What a reader has to know of where the figures come from."""
+def machine(cores: int) -> dict[str, Any]:
+    """What a reader has to know of where the figures come from; `cores` are those that we may use."""
     words = {}
     for line in subprocess.run(["lscpu"], capture_output=True, text=True, check=False).stdout.splitlines():
         key, _, value = line.partition(":")
@@ -126,7 +126,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": words.get("Model name", "unknown"),
         "family": f"family {words.get('CPU family', '?')}, model {words.get('Model', '?')}",
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores,
         "caches": ", ".join(f"{k[:-6]} {v}" for k, v in words.items() if k.endswith("cache")),
         "kernel": f"{os.uname().sysname} {os.uname().release}",
         "isas": available_isas(),
@@ -153,7 +153,7 @@ def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     with console.status("timing operators"):
         files = {n: MODELS / f"{n}-qsdk.qsdk" for n in networks}
         classes = {n: where(file) if file.exists() else [] for n, file in files.items()}
-    host = {**machine(), "load": load}
+    host = {**machine(len(cores)), "load": load}
     result: dict[str, Any] = {
         "machine": host,
         "versions": {e.name: e.version for e in (QSDK, *there)} | {"torch": torch.__version__},

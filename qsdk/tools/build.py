@@ -134,6 +134,12 @@ def _scons(switches: Sequence[str]) -> None:
             raise QsdkError("the build needs SCons: pip install scons")
         if any("No module named ziglang" in line for line in lines):
             raise QsdkError("the zig toolchain needs its compiler: pip install ziglang")
+        compiler = re.search(r"(\S+)-gcc: (?:command )?not found", result.stdout + result.stderr)
+        if compiler:
+            raise QsdkError(
+                f"the compiler {compiler[1]}-gcc is not installed; on Debian: apt-get install gcc-{compiler[1]}, or "
+                "for Linux boards --toolchain zig"
+            )
         said = [line.removeprefix("SConstruct: ") for line in lines if line.startswith("SConstruct: ")]
         raise QsdkError(said[-1] if said else "the build failed:\n" + "\n".join(lines[-12:]))
 

@@ -1,4 +1,5 @@
-/* clock.h - the time of day in microseconds, or on a board without an operating system the core's cycles. */
+/* clock.h - a time in microseconds that nobody sets back, or on a board without an operating system the core's cycles.
+ * Whoever includes it asks for POSIX before all else. */
 #ifndef CLOCK_H
 #define CLOCK_H
 
@@ -9,7 +10,7 @@
 
 static inline double clock_now(void) {
   struct timespec t;
-  timespec_get(&t, TIME_UTC);
+  clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 #else

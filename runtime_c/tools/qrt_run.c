@@ -1,5 +1,9 @@
 /* qrt_run.c - runs .qsdk files from the command line; the program that goes to a board or into an emulator. Unlike the
  * runtime, it allocates, prints and reads files. */
+#if QRT_HOSTED
+#define _POSIX_C_SOURCE 200112L
+#endif
+
 #include "qrt.h"
 
 #include <inttypes.h>
