@@ -53,7 +53,7 @@ def _print_remote(result: subprocess.CompletedProcess[str]) -> None:
 
 
 @app.command()
-def inspect(file: File, width: Annotated[int, typer.Option(help="columns of the arena map")] = 64) -> None:
+def inspect(file: File, width: Annotated[int, typer.Option(help="columns of the arena map", min=1)] = 64) -> None:
     """Tensors, operators, sizes and the arena map. Exit 1 when the file is damaged."""
     data = load(file)
     program = deserialize(data)
