@@ -35,7 +35,7 @@ LOOPS = [
     Loop("gemm/gemm_qs8__neon_4x8", "one_row", "sm[ul]", 1 * 8 * 32, BOTH),
     Loop("gemm/gemm_qs8__neondot_5x16", "tile_5", "sdot", 5 * 16 * 32, ("neoverse-n1",)),
     Loop("gemm/gemm_qs8__neondot_5x16", "tiles_8x8", "sdot", 8 * 8 * 16, ("neoverse-n1",)),
-    Loop("gemm/gemm_qs8__neondot_5x16", "one_row", "sdot", 1 * 16 * 64, ("neoverse-n1",)),
+    Loop("gemm/gemm_qs8__neondot_5x16", "run_panels", "sdot", 1 * 16 * 64, ("neoverse-n1",)),
     Loop("gemm/gemm_qs8__i8mm_4x16", "tiles_4x16", "smmla", 4 * 16 * 16, ("neoverse-v1",)),
     Loop("dwconv/dwconv_qs8__neon_c16", "slide_16_1_RELU", "sm[ul]", 3 * 9 * 16, BOTH),
     Loop("dwconv/dwconv_qs8__neondot_c16", "slide_relu", "sdot", 3 * 9 * 16, ("neoverse-n1",)),
