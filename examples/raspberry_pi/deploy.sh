@@ -3,6 +3,7 @@
 #   ./deploy.sh pi@raspberrypi [model.qsdk]
 set -eu
 host=${1:?user@address of the board}
+case $host in -*) echo "$host is no host for ssh; write user@address" >&2; exit 2 ;; esac
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
 work=${WORK:-$here/build}
