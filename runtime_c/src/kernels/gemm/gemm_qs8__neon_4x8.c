@@ -12,7 +12,7 @@
  * A pair can leave int16 only if both its weights are -128. Where the weights of a panel have such a pair, and where
  * runs are too short for a load, every product goes into the sums on its own, one row at a time.
  *
- * Instructions per inner step of 16 in depth, 4 x 8 x 16 multiply-adds: 32 smull, 32 smlal2, 32 sadalp, 8 loads, 4
+ * Instructions per inner step of 16 in depth, 4 x 8 x 16 multiply-adds: 32 smull, 32 smlal2, 32 sadalp, 6 loads, 4
  * rev64, 2 for the loop.
  */
 #include "gemm_neon.h"
@@ -86,21 +86,20 @@ int qrt_gemm_qs8__neon_4x8_usable(const void *packed, size_t n, size_t runs, siz
 /* ---- sums ---- */
 
 #if defined(__aarch64__)
-/* Two columns of four rows, in the order that a CPU without reordering likes; left to itself, gcc fetches columns
- * ahead until it runs out of registers. `add` is sadalp or, for the first group of a sum, saddlp. */
+/* Two vectors of columns and four rows, in the order that a CPU without reordering likes; left to itself, gcc fetches
+ * columns ahead until it runs out of registers. `add` is sadalp or, for the first group of a sum, saddlp. */
 #define QRT_EACH(a, b, c) a "0" b "0" c "\n" a "1" b "1" c "\n" a "2" b "2" c "\n" a "3" b "3" c "\n"
 #define QRT_PRODUCTS(w)                                      \
   QRT_EACH("smull %[pair", "].8h, %[a", "].8b, %[" w "].8b") \
   QRT_EACH("smlal2 %[pair", "].8h, %[a", "].16b, %[" w "].16b")
 #define QRT_SUMS(add, j) QRT_EACH(add " %[sum" j, "].4s, %[pair", "].8h")
-#define QRT_COLUMNS(add, kind)                                                                                       \
-  __asm__("ldp %q[w0], %q[w1], [%[w]], #32\n" QRT_PRODUCTS("w0") QRT_SUMS(add, "0") QRT_PRODUCTS("w1")               \
-              QRT_SUMS(add, "1")                                                                                     \
-          : [pair0] "=&w"(pair0), [pair1] "=&w"(pair1), [pair2] "=&w"(pair2), [pair3] "=&w"(pair3), [w0] "=&w"(w0),  \
-            [w1] "=&w"(w1), [w] "+r"(*w), [sum00] kind(acc[0][j]), [sum01] kind(acc[1][j]), [sum02] kind(acc[2][j]), \
-            [sum03] kind(acc[3][j]), [sum10] kind(acc[0][j + 1]), [sum11] kind(acc[1][j + 1]),                       \
-            [sum12] kind(acc[2][j + 1]), [sum13] kind(acc[3][j + 1])                                                 \
-          : [a0] "w"(a[0]), [a1] "w"(a[1]), [a2] "w"(a[2]), [a3] "w"(a[3]), "m"(*(const int8_t (*)[2 * STEP]) * w))
+#define QRT_COLUMNS(add, kind)                                                                                  \
+  __asm__(QRT_PRODUCTS("w0") QRT_SUMS(add, "0") QRT_PRODUCTS("w1") QRT_SUMS(add, "1")                           \
+          : [pair0] "=&w"(pair0), [pair1] "=&w"(pair1), [pair2] "=&w"(pair2), [pair3] "=&w"(pair3),             \
+            [sum00] kind(acc[0][j]), [sum01] kind(acc[1][j]), [sum02] kind(acc[2][j]), [sum03] kind(acc[3][j]), \
+            [sum10] kind(acc[0][j + 1]), [sum11] kind(acc[1][j + 1]), [sum12] kind(acc[2][j + 1]),              \
+            [sum13] kind(acc[3][j + 1])                                                                         \
+          : [a0] "w"(a[0]), [a1] "w"(a[1]), [a2] "w"(a[2]), [a3] "w"(a[3]), [w0] "w"(w0), [w1] "w"(w1))
 
 #define QRT_ROW(w0, w1, w2, w3)                                                          \
   "smull %[pair0].8h, %[a].8b, " w0 ".8b\nsmull %[pair1].8h, %[a].8b, " w1 ".8b\n"       \
@@ -118,14 +117,24 @@ QRT_INLINE void row(int8x16_t a, const int8_t **w, int32x4_t acc[PAIRS]) {
           : "v16", "v17", "v18", "v19");
 }
 
-QRT_INLINE void columns4(int first, const int8x16_t *a, const int8_t **w, int32x4_t acc[MR][PAIRS], size_t j) {
+QRT_INLINE void columns4(int first, const int8x16_t *a, int8x16_t w0, int8x16_t w1, int32x4_t acc[MR][PAIRS],
+                         size_t j) {
   int16x8_t pair0, pair1, pair2, pair3;
-  int8x16_t w0, w1;
   if (first) {
     QRT_COLUMNS("saddlp", "=&w");
   } else {
     QRT_COLUMNS("sadalp", "+w");
   }
+}
+
+/* All columns of four rows; w moves past them. ld1 fills four registers that are neighbours. */
+QRT_INLINE void columns8(int first, const int8x16_t *a, const int8_t **w, int32x4_t acc[MR][PAIRS]) {
+  register int8x16_t w0 __asm__("v16"), w1 __asm__("v17"), w2 __asm__("v18"), w3 __asm__("v19");
+  __asm__("ld1 {v16.16b-v19.16b}, [%[w]], #64"
+          : "=w"(w0), "=w"(w1), "=w"(w2), "=w"(w3), [w] "+r"(*w)
+          : "m"(*(const int8_t (*)[PAIRS * STEP]) * w));
+  columns4(first, a, w0, w1, acc, 0);
+  columns4(first, a, w2, w3, acc, 2);
 }
 #endif
 
@@ -156,8 +165,7 @@ QRT_INLINE void add(size_t n, int first, int wide, const int8x16_t *a, const int
 QRT_INLINE void step(size_t rows, int first, int wide, const int8x16_t *a, const int8_t **w, int32x4_t acc[MR][PAIRS]) {
 #if defined(__aarch64__)
   if (rows == MR) {
-    columns4(first, a, w, acc, 0);
-    columns4(first, a, w, acc, 2);
+    columns8(first, a, w, acc);
     return;
   }
   if (rows == 1 && !first && !wide) {
