@@ -270,11 +270,11 @@ static void read_ranges(const qrt_node *node, const qrt_tensor *output, uint32_t
   }
 }
 
-/* Rows of the output at a time. With more pixels kernels begin less often; what is expanded for these still fits in the
- * second cache. One row where memory counts. */
+/* Rows of the output at a time, an even number, because some kernels take two. With more pixels kernels begin less
+ * often; what is expanded for these still fits in the second cache. One row where memory counts. */
 static size_t band_of(const qrt_conv2d_shape *s) {
   enum { PIXELS = 336 };
-  const size_t rows = QRT_COMPACT ? 1 : (PIXELS + (size_t)s->out_w - 1) / (size_t)s->out_w;
+  const size_t pairs = (PIXELS + 2 * (size_t)s->out_w - 1) / (2 * (size_t)s->out_w), rows = QRT_COMPACT ? 1 : 2 * pairs;
   return rows < (size_t)s->out_h ? rows : (size_t)s->out_h;
 }
 
