@@ -71,6 +71,14 @@ QRT_INLINE void bytes_put(size_t width, qrt_bytes x, int8_t **c, size_t step) {
   }
 }
 
+/* begin + sum * multiplier, rounded once; where it begins is in memory. */
+QRT_INLINE void multiply_from(const float *begin, const int32x4_t sum[2], const float32x4_t multiplier[2],
+                              float32x4_t x[2]) {
+  __asm__ volatile("ldp %q0, %q1, [%6]\n\tfmla %0.4s, %2.4s, %4.4s\n\tfmla %1.4s, %3.4s, %5.4s"
+                   : "=&w"(x[0]), "=&w"(x[1])
+                   : "w"(sum[0]), "w"(sum[1]), "w"(multiplier[0]), "w"(multiplier[1]), "r"(begin));
+}
+
 typedef struct qrt_finish {
   float32x4_t rounder; /* WHOLE: 1.5 * 2^23 and the zero point */
   int32_t zero_point;  /* RELU: in no vector, of which there are too few */

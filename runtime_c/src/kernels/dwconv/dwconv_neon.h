@@ -34,6 +34,12 @@
 
 enum { SIDE = 3, HALF = 8, HEADER = 16 };
 
+#if defined(__aarch64__) && !QRT_RELU
+#define QRT_BEGINS 1
+#else
+#define QRT_BEGINS 0
+#endif
+
 /* ---- packing ---- */
 
 static int slides(size_t kh, size_t kw) {
@@ -160,6 +166,7 @@ typedef struct slider {
   int8_t *c;
   size_t c_step;
   qrt_finish finish;
+  const float *begin; /* of products */
 } slider;
 
 /* A new column, or padding. */
@@ -179,13 +186,20 @@ QRT_INLINE qrt_column column_of(size_t width, const qrt_bytes rows[SIDE]) {
   return column;
 }
 
-/* The outputs of 8 channels, as floats. */
-QRT_INLINE void products(int careful, size_t half, const qrt_taps *taps, qrt_column q0, qrt_column q1, qrt_column q2,
-                         float32x4_t x[2]) {
+/* The outputs of 8 channels, as floats; if from `begin` on, sums are the bits of 2^23 + acc, see slide(). */
+QRT_INLINE void products(int careful, size_t half, const qrt_taps *taps, const float *begin, qrt_column q0,
+                         qrt_column q1, qrt_column q2, float32x4_t x[2]) {
   int32x4_t acc[2];
   float32x4_t multiplier[2];
   qrt_sums(careful, half, taps, q0, q1, q2, acc);
   qrt_multipliers(half, taps, multiplier);
+#if QRT_BEGINS
+  if (begin) {
+    multiply_from(begin + HALF * half, acc, multiplier, x);
+    return;
+  }
+#endif
+  (void)begin;
 #pragma GCC unroll 2
   for (size_t i = 0; i < 2; i++) x[i] = vmulq_f32(vcvtq_f32_s32(acc[i]), multiplier[i]);
 }
@@ -210,7 +224,7 @@ QRT_INLINE void output_at(int finish, int ends, size_t width, size_t k, size_t f
   for (size_t half = 0; half < width / HALF; half++) {
     if (fresh == 2) qrt_column_half(half, rows[0], &s->q[second]);
     qrt_column_half(half, rows[1], &s->q[third]);
-    products(0, half, &s->taps, s->q[first], s->q[second], s->q[third], x + 2 * half);
+    products(0, half, &s->taps, finish == RELU ? s->begin : NULL, s->q[first], s->q[second], s->q[third], x + 2 * half);
     if (finish != ANY) y[half] = finish8(finish, x[2 * half], x[2 * half + 1], &s->finish);
   }
   bytes_put(width, finish == ANY ? bytes_round(width, x, &l->range) : finish_bytes(finish, width, y, &s->finish), &s->c,
@@ -245,6 +259,18 @@ QRT_INLINE void slide(int finish, size_t width, size_t fresh, const lines *l, si
   slider s = {.taps = qrt_taps_load(width, &b, 0), .c_step = channels, .finish = finish_make(finish, l->zero_point)};
   int8_t *c = l->c + first;
   const size_t last = shape->kh - 1, used[SIDE] = {0, last < 1 ? last : 1, last}; /* weights of rows past it are 0 */
+#if QRT_BEGINS
+  /* Sums as floats without a conversion: dwconv_relu_neondot.h says why. */
+  float32x4_t begin[WIDTH / 4];
+  if (finish == RELU) {
+#pragma GCC unroll 4
+    for (size_t i = 0; i < width / 4; i++) {
+      s.taps.bias[i] = vaddq_s32(s.taps.bias[i], vdupq_n_s32(0x4b000000));
+      begin[i] = vmulq_n_f32(s.taps.multiplier[i], -0x1p23f);
+    }
+  }
+  s.begin = (const float *)begin;
+#endif
   MEMORY_MEETS;
   for (size_t i = l->count; i > 0; i--, rows += shape->kh, c += shape->out_w * channels) {
 #pragma GCC unroll 3
@@ -342,7 +368,7 @@ QRT_INLINE void jump(size_t width, const lines *l, size_t first, const char *pac
         q[t] = column_of(width, bytes);
       }
 #pragma GCC unroll 2
-      for (size_t half = 0; half < width / HALF; half++) products(0, half, &taps, q[0], q[1], q[2], y + 2 * half);
+      for (size_t half = 0; half < width / HALF; half++) products(0, half, &taps, NULL, q[0], q[1], q[2], y + 2 * half);
       bytes_store(width, bytes_round(width, y, &l->range), c);
     }
   }
@@ -387,7 +413,7 @@ static __attribute__((noinline)) void step_along(const lines *l, size_t first, s
         q[t] = column_of(HALF, bytes);
       }
       float32x4_t y[2];
-      products(1, 0, taps, q[0], q[1], q[2], y);
+      products(1, 0, taps, NULL, q[0], q[1], q[2], y);
       qrt_store_neon(c, qrt_round_clamp_neon(y[0], y[1], &l->range), count);
     }
   }
