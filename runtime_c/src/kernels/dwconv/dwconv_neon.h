@@ -11,7 +11,7 @@
  *   float multiplier[width]
  *   int8 w[width * QRT_TAPS]     in the kernel's order
  *
- * safe: the kernel's sums hold whatever the input. bounded: |acc| < 2^23 and |f32(acc) * multiplier| <= 32000 whatever
+ * safe: the kernel's sums hold whatever the input. bounded: |acc| < 2^23 and f32(acc) * multiplier is small whatever
  * the input, so that x + 1.5 * 2^23 has rne(x) in its low half, and adding an even zero point to the constant adds it
  * to that.
  *
@@ -105,7 +105,7 @@ static int is_bounded(const qrt_packed_block *b) {
       high += w < 0 ? -128 * w : 127 * w;
     }
     const int64_t most = -low > high ? -low : high;
-    bounded &= most < (1 << 23) && (float)most * b->multiplier[i] <= 32000.0f;
+    bounded &= most < (1 << 23) && qrt_is_small(most, b->multiplier[i]);
   }
   return bounded;
 }
