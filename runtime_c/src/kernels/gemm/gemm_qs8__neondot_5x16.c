@@ -187,15 +187,19 @@ static void special_16(size_t rows, size_t count, const qrt_gemm_course *course,
 static void tiles_16(size_t rows, size_t count, qrt_gemm_walk *walk, const qrt_gemm_panels *p, int8_t *c) {
   const qrt_gemm_rows *matrix = p->rows;
   const size_t used = matrix->run / KR * KR, more = matrix->runs - 1, kind = kind_of(p->range);
-  const qrt_gemm_course course = {matrix,
-                                  p->range,
-                                  matrix->run / (2 * STEP),
-                                  matrix->run % (2 * STEP),
-                                  more,
-                                  matrix->run_stride - used,
-                                  matrix->x_stride - more * matrix->run_stride - used,
-                                  NR * matrix->runs * qrt_gemm_ceil(matrix->run, KR),
-                                  p->c_stride};
+  const size_t steps = matrix->run / (2 * STEP), rest = matrix->run % (2 * STEP), gap = matrix->run_stride - used;
+  const int whole = rows == MOST_16 && steps && rest % STEP == 0; /* then all runs end where the next begin */
+  const qrt_gemm_course course = {.line = {matrix->width, matrix->y_stride - matrix->width * matrix->x_stride},
+                                  .range = p->range,
+                                  .stride = matrix->x_stride,
+                                  .kind = steps ? (rest & STEP ? SIXTEEN : 0) | (rest % STEP ? LEFT : 0) : 0,
+                                  .steps = steps,
+                                  .rest = rest,
+                                  .more = more,
+                                  .gap = gap,
+                                  .next = matrix->x_stride - more * matrix->run_stride - used - (whole ? gap : 0),
+                                  .last = 2 * STEP + (whole ? gap : 0),
+                                  .c_stride = p->c_stride};
   const char *bias = (const char *)p->bias;
   const qrt_gemm_walk first = *walk;
   for (size_t j = 0; j < p->count; j++, bias += p->bytes, c += p->c_step) {

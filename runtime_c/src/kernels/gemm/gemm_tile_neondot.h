@@ -11,11 +11,12 @@
 
 #include "gemm_neon.h"
 
-/* Bits of how results are made. FUSED: where those below the zero point do not matter, and sums are below 2^23, the
- * bits of 2^23 + sum, taken as a float, times the multiplier m, less 2^23 * m, is the product, rounded once. (Of a
- * negative sum it is half the product.) ODD: 1 is left to add, before results narrow if the range is all of int8;
- * RAISED: there is a bound below, and what is added afterwards saturates beneath it. RAW: sums are stored. */
-enum { RAW = 1, FUSED = 2, ODD = 4, RAISED = 8 };
+/* Bits of how a tile is made. SIXTEEN: a run begins with 16 bytes and goes on with 32 at a time; LEFT:
+ * less than 16 are left at its end, behind 32. Of results: FUSED: where those below the zero point do not matter, and sums are below 2^23, the bits of
+ * 2^23 + sum, taken as a float, times the multiplier m, less 2^23 * m, is the product, rounded once. (Of a negative sum
+ * it is half the product.) ODD: 1 is left to add, before results narrow if the range is all of int8; RAISED: there is a
+ * bound below, and what is added afterwards saturates beneath it. RAW: sums are stored. */
+enum { RAW = 1, FUSED = 2, ODD = 4, RAISED = 8, SIXTEEN = 16, LEFT = 32 };
 
 /* What FUSED reads in place of a panel's numbers. */
 typedef struct qrt_gemm_fused {
@@ -26,11 +27,15 @@ typedef struct qrt_gemm_fused {
 
 /* What all tiles have in common. */
 typedef struct qrt_gemm_course {
-  const qrt_gemm_rows *rows;
+  struct {
+    size_t width, skip; /* rows; more than a stride from its last to the next line's first */
+  } line;
   const qrt_range_neon *range;
+  size_t stride;            /* from row to row */
+  size_t kind;              /* SIXTEEN, LEFT */
   size_t steps, rest, more; /* of a run: 32 bytes at a time, what is left; runs behind the first */
   size_t gap, next;         /* from where a run ends to the next run, to the next row */
-  size_t size;              /* of the weights */
+  size_t last;              /* what addresses move on by with a run's last 32 bytes: to its end, or to the next run */
   size_t c_stride;
 } qrt_gemm_course;
 
@@ -73,29 +78,6 @@ typedef struct qrt_gemm_course {
   "3:\n" DEPTH_32(rows)                                                                         \
   "subs %[t], %[t], #1\n"                                                                       \
   "b.ne 3b\n"
-#define DEPTHS_1 DEPTHS(1)
-#define DEPTHS_2 DEPTHS(2)
-#define DEPTHS_3 DEPTHS(3)
-#define DEPTHS_4 DEPTHS(4)
-
-/* The last two of five rows take 32 bytes too, but in the middle, where each of the others has only 16 left; so they
- * begin and end with 16. */
-#define FIRST_16   "ldr q30, [%[a3]], #16\nldr q31, [%[a4]], #16\n"
-#define MIDDLE_32  "ldp q24, q30, [%[a3]], #32\nldp q26, q31, [%[a4]], #32\n"
-#define LAST_16    "ldr q24, [%[a3]], #16\nldr q26, [%[a4]], #16\n"
-#define THREE(M, x) ROW_0(M, x) ROW_1(M, x) ROW_2(M, x)
-#define MIDDLE(M, x)                                                                            \
-  THREE(M, x) M("12", "13", "14", "15", "%[a3]", "30", "24", x) M("16", "17", "18", "19", "%[a4]", "31", "26", x)
-#define MIDDLE_GROUP(lane)  "ld1 {v20.16b-v23.16b}, [%[w]], #64\n" MIDDLE(DOTS_Y, lane)
-#define MIDDLE_GROUPS       MIDDLE_GROUP("0") MIDDLE_GROUP("1") MIDDLE_GROUP("2") MIDDLE_GROUP("3")
-#define DEPTHS_5                                                                                \
-  FIRST_16                                                                                      \
-  "subs %[t], %[steps], #1\n"                                                                   \
-  "b.eq 31f\n"                                                                                  \
-  "3:\n" THREE(LOAD_32, "") GROUPS_4(5, DOTS_X) MIDDLE_32 MIDDLE_GROUPS                         \
-  "subs %[t], %[t], #1\n"                                                                       \
-  "b.ne 3b\n"                                                                                   \
-  "31:\n" THREE(LOAD_32, "") GROUPS_4(5, DOTS_X) LAST_16 MIDDLE_GROUPS
 
 /* What is left of a run, less than 32: its last group covers its last four bytes. */
 #define REST(rows)                                                                              \
@@ -111,6 +93,62 @@ typedef struct qrt_gemm_course {
   "b.eq 44f\n"                                                                                  \
   "sub %[t], %[t], #4\n" EACH(rows, LOAD_LAST, "") GROUP(rows, DOTS_X, "0")                     \
   "44:\n"
+
+/* A run of up to four rows. */
+#define RUN(rows)                                                                               \
+  "2:\n"                                                                                        \
+  "cbz %[steps], 4f\n"                                                                          \
+  DEPTHS(rows)                                                                                  \
+  "4:\n"                                                                                        \
+  "cbz %[rest], 44f\n" REST(rows) NEXT_RUN(rows)
+#define RUN_1 RUN(1)
+#define RUN_2 RUN(2)
+#define RUN_3 RUN(3)
+#define RUN_4 RUN(4)
+
+#define SKIP(s0, s1, s2, s3, a, x, y, _) "add " a ", " a ", %[gap]\n"
+#define NEXT_RUN(rows)                                                                          \
+  "cbz %[q], 5f\n"                                                                              \
+  "sub %[q], %[q], #1\n" EACH(rows, SKIP, "")                                                   \
+  "b 2b\n"
+
+/* Of five rows the last two take 32 bytes too, but in the middle, where each of the others has only 16 left; so they
+ * begin and end with 16. With the last of a run, where nothing is left, addresses go on to the next run. */
+#define THREE(M, x) ROW_0(M, x) ROW_1(M, x) ROW_2(M, x)
+#define MIDDLE(M, x)                                                                            \
+  THREE(M, x) M("12", "13", "14", "15", "%[a3]", "30", "24", x) M("16", "17", "18", "19", "%[a4]", "31", "26", x)
+#define BEFORE(M, x)                                                                            \
+  M("0", "1", "2", "3", "%[a0]", "24", "", x) M("4", "5", "6", "7", "%[a1]", "26", "", x)       \
+  M("8", "9", "10", "11", "%[a2]", "28", "", x)                                                 \
+  M("12", "13", "14", "15", "%[a3]", "25", "30", x) M("16", "17", "18", "19", "%[a4]", "27", "31", x)
+#define GROUP_OF(ROWS, DOTS, lane) "ld1 {v20.16b-v23.16b}, [%[w]], #64\n" ROWS(DOTS, lane)
+#define GROUPS_OF(ROWS, DOTS)                                                                   \
+  GROUP_OF(ROWS, DOTS, "0") GROUP_OF(ROWS, DOTS, "1") GROUP_OF(ROWS, DOTS, "2") GROUP_OF(ROWS, DOTS, "3")
+#define LOAD_END(s0, s1, s2, s3, a, x, y, _) "ld1 {v" x ".16b, v" y ".16b}, [" a "], %[last]\n"
+
+#define FIRST_16  "ldr q30, [%[a3]], #16\nldr q31, [%[a4]], #16\n"
+#define BEFORE_32 THREE(LOAD_16, "") "ldp q25, q30, [%[a3]], #32\nldp q27, q31, [%[a4]], #32\n"
+#define MIDDLE_32 "ldp q24, q30, [%[a3]], #32\nldp q26, q31, [%[a4]], #32\n"
+#define LAST_16   "ld1 {v24.16b}, [%[a3]], %[last16]\nld1 {v26.16b}, [%[a4]], %[last16]\n"
+#define RUN_5                                                                                   \
+  "2:\n"                                                                                        \
+  "tbnz %[kind], #4, 21f\n"                                                                     \
+  "cbz %[steps], 4f\n" FIRST_16                                                                 \
+  "subs %[t], %[steps], #1\n"                                                                   \
+  "b.eq 31f\n"                                                                                  \
+  "3:\n" THREE(LOAD_32, "") GROUPS_4(5, DOTS_X) MIDDLE_32 GROUPS_OF(MIDDLE, DOTS_Y)             \
+  "subs %[t], %[t], #1\n"                                                                       \
+  "b.ne 3b\n"                                                                                   \
+  "31:\n" THREE(LOAD_END, "") GROUPS_4(5, DOTS_X) LAST_16 GROUPS_OF(MIDDLE, DOTS_Y)             \
+  "tbnz %[kind], #5, 41f\n"                                                                     \
+  "cbz %[q], 5f\n"                                                                              \
+  "sub %[q], %[q], #1\n"                                                                        \
+  "b 2b\n"                                                                                      \
+  "21:\n" BEFORE_32 GROUPS_OF(BEFORE, DOTS_X)                                                   \
+  "subs %[t], %[steps], #1\n"                                                                   \
+  "b.eq 31b\n"                                                                                  \
+  "b 3b\n"                                                                                      \
+  "4:\n" REST(5) NEXT_RUN(5)
 
 /* ---- results: first in the low halves of words, and those in two registers; then in one ---- */
 
@@ -153,47 +191,54 @@ typedef struct qrt_gemm_course {
 
 #define LOAD_SUMS(s0, s1, s2, s3, a, x, y, _)  "ld1 {v" s0 ".4s-v" s3 ".4s}, [%[k]]\n"
 #define STORE_SUMS(s0, s1, s2, s3, a, x, y, _) "st1 {v" s0 ".4s-v" s3 ".4s}, [%[c]], %[c_stride]\n"
-#define SKIP(s0, s1, s2, s3, a, x, y, _)       "add " a ", " a ", %[gap]\n"
 
-/* To the rows below: to the first from where the last one ended. */
-#define BELOW_1 "add %[a0], %[a0], %[next]\n"
-#define BELOW_2 "add %[a0], %[a1], %[next]\n" FOLLOW("1", "0")
-#define BELOW_3 "add %[a0], %[a2], %[next]\n" FOLLOW("1", "0") FOLLOW("2", "1")
-#define BELOW_4 "add %[a0], %[a3], %[next]\n" FOLLOW("1", "0") FOLLOW("2", "1") FOLLOW("3", "2")
-#define BELOW_5 "add %[a0], %[a4], %[next]\n" FOLLOW("1", "0") FOLLOW("2", "1") FOLLOW("3", "2") FOLLOW("4", "3")
+/* The rows of the first tile; of the one below, the first from where the last one ended. */
 #define FOLLOW(row, above) "add %[a" row "], %[a" above "], %[stride]\n"
+#define FOLLOW_1
+#define FOLLOW_2 FOLLOW("1", "0")
+#define FOLLOW_3 FOLLOW_2 FOLLOW("2", "1")
+#define FOLLOW_4 FOLLOW_3 FOLLOW("3", "2")
+#define FOLLOW_5 FOLLOW_4 FOLLOW("4", "3")
+#define BELOW(last)                                                                             \
+  "add %[a0], %[a" last "], %[next]\n"
+#define BELOW_1 BELOW("0") FOLLOW_1
+#define BELOW_2 BELOW("1") FOLLOW_2
+#define BELOW_3 BELOW("2") FOLLOW_3
+#define BELOW_4 BELOW("3") FOLLOW_4
+#define BELOW_5 BELOW("4") FOLLOW_5
+
+/* Rows from number `room` on lie in the next line. */
+#define CROSS(row)                                                                              \
+  "cmp %[room], #" row "\n"                                                                     \
+  "csel %[w], %[q], xzr, ls\n"                                                                  \
+  "add %[a" row "], %[a" row "], %[w]\n"
+#define CROSS_1 CROSS("0")
+#define CROSS_2 CROSS_1 CROSS("1")
+#define CROSS_3 CROSS_2 CROSS("2")
+#define CROSS_4 CROSS_3 CROSS("3")
+#define CROSS_5 CROSS_4 CROSS("4")
 
 #define QRT_VECTORS                                                                             \
   "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13",       \
   "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26",    \
   "v27", "v28", "v29", "v30", "v31"
 
-/* `left` tiles of a panel with these `numbers` and weights; the walk goes along. As long as rows lie in one line, they
- * are equally far apart, so that all but the first tile of a line find theirs by themselves. */
+/* `tiles` tiles of a panel with these `numbers` and weights; the walk goes along. */
 #define QRT_TILE(rows_)                                                                         \
-  static void tile_##rows_(size_t left, const qrt_gemm_course *course, size_t kind,             \
-                           const void *numbers, const int8_t *w, qrt_gemm_walk *walk, int8_t *c) {\
-    const qrt_gemm_rows matrix = *course->rows;                                                 \
-    const size_t next = course->next, gap = course->gap, size = course->size, rest = course->rest;\
-    for (size_t count, t, q; left > 0; left -= count) {                                         \
-      const int8_t *a[5] = {NULL, NULL, NULL, NULL, NULL};                                      \
-      qrt_gemm_next_rows(rows_, &matrix, walk, a);                                              \
-      count = walk->x > 0 ? (matrix.width - walk->x - 1) / rows_ : 0;                           \
-      count = count < left ? count : left - 1;                                                  \
-      walk->row += count * rows_ * matrix.x_stride;                                             \
-      walk->x += count++ * rows_;                                                               \
-      size_t tiles = count;                                                                     \
+  static void tile_##rows_(size_t tiles, const qrt_gemm_course *course, size_t kind_,           \
+                           const void *numbers, const int8_t *weights, qrt_gemm_walk *walk, int8_t *c) {\
+    const size_t kind = kind_ | course->kind, last = course->last;                              \
+    const int8_t *a0 = walk->row, *a1, *a2, *a3, *a4, *w;                                       \
+    size_t room = course->line.width - walk->x, t, q;                                           \
     __asm__ volatile(                                                                           \
-        "1:\n" EACH(rows_, LOAD_SUMS, "")                                                        \
+        FOLLOW_##rows_                                                                          \
+        "0:\n"                                                                                  \
+        "subs %[room], %[room], #" #rows_ "\n"                                                  \
+        "b.lo 11f\n"                                                                            \
+        "1:\n" EACH(rows_, LOAD_SUMS, "")                                                       \
+        "mov %[w], %[weights]\n"                                                                \
         "mov %[q], %[more]\n"                                                                   \
-        "2:\n"                                                                                  \
-        "cbz %[steps], 4f\n"                                                                    \
-        DEPTHS_##rows_                                                                          \
-        "4:\n"                                                                                  \
-        "cbz %[rest], 44f\n" REST(rows_)                                                                       \
-        "cbz %[q], 5f\n"                                                                        \
-        "sub %[q], %[q], #1\n" EACH(rows_, SKIP, "")                                             \
-        "b 2b\n"                                                                                \
+        RUN_##rows_                                                                             \
         "5:\n"                                                                                  \
         "add %[t], %[k], #64\n"                                                                 \
         "ld1 {v20.4s-v23.4s}, [%[t]], #64\n"                                                    \
@@ -201,24 +246,34 @@ typedef struct qrt_gemm_course {
         "tbz %[kind], #1, 8f\n" EACH(rows_, MULTIPLY_FUSED, "")                                 \
         "6:\n" FINISH(rows_)                                                                    \
         "7:\n" BELOW_##rows_                                                                    \
-        "sub %[w], %[w], %[size]\n"                                                             \
         "subs %[tiles], %[tiles], #1\n"                                                         \
-        "b.ne 1b\n"                                                                             \
+        "b.ne 0b\n"                                                                             \
         "b 10f\n"                                                                               \
         "8:\n"                                                                                  \
         "tbnz %[kind], #0, 9f\n" EACH(rows_, MULTIPLY, "")                                      \
         "b 6b\n"                                                                                \
         "9:\n" EACH(rows_, STORE_SUMS, "")                                                      \
         "b 7b\n" FINISH_ODD(rows_)                                                              \
+        "11:\n"                                                                                 \
+        "add %[room], %[room], #" #rows_ "\n"                                                   \
+        "ldp %[t], %[q], [%[line]]\n"                                                           \
+        "12:\n" CROSS_##rows_                                                                   \
+        "add %[room], %[room], %[t]\n"                                                          \
+        "subs %[w], %[room], #" #rows_ "\n"                                                     \
+        "b.lo 12b\n"                                                                            \
+        "mov %[room], %[w]\n"                                                                   \
+        "b 1b\n"                                                                                \
         "10:\n"                                                                                 \
-        : [a0] "+r"(a[0]), [a1] "+r"(a[1]), [a2] "+r"(a[2]), [a3] "+r"(a[3]), [a4] "+r"(a[4]),  \
-          [w] "+r"(w), [c] "+r"(c), [tiles] "+r"(tiles), [t] "=&r"(t), [q] "=&r"(q)             \
-        : [k] "r"(numbers), [range] "r"(course->range), [kind] "r"(kind),                       \
-          [steps] "r"(course->steps), [rest] "r"(rest), [more] "r"(course->more), [gap] "r"(gap),\
-          [next] "r"(next), [stride] "r"(matrix.x_stride), [size] "r"(size),                    \
+        : [a0] "+r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [a4] "=&r"(a4),        \
+          [c] "+r"(c), [tiles] "+r"(tiles), [room] "+r"(room), [t] "=&r"(t), [q] "=&r"(q), [w] "=&r"(w)\
+        : [k] "r"(numbers), [range] "r"(course->range), [kind] "r"(kind), [steps] "r"(course->steps),\
+          [rest] "r"(course->rest), [more] "r"(course->more), [gap] "r"(course->gap),           \
+          [next] "r"(course->next), [stride] "r"(course->stride), [line] "r"(&course->line),    \
+          [weights] "r"(weights), [last] "r"(last), [last16] "r"(last - 16),                    \
           [c_stride] "r"(course->c_stride)                                                      \
         : "cc", "memory", QRT_VECTORS);                                                         \
-    }                                                                                           \
+    walk->x = room ? course->line.width - room : 0;                                             \
+    walk->row = a0 + (room ? 0 : course->line.skip);                                            \
   }
 
 /* One row through `count` panels that lie one behind the other, up to one whose results may not be small: how many are
