@@ -156,7 +156,7 @@ static void (*const tile_of[])(size_t, const qrt_gemm_course *, size_t, const vo
                                int8_t *) = {NULL, tile_1, tile_2, tile_3, tile_4, tile_5};
 
 static size_t kind_of(const qrt_range_neon *range) {
-  return (range->odd ? ODD : 0) | (range->raised ? RAISED : 0);
+  return (range->odd ? ODD | ADJUSTED : 0) | (range->raised ? RAISED | ADJUSTED : 0);
 }
 
 static void fuse(const int32_t *bias, const float *multiplier, qrt_gemm_fused *to) {
@@ -189,9 +189,10 @@ static void tiles_16(size_t rows, size_t count, qrt_gemm_walk *walk, const qrt_g
   const size_t used = matrix->run / KR * KR, more = matrix->runs - 1, kind = kind_of(p->range);
   const size_t steps = matrix->run / (2 * STEP), rest = matrix->run % (2 * STEP), gap = matrix->run_stride - used;
   const int whole = rows == MOST_16 && steps && rest % STEP == 0; /* then all runs end where the next begin */
-  const qrt_gemm_course course = {.line = {matrix->width, matrix->y_stride - matrix->width * matrix->x_stride},
-                                  .range = p->range,
+  const qrt_gemm_course course = {.range = p->range,
+                                  .width = matrix->width,
                                   .stride = matrix->x_stride,
+                                  .skip = matrix->y_stride - matrix->width * matrix->x_stride,
                                   .kind = steps ? (rest & STEP ? SIXTEEN : 0) | (rest % STEP ? LEFT : 0) : 0,
                                   .steps = steps,
                                   .rest = rest,

@@ -12,11 +12,12 @@
 #include "gemm_neon.h"
 
 /* Bits of how a tile is made. SIXTEEN: a run begins with 16 bytes and goes on with 32 at a time; LEFT:
- * less than 16 are left at its end, behind 32. Of results: FUSED: where those below the zero point do not matter, and sums are below 2^23, the bits of
- * 2^23 + sum, taken as a float, times the multiplier m, less 2^23 * m, is the product, rounded once. (Of a negative sum
- * it is half the product.) ODD: 1 is left to add, before results narrow if the range is all of int8; RAISED: there is a
- * bound below, and what is added afterwards saturates beneath it. RAW: sums are stored. */
-enum { RAW = 1, FUSED = 2, ODD = 4, RAISED = 8, SIXTEEN = 16, LEFT = 32 };
+ * less than 16 are left at its end, behind 32. Of results: FUSED: where those below the zero point do not matter, and
+ * sums are below 2^23, the bits of 2^23 + sum, taken as a float, times the multiplier m, less 2^23 * m, is the product,
+ * rounded once. (Of a negative sum it is half the product.) ODD: 1 is left to add, before results narrow if the range
+ * is all of int8; RAISED: there is a bound below, and what is added afterwards saturates beneath it; ADJUSTED: one or
+ * both. RAW: sums are stored. */
+enum { RAW = 1, FUSED = 2, ODD = 4, RAISED = 8, SIXTEEN = 16, LEFT = 32, ADJUSTED = 64 };
 
 /* What FUSED reads in place of a panel's numbers. */
 typedef struct qrt_gemm_fused {
@@ -27,17 +28,21 @@ typedef struct qrt_gemm_fused {
 
 /* What all tiles have in common. */
 typedef struct qrt_gemm_course {
-  struct {
-    size_t width, skip; /* rows; more than a stride from its last to the next line's first */
-  } line;
   const qrt_range_neon *range;
-  size_t stride;            /* from row to row */
-  size_t kind;              /* SIXTEEN, LEFT */
-  size_t steps, rest, more; /* of a run: 32 bytes at a time, what is left; runs behind the first */
-  size_t gap, next;         /* from where a run ends to the next run, to the next row */
-  size_t last;              /* what addresses move on by with a run's last 32 bytes: to its end, or to the next run */
+  size_t width, stride, skip; /* rows of a line; from one to the next; more than that to the next line's first */
+  size_t kind;                /* SIXTEEN, LEFT */
+  size_t steps, rest, more;   /* of a run: 32 bytes at a time, what is left; runs behind the first */
+  size_t gap, next;           /* from where a run ends to the next run, to the next row */
+  size_t last;                /* what addresses move on by with a run's last 32 bytes: to its end, or to the next run */
   size_t c_stride;
 } qrt_gemm_course;
+
+/* What the assembly reads by two: where a line ends, and where a tile begins. */
+typedef struct qrt_gemm_start {
+  size_t width, skip;
+  const int8_t *weights;
+  size_t more;
+} qrt_gemm_start;
 
 /* clang-format off */
 
@@ -163,7 +168,7 @@ typedef struct qrt_gemm_course {
   ROUND(s0) ROUND(s1) ROUND(s2) ROUND(s3) JOIN(s0, s0, s1) JOIN(s1, s2, s3)
 #define MULTIPLY(s0, s1, s2, s3, a, x, y, _) MULTIPLY_BY("20", "21", "22", "23", s0, s1, s2, s3)
 #define MULTIPLY_FUSED(s0, s1, s2, s3, a, x, y, _)                                              \
-  "ld1 {v28.4s-v31.4s}, [%[t]]\n"                                                               \
+  "ld1 {v28.4s-v31.4s}, [%[minus]]\n"                                                           \
   FUSE("28", s0, "20") FUSE("29", s1, "21") FUSE("30", s2, "22") FUSE("31", s3, "23")           \
   ROUND("28") ROUND("29") ROUND("30") ROUND("31") JOIN(s0, "28", "29") JOIN(s1, "30", "31")
 #define ADD(s0, s1, s2, s3, a, x, y, _)       ADD_1(s0) ADD_1(s1)
@@ -172,19 +177,17 @@ typedef struct qrt_gemm_course {
 #define RAISE(s0, s1, s2, s3, a, x, y, _)     "smax v" s0 ".16b, v" s0 ".16b, v25.16b\n"
 #define STORE(s0, s1, s2, s3, a, x, y, _)     "st1 {v" s0 ".16b}, [%[c]], %[c_stride]\n"
 
-/* What is ODD goes out of the way. */
-#define FINISH(rows)                                                                            \
-  "tbnz %[kind], #2, 60f\n"                                                                     \
-  "51:\n" EACH(rows, NARROW, "")                                                                \
-  "tbz %[kind], #3, 52f\n" EACH(rows, RAISE, "")                                                \
-  "52:\n" EACH(rows, STORE, "")
-#define FINISH_ODD(rows)                                                                        \
+/* What is ODD or RAISED goes out of the way. */
+#define FINISH(rows) "51:\n" EACH(rows, NARROW, "") "52:\n" EACH(rows, STORE, "")
+#define FINISH_ADJUSTED(rows)                                                                   \
   "60:\n"                                                                                       \
   "tbnz %[kind], #3, 61f\n"                                                                     \
   "movi v26.8h, #1\n" EACH(rows, ADD, "")                                                       \
   "b 51b\n"                                                                                     \
-  "61:\n"                                                                                       \
-  "movi v26.16b, #1\n" EACH(rows, NARROW, "") EACH(rows, ADD_BYTES, "") EACH(rows, RAISE, "")   \
+  "61:\n" EACH(rows, NARROW, "")                                                                \
+  "tbz %[kind], #2, 62f\n"                                                                      \
+  "movi v26.16b, #1\n" EACH(rows, ADD_BYTES, "")                                                \
+  "62:\n" EACH(rows, RAISE, "")                                                                 \
   "b 52b\n"
 
 /* ---- tiles ---- */
@@ -227,24 +230,24 @@ typedef struct qrt_gemm_course {
 #define QRT_TILE(rows_)                                                                         \
   static void tile_##rows_(size_t tiles, const qrt_gemm_course *course, size_t kind_,           \
                            const void *numbers, const int8_t *weights, qrt_gemm_walk *walk, int8_t *c) {\
+    const qrt_gemm_start start = {course->width, course->skip, weights, course->more};          \
     const size_t kind = kind_ | course->kind, last = course->last;                              \
     const int8_t *a0 = walk->row, *a1, *a2, *a3, *a4, *w;                                       \
-    size_t room = course->line.width - walk->x, t, q;                                           \
+    size_t room = course->width - walk->x, t, q;                                                \
     __asm__ volatile(                                                                           \
         FOLLOW_##rows_                                                                          \
         "0:\n"                                                                                  \
         "subs %[room], %[room], #" #rows_ "\n"                                                  \
         "b.lo 11f\n"                                                                            \
         "1:\n" EACH(rows_, LOAD_SUMS, "")                                                       \
-        "mov %[w], %[weights]\n"                                                                \
-        "mov %[q], %[more]\n"                                                                   \
+        "ldp %[w], %[q], [%[start], #16]\n"                                                     \
         RUN_##rows_                                                                             \
         "5:\n"                                                                                  \
-        "add %[t], %[k], #64\n"                                                                 \
-        "ld1 {v20.4s-v23.4s}, [%[t]], #64\n"                                                    \
+        "ld1 {v20.4s-v23.4s}, [%[m]]\n"                                                         \
         "ldp q24, q25, [%[range]]\n"                                                            \
         "tbz %[kind], #1, 8f\n" EACH(rows_, MULTIPLY_FUSED, "")                                 \
-        "6:\n" FINISH(rows_)                                                                    \
+        "6:\n"                                                                                  \
+        "tbnz %[kind], #6, 60f\n" FINISH(rows_)                                                                    \
         "7:\n" BELOW_##rows_                                                                    \
         "subs %[tiles], %[tiles], #1\n"                                                         \
         "b.ne 0b\n"                                                                             \
@@ -253,10 +256,10 @@ typedef struct qrt_gemm_course {
         "tbnz %[kind], #0, 9f\n" EACH(rows_, MULTIPLY, "")                                      \
         "b 6b\n"                                                                                \
         "9:\n" EACH(rows_, STORE_SUMS, "")                                                      \
-        "b 7b\n" FINISH_ODD(rows_)                                                              \
+        "b 7b\n" FINISH_ADJUSTED(rows_)                                                              \
         "11:\n"                                                                                 \
         "add %[room], %[room], #" #rows_ "\n"                                                   \
-        "ldp %[t], %[q], [%[line]]\n"                                                           \
+        "ldp %[t], %[q], [%[start]]\n"                                                          \
         "12:\n" CROSS_##rows_                                                                   \
         "add %[room], %[room], %[t]\n"                                                          \
         "subs %[w], %[room], #" #rows_ "\n"                                                     \
@@ -267,13 +270,13 @@ typedef struct qrt_gemm_course {
         : [a0] "+r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [a4] "=&r"(a4),        \
           [c] "+r"(c), [tiles] "+r"(tiles), [room] "+r"(room), [t] "=&r"(t), [q] "=&r"(q), [w] "=&r"(w)\
         : [k] "r"(numbers), [range] "r"(course->range), [kind] "r"(kind), [steps] "r"(course->steps),\
-          [rest] "r"(course->rest), [more] "r"(course->more), [gap] "r"(course->gap),           \
-          [next] "r"(course->next), [stride] "r"(course->stride), [line] "r"(&course->line),    \
-          [weights] "r"(weights), [last] "r"(last), [last16] "r"(last - 16),                    \
-          [c_stride] "r"(course->c_stride)                                                      \
+          [rest] "r"(course->rest), [gap] "r"(course->gap), [next] "r"(course->next),           \
+          [stride] "r"(course->stride), [start] "r"(&start), [last] "r"(last),                  \
+          [last16] "r"(last - 16), [c_stride] "r"(course->c_stride),                            \
+          [m] "r"((const char *)numbers + 64), [minus] "r"((const char *)numbers + 128)         \
         : "cc", "memory", QRT_VECTORS);                                                         \
-    walk->x = room ? course->line.width - room : 0;                                             \
-    walk->row = a0 + (room ? 0 : course->line.skip);                                            \
+    walk->x = room ? course->width - room : 0;                                             \
+    walk->row = a0 + (room ? 0 : course->skip);                                            \
   }
 
 /* One row through `count` panels that lie one behind the other, up to one whose results may not be small: how many are
@@ -300,16 +303,11 @@ static size_t one_row_16(size_t count, const int8_t *a, size_t run, size_t panel
       "tbz %[rest], #5, 4f\n" DEPTH_32(1)
       "4:\n" REST(1)
       MULTIPLY_BY("16", "17", "18", "19", "0", "1", "2", "3")
-      "cbnz %[kind], 8f\n"
-      "51:\n" EACH(1, NARROW, "")
-      "52:\n" EACH(1, STORE, "")
+      "cbnz %[kind], 60f\n" FINISH(1)
       "add %[w], %[w], %[pad]\n"
       "subs %[count], %[count], #1\n"
       "b.ne 1b\n"
-      "b 9f\n"
-      "8:\n"
-      "tbnz %[kind], #2, 60f\n" EACH(1, NARROW, "") EACH(1, RAISE, "")
-      "b 52b\n" FINISH_ODD(1)
+      "b 9f\n" FINISH_ADJUSTED(1)
       "9:\n"
       : [w] "+r"(*w), [c] "+r"(*c), [count] "+r"(count), [a0] "=&r"(a0), [t] "=&r"(t)
       : [a] "r"(a), [steps] "r"(steps), [end] "r"(a + 64 * steps), [range] "r"(range), [kind] "r"(kind), [rest] "r"(rest),
