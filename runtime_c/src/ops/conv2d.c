@@ -27,30 +27,84 @@ static size_t pixels_met(const qrt_conv2d_shape *s) {
   return (size_t)((s->out_w - 1) * s->stride_w + s->kw);
 }
 
-/* `count` lines of an image from y on, of as many pixels as the output meets, with padding around the image. */
-static void pad_lines(const arguments *a, const int8_t *image, int64_t y, size_t count, int8_t *line) {
-  const qrt_conv2d_shape *s = &a->shape;
-  size_t channels = (size_t)s->in_c, in_row = (size_t)s->in_w * channels, size = pixels_met(s) * channels;
-  size_t left = (size_t)s->pad_left * channels;
-  left = left < size ? left : size;
-  size_t middle = in_row < size - left ? in_row : size - left;
-  memset(line, a->zero_point, left);
-  for (line += left; count > 0; --count, ++y, line += size) {
-    if (y >= 0 && y < s->in_h) {
-      memcpy(line, image + (size_t)y * in_row, middle);
-    } else {
-      memset(line, a->zero_point, middle);
-    }
-    /* What is right of this line and left of the next. */
-    memset(line + middle, a->zero_point, size - middle - (count > 1 ? 0 : left));
-  }
-}
-
-enum { PIECE = 16, BLOCK = 8192 };
+enum { PIECE = 16, CHUNK = 64, BLOCK = 8192 };
 
 /* A vector, so that 32-bit and 64-bit ARM move it by one register. */
 typedef char piece __attribute__((vector_size(PIECE), aligned(1), may_alias));
 
+#if defined(__aarch64__) && !QRT_COMPACT
+/* In CHUNKs: what is too much of the last one is for the caller to write after. */
+static inline void fill(int8_t *to, int8_t value, size_t size) {
+  const piece pieces = (piece){0} + (char)value;
+  for (const int8_t *end = to + size; to < end; to += CHUNK) {
+    for (size_t i = 0; i < CHUNK; i += PIECE) *(piece *)(to + i) = pieces;
+  }
+}
+
+/* In pairs of CHUNKs, of which the last may have bytes of the one before. */
+static inline void copy(int8_t *to, const int8_t *from, size_t size) {
+  enum { TWO = 2 * CHUNK };
+  if (size < TWO) {
+    memcpy(to, from, size);
+    return;
+  }
+  const int8_t *last = from + size - TWO;
+  int8_t *last_to = to + size - TWO;
+  for (; from < last; from += TWO, to += TWO) memcpy(to, from, TWO);
+  memcpy(last_to, last, TWO);
+}
+#else
+static inline void fill(int8_t *to, int8_t value, size_t size) {
+  memset(to, value, size);
+}
+
+static inline void copy(int8_t *to, const int8_t *from, size_t size) {
+  memcpy(to, from, size);
+}
+#endif
+
+/* `count` lines of an image from y on, of as many pixels as the output meets, with padding around the image. Less than
+ * a CHUNK beyond may be written too. */
+static void pad_lines(const arguments *a, const int8_t *image, int64_t y, size_t count, int8_t *to) {
+  const qrt_conv2d_shape *s = &a->shape;
+  const int8_t zero_point = (int8_t)a->zero_point;
+  const size_t channels = (size_t)s->in_c, in_row = (size_t)s->in_w * channels, size = pixels_met(s) * channels;
+  const int64_t first = y > 0 ? y : 0, end = y + (int64_t)count < s->in_h ? y + (int64_t)count : s->in_h;
+  const int8_t *const stop = to + count * size;
+  size_t left = (size_t)s->pad_left * channels;
+  left = left < size ? left : size;
+  const size_t middle = in_row < size - left ? in_row : size - left;
+  size_t between = (size_t)(first - y) * size + left; /* what is above, then right of a line and left of the next */
+  for (int64_t i = first; i < end; ++i) {
+    fill(to, zero_point, between);
+    to += between;
+    copy(to, image + (size_t)i * in_row, middle);
+    to += middle;
+    between = size - middle;
+  }
+  fill(to, zero_point, (size_t)(stop - to));
+}
+
+#if defined(__aarch64__)
+/* Four pieces: compilers do not find the instructions that move an address on by a register. */
+#define MOVE_FOUR                                    \
+  "ld1 {v0.16b}, [%0], %2\nld1 {v1.16b}, [%0], %2\n" \
+  "ld1 {v2.16b}, [%0], %2\nld1 {v3.16b}, [%0], %2\n" \
+  "st1 {v0.16b}, [%1], %3\nst1 {v1.16b}, [%1], %3\n" \
+  "st1 {v2.16b}, [%1], %3\nst1 {v3.16b}, [%1], %3\n"
+#define MOVE(pieces) \
+  __asm__ volatile(pieces : "+r"(from), "+r"(to) : "r"(step), "r"(patch) : "v0", "v1", "v2", "v3", "memory")
+
+/* n pieces, eight or four at a time. */
+static inline void copy_pieces(size_t n, const int8_t *from, size_t step, int8_t *to, size_t patch) {
+  for (; n >= 8; n -= 8) MOVE(MOVE_FOUR MOVE_FOUR);
+  if (n >= 4) {
+    MOVE(MOVE_FOUR);
+    n -= 4;
+  }
+  for (; n > 0; --n, from += step, to += patch) *(piece *)to = *(const piece *)from;
+}
+#else
 /* n pieces, four at a time: addresses move on once. */
 static void copy_pieces(size_t n, const int8_t *from, size_t step, int8_t *to, size_t patch) {
   for (; n >= 4; n -= 4, from += 4 * step, to += 4 * patch) {
@@ -61,6 +115,7 @@ static void copy_pieces(size_t n, const int8_t *from, size_t step, int8_t *to, s
   }
   for (; n > 0; --n, from += step, to += patch) *(piece *)to = *(const piece *)from;
 }
+#endif
 
 /* Patches of `count` pixels of the output from `first` on, each as one run. Runs are copied as pieces of 16 bytes; what
  * is too much of one the next run covers. */
@@ -84,8 +139,10 @@ static void run_gathered(const arguments *a, size_t pixels, const qrt_gemm_colum
                          int8_t *block, int8_t *output) {
   const size_t k = (size_t)(a->shape.kh * a->shape.kw * a->shape.in_c);
   const qrt_gemm_rows rows = qrt_gemm_matrix(block, k, a->patch);
+  const size_t most = BLOCK / a->patch, out_w = (size_t)a->shape.out_w;
+  const size_t whole = most > out_w ? most / out_w * out_w : most; /* lines, if possible: gathering starts them anew */
   for (size_t i = 0, count; i < pixels; i += count) {
-    count = pixels - i < BLOCK / a->patch ? pixels - i : BLOCK / a->patch;
+    count = pixels - i < whole ? pixels - i : whole;
     gather(a, lines, i, count, block);
     a->kernel->run(count, columns->count, &rows, columns->packed, &a->range, output + i * a->n, a->n);
   }
@@ -108,7 +165,7 @@ static int patches(const arguments *a) {
 static uint64_t copied(const arguments *a) {
   const qrt_conv2d_shape *s = &a->shape;
   uint64_t size = (uint64_t)lines_met(s, a->strip) * pixels_met(s) * (size_t)s->in_c;
-  return pads(a) ? size + (patches(a) ? PIECE + BLOCK : 0) : 0;
+  return pads(a) ? size + CHUNK + (patches(a) ? BLOCK : 0) : 0;
 }
 
 /* Lines begin..end of the output, of all images; or all lines of some columns. */
@@ -143,7 +200,7 @@ static void run_strips(const void *pointer, void *scratch, size_t begin, size_t 
     }
     int8_t *output = a->output + i * out_w * a->n + columns.begin;
     if (patches(a)) {
-      int8_t *block = (int8_t *)scratch + lines_met(s, a->strip) * line + PIECE;
+      int8_t *block = (int8_t *)scratch + lines_met(s, a->strip) * line + CHUNK;
       run_gathered(a, lines * out_w, &columns, scratch, block, output);
     } else {
       a->kernel->run(lines * out_w, columns.count, &rows, columns.packed, &a->range, output, a->n);
