@@ -46,6 +46,68 @@ void qrt_bind_moves(const qrt_binder *binder, qrt_step *step,
 
 /* ---- packed weights ---- */
 
+#if QRT_COMPACT
+/* One operator is bound at a time: there is nobody to share with. */
+const void *qrt_bind_form(qrt_binder *binder, const qrt_recipe *recipe, void **to) {
+  return *to = qrt_bind_memory(binder, recipe->size);
+}
+
+const void *qrt_bind_packed(qrt_binder *binder, const qrt_tensor *weight, uint32_t layout, const qrt_recipe *recipe,
+                            void **to) {
+  (void)weight, (void)layout;
+  *to = qrt_bind_memory(binder, recipe->size);
+  if (*to) {
+    memset(*to, 0, (size_t)recipe->size);
+  }
+  return *to;
+}
+#else
+static int same_recipe(const qrt_recipe *a, const qrt_recipe *b) {
+  return memcmp(a, b, sizeof *a) == 0;
+}
+
+/* Where the form is, or a place for it; NULL for weights that do not lie in the file. The same when counting as when
+ * placing: offsets in the file decide. */
+static QRT_AT_OPENING qrt_form *find_form(qrt_binder *binder, const qrt_recipe *recipe) {
+  enum { TRIES = 4 };
+  const qrt_model *model = binder->model;
+  const uintptr_t offset = (uintptr_t)recipe->source[0] - (uintptr_t)model->file;
+  const uint32_t hash = (uint32_t)offset * UINT32_C(2654435761) >> (32 - QRT_FORM_BITS);
+  if (offset >= model->file_size) {
+    return NULL;
+  }
+  for (uint32_t i = 0; i < TRIES; ++i) {
+    qrt_form *form = &binder->forms[(hash + i) % QRT_FORMS];
+    if (!form->recipe.pack_id || same_recipe(&form->recipe, recipe)) {
+      return form;
+    }
+  }
+  return &binder->forms[hash];
+}
+
+const void *qrt_bind_form(qrt_binder *binder, const qrt_recipe *recipe, void **to) {
+  qrt_form *form = find_form(binder, recipe);
+  if (form && same_recipe(&form->recipe, recipe)) {
+    binder->origin = QRT_SHARED;
+    *to = NULL;
+    return binder->arena ? binder->arena + form->offset : NULL;
+  }
+  if (form) {
+    *form = (qrt_form){*recipe, binder->used};
+  }
+  binder->origin = QRT_MADE;
+  return *to = qrt_bind_memory(binder, recipe->size);
+}
+
+static QRT_AT_OPENING __attribute__((noinline)) const void *make_form(qrt_binder *binder, const qrt_recipe *recipe,
+                                                                      void **to) {
+  const void *form = qrt_bind_form(binder, recipe, to);
+  if (*to) {
+    memset(*to, 0, (size_t)recipe->size);
+  }
+  return form;
+}
+
 /* The position of a section, if it is one of the operator that is bound; else 0. Sections ascend by operator, so those
  * of operators before it are not needed any more. */
 static uint32_t next_section(qrt_binder *binder) {
@@ -68,7 +130,7 @@ static int same(const char *a, const char *b) {
   return *a == *b;
 }
 
-static const void *find_packed(qrt_binder *binder, const qrt_packed *wanted) {
+static QRT_AT_OPENING const void *find_packed(qrt_binder *binder, const qrt_packed *wanted) {
   const qrt_model *model = binder->model;
   for (uint32_t section; (section = next_section(binder)) != 0; ++binder->section) {
     if (!same(wanted->pack_id, qrt_flat_string(model->file, section, QRT_FIELD(PackedSection, pack_id)))) {
@@ -92,31 +154,34 @@ static void remember(qrt_binder *binder, const qrt_packed *packed) {
   qrt_pack *pack = qrt_bind_memory(binder, sizeof *pack);
   if (pack) {
     *pack = (qrt_pack){NULL, *packed};
-    *binder->last = pack;
-    binder->last = &pack->next;
+    *(binder->last ? &binder->last->next : &binder->packs) = pack;
+    binder->last = pack;
   }
 }
 
-const void *qrt_bind_packed(qrt_binder *binder, const qrt_tensor *weight, const char *pack_id, uint32_t layout,
-                            uint64_t size, void **to) {
-  *to = NULL;
-  if (size > QRT_MAX_BYTES) {
-    return qrt_bind_memory(binder, size);
-  }
-  qrt_packed packed = {binder->operator_index, weight->index, pack_id, layout, NULL, (size_t)size, 0};
-  packed.data = layout && !QRT_COMPACT ? find_packed(binder, &packed) : NULL;
+const void *qrt_bind_packed(qrt_binder *binder, const qrt_tensor *weight, uint32_t layout, const qrt_recipe *recipe,
+                            void **to) {
+  qrt_packed packed = {binder->operator_index, weight->index, recipe->pack_id, layout, NULL, (size_t)recipe->size, 0};
+  packed.data = layout && recipe->size <= QRT_MAX_BYTES ? find_packed(binder, &packed) : NULL;
   packed.in_file = packed.data != NULL;
-  if (!packed.data) {
-    packed.data = *to = qrt_bind_memory(binder, size);
-    if (*to) {
-      memset(*to, 0, (size_t)size);
-    }
-  }
-  if (layout && !QRT_COMPACT) {
+  binder->origin = QRT_IN_FILE;
+  *to = NULL;
+  packed.data = packed.data ? packed.data : make_form(binder, recipe, to);
+  if (layout) {
     remember(binder, &packed);
   }
   return packed.data;
 }
+
+const void *qrt_bind_repacked(qrt_binder *binder, const qrt_recipe *recipe, void **to) {
+  const void *form = make_form(binder, recipe, to);
+  if (binder->last) {
+    binder->last->packed.data = form;
+    binder->last->packed.in_file = 0;
+  }
+  return form;
+}
+#endif
 
 /* ---- */
 

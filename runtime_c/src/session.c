@@ -123,7 +123,6 @@ static qrt_session *bind(qrt_binder *binder, const settings *s) {
   binder->isa = s->isa;
   binder->threads = s->threads;
   binder->yield = s->workers ? s->workers->yield : NULL;
-  binder->last = &binder->packs;
   if (!s->ignore_packed && !QRT_COMPACT) {
     qrt_flat_vector(model->file, model->root, QRT_FIELD(Model, packed), &binder->section_count);
   }
@@ -258,7 +257,6 @@ static void get_step(const qrt_session *session, uint32_t index, qrt_step *step,
   binder.used = session->work;
   binder.isa = session->isa;
   binder.threads = 1;
-  binder.last = &binder.packs;
   bind_operator(&binder, index, step);
   *scratch = binder.arena + binder.used;
 #else

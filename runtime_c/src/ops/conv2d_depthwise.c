@@ -55,23 +55,27 @@ static inline __attribute__((always_inline)) const void *pack(qrt_binder *binder
   }
   void *to;
   qrt_node_input(node, 1, &weight);
-  const size_t size = kernel->packed_size(row->channels, row->kh, row->kw);
-  const void *packed = qrt_bind_packed(binder, &weight, kernel->name, kernel->layout, size, &to);
-  if (packed && !to && !qrt_dwconv_usable(kernel, packed, row->channels, row->kh, row->kw)) {
-    packed = qrt_bind_packed(binder, &weight, kernel->name, 0, size, &to);
+  qrt_node_input(node, 2, &bias);
+  qrt_node_input(node, 3, &multiplier);
+  const qrt_dwconv_weights weights = {
+      .channels = row->channels,
+      .kh = row->kh,
+      .kw = row->kw,
+      .w = qrt_tensor_data(binder->model, &weight),
+      .bias = qrt_tensor_data(binder->model, &bias),
+      .multiplier = qrt_tensor_data(binder->model, &multiplier),
+      .a_zero_point = row->a_zero_point,
+  };
+  const qrt_recipe recipe = {.pack_id = kernel->name,
+                             .source = {weights.w, weights.bias, weights.multiplier},
+                             .size = kernel->packed_size(row->channels, row->kh, row->kw),
+                             .shape = {row->channels, row->kh, row->kw},
+                             .parameter = row->a_zero_point};
+  const void *packed = qrt_bind_packed(binder, &weight, kernel->layout, &recipe, &to);
+  if (qrt_bind_origin(binder) == QRT_IN_FILE && !qrt_dwconv_usable(kernel, packed, row->channels, row->kh, row->kw)) {
+    packed = qrt_bind_repacked(binder, &recipe, &to);
   }
   if (to) {
-    qrt_node_input(node, 2, &bias);
-    qrt_node_input(node, 3, &multiplier);
-    qrt_dwconv_weights weights = {
-        .channels = row->channels,
-        .kh = row->kh,
-        .kw = row->kw,
-        .w = qrt_tensor_data(binder->model, &weight),
-        .bias = qrt_tensor_data(binder->model, &bias),
-        .multiplier = qrt_tensor_data(binder->model, &multiplier),
-        .a_zero_point = row->a_zero_point,
-    };
     kernel->pack(&weights, to);
   }
   return packed;

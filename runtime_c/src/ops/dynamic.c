@@ -31,14 +31,19 @@ const void *qrt_pack_sums(qrt_binder *binder, const qrt_tensor *weight, const qr
   *stride = (kernel->packed_size(n, 1, k) + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
   const uint64_t size = (uint64_t)*stride * groups;
   void *to;
+  qrt_gemm_weights weights = {.n = n, .runs = 1, .run = k, .w = w, .multiplier = weight_scale, .sums = 1};
   const uint8_t *packed = qrt_bind_gemm(binder, weight, kernel, groups, *stride,
-                                        size + (uint64_t)groups * n * sizeof(int32_t), n, 1, k, &to);
+                                        size + (uint64_t)groups * n * sizeof(int32_t), &weights, &to);
   *sum = packed ? (const int32_t *)(const void *)(packed + size) : NULL;
+  if (qrt_bind_origin(binder) != QRT_MADE) {
+    return packed;
+  }
   int32_t *bias = qrt_bind_memory(binder, (uint64_t)n * sizeof *bias);
   if (!to) {
     return packed;
   }
   memset(bias, 0, n * sizeof *bias);
+  weights.bias = bias;
   int32_t *sums = (int32_t *)(void *)((uint8_t *)to + size);
   for (size_t j = 0; j < groups * n; ++j) {
     uint32_t total = 0;
@@ -48,9 +53,9 @@ const void *qrt_pack_sums(qrt_binder *binder, const qrt_tensor *weight, const qr
     sums[j] = (int32_t)total;
   }
   for (size_t g = 0; g < groups; ++g) {
-    const qrt_gemm_weights weights = {
-        .n = n, .runs = 1, .run = k, .w = w + g * n * k, .bias = bias, .multiplier = weight_scale + g * n, .sums = 1};
     kernel->pack(&weights, (uint8_t *)to + g * *stride);
+    weights.w += n * k;
+    weights.multiplier += n;
   }
   return packed;
 }

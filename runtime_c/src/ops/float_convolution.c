@@ -184,11 +184,16 @@ static void run(const void *pointer, void *scratch) {
 /* ---- prepare ---- */
 
 /* [channels][taps] as [taps][channels]. */
-static const float *pack_depthwise(qrt_binder *binder, size_t channels, size_t taps, const float *w) {
-  float *packed = qrt_bind_memory(binder, (uint64_t)channels * taps * sizeof *packed);
-  for (size_t t = 0; packed && t < taps; ++t) {
+static const float *pack_depthwise(qrt_binder *binder, const qrt_taps_kernel *kernel, size_t channels, size_t taps,
+                                   const float *w) {
+  const qrt_recipe recipe = {
+      kernel->name, {w, NULL, NULL}, (uint64_t)channels * taps * sizeof(float), {channels, taps, 0}, 0};
+  void *to;
+  const float *packed = qrt_bind_form(binder, &recipe, &to);
+  float *next = to;
+  for (size_t t = 0; to && t < taps; ++t) {
     for (size_t c = 0; c < channels; ++c) {
-      packed[t * channels + c] = w[c * taps + t];
+      *next++ = w[c * taps + t];
     }
   }
   return packed;
@@ -201,7 +206,7 @@ static void bind_phase(qrt_binder *binder, const qrt_node *node, const qrt_axis 
   p->k = (size_t)(s[0].taps * s[1].taps * s[2].taps) * (a->in_channels / a->groups);
   const float *w = qrt_select_taps(binder, &weight, x, s, p->k);
   if (!a->kernel) {
-    p->w = pack_depthwise(binder, a->in_channels, p->k, w);
+    p->w = pack_depthwise(binder, a->taps, a->in_channels, p->k, w);
     qrt_bind_scratch(binder, 2 * (uint64_t)p->k * sizeof(const float *));
     return;
   }

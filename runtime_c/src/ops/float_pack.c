@@ -21,9 +21,12 @@ qrt_matmul_columns qrt_pack_columns(qrt_binder *binder, const qrt_matmul_kernel 
     qrt_bind_memory(binder, UINT64_MAX);
     return (qrt_matmul_columns){NULL, 0, 0, NULL};
   }
-  float *panels = qrt_bind_memory(binder, qrt_panels_size(n, k, kernel->nr) * sizeof *panels);
-  if (panels) {
-    qrt_fill_panels(n, k, w, k, 1, kernel->nr, panels);
+  const qrt_recipe recipe = {
+      kernel->name, {w, NULL, NULL}, qrt_panels_size(n, k, kernel->nr) * sizeof(float), {n, k, 0}, 0};
+  void *to;
+  const float *panels = qrt_bind_form(binder, &recipe, &to);
+  if (to) {
+    qrt_fill_panels(n, k, w, k, 1, kernel->nr, to);
   }
   return (qrt_matmul_columns){panels, kernel->nr, kernel->nr * k, bias};
 }

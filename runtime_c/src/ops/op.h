@@ -28,8 +28,6 @@ typedef struct qrt_op {
   ((qrt_output_range){(output)->zero_point, QRT_NODE_INT(node, table, output_min), \
                       QRT_NODE_INT(node, table, output_max)})
 
-/* What runs when a file is opened, and never while a session runs but on small machines, is compiled for size. */
-#define QRT_AT_OPENING __attribute__((cold))
 #define QRT_OPERATOR(name, least, most, outputs, in_place)                         \
   QRT_AT_OPENING qrt_status qrt_check_##name(qrt_verify *v, const qrt_node *node); \
   QRT_AT_OPENING void qrt_prepare_##name(qrt_binder *binder, const qrt_node *node, qrt_step *step);

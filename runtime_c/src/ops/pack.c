@@ -12,11 +12,17 @@ int qrt_pack_fits(qrt_binder *binder, size_t n, size_t runs, size_t run) {
 }
 
 const void *qrt_bind_gemm(qrt_binder *binder, const qrt_tensor *weight, const qrt_gemm_kernel *kernel, size_t groups,
-                          size_t stride, uint64_t size, size_t n, size_t runs, size_t run, void **to) {
-  const uint8_t *packed = qrt_bind_packed(binder, weight, kernel->name, kernel->layout, size, to);
-  for (size_t g = 0; packed && !*to && g < groups; ++g) {
+                          size_t stride, uint64_t size, const qrt_gemm_weights *weights, void **to) {
+  const size_t n = weights->n, runs = weights->runs, run = weights->run;
+  const qrt_recipe recipe = {.pack_id = kernel->name,
+                             .source = {weights->w, weights->bias, weights->multiplier},
+                             .size = size,
+                             .shape = {n, runs, run},
+                             .parameter = weights->a_zero_point};
+  const uint8_t *packed = qrt_bind_packed(binder, weight, kernel->layout, &recipe, to);
+  for (size_t g = 0; qrt_bind_origin(binder) == QRT_IN_FILE && g < groups; ++g) {
     if (!qrt_gemm_usable(kernel, packed + g * stride, n, runs, run)) {
-      return qrt_bind_packed(binder, weight, kernel->name, 0, size, to);
+      return qrt_bind_repacked(binder, &recipe, to);
     }
   }
   return packed;
@@ -39,26 +45,26 @@ const void *qrt_pack_gemm_weights(qrt_binder *binder, const qrt_node *node, cons
   }
   *stride = (kernel->packed_size(n, runs, run) + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
   void *to;
-  qrt_node_input(node, 1, &weight);
-  const void *packed =
-      qrt_bind_gemm(binder, &weight, kernel, groups, *stride, (uint64_t)*stride * groups, n, runs, run, &to);
-  if (!to) {
-    return packed;
-  }
   qrt_node_input(node, 0, &input);
+  qrt_node_input(node, 1, &weight);
   qrt_node_input(node, 2, &bias);
   qrt_node_input(node, 3, &multiplier);
-  for (size_t g = 0; g < groups; ++g) {
-    qrt_gemm_weights weights = {
-        .n = n,
-        .runs = runs,
-        .run = run,
-        .w = w + g * n * runs * run,
-        .bias = (const int32_t *)qrt_tensor_data(binder->model, &bias) + g * n,
-        .multiplier = (const float *)qrt_tensor_data(binder->model, &multiplier) + g * n,
-        .a_zero_point = input.zero_point,
-    };
+  qrt_gemm_weights weights = {
+      .n = n,
+      .runs = runs,
+      .run = run,
+      .w = w,
+      .bias = qrt_tensor_data(binder->model, &bias),
+      .multiplier = qrt_tensor_data(binder->model, &multiplier),
+      .a_zero_point = input.zero_point,
+  };
+  const void *packed =
+      qrt_bind_gemm(binder, &weight, kernel, groups, *stride, (uint64_t)*stride * groups, &weights, &to);
+  for (size_t g = 0; to && g < groups; ++g) {
     kernel->pack(&weights, (uint8_t *)to + g * *stride);
+    weights.w += n * runs * run;
+    weights.bias += n;
+    weights.multiplier += n;
   }
   return packed;
 }
@@ -71,20 +77,20 @@ const void *qrt_pack_matrix(qrt_binder *binder, const qrt_node *node, const qrt_
     return NULL;
   }
   qrt_node_input(node, first, &weight);
+  qrt_node_input(node, first + 1, &bias);
+  qrt_node_input(node, first + 2, &multiplier);
+  const qrt_gemm_weights weights = {
+      .n = n,
+      .runs = runs,
+      .run = run,
+      .w = qrt_tensor_data(binder->model, &weight),
+      .bias = qrt_tensor_data(binder->model, &bias),
+      .multiplier = qrt_tensor_data(binder->model, &multiplier),
+      .a_zero_point = zero_point,
+  };
   const size_t size = kernel->packed_size(n, runs, run);
-  const void *packed = qrt_bind_gemm(binder, &weight, kernel, 1, 0, size, n, runs, run, &to);
+  const void *packed = qrt_bind_gemm(binder, &weight, kernel, 1, 0, size, &weights, &to);
   if (to) {
-    qrt_node_input(node, first + 1, &bias);
-    qrt_node_input(node, first + 2, &multiplier);
-    const qrt_gemm_weights weights = {
-        .n = n,
-        .runs = runs,
-        .run = run,
-        .w = qrt_tensor_data(binder->model, &weight),
-        .bias = qrt_tensor_data(binder->model, &bias),
-        .multiplier = qrt_tensor_data(binder->model, &multiplier),
-        .a_zero_point = zero_point,
-    };
     kernel->pack(&weights, to);
   }
   return packed;

@@ -5,10 +5,10 @@
 #include "../bind.h"
 #include "../kernels/gemm/gemm.h"
 
-/* qrt_bind_packed for `groups` matrices, `stride` bytes apart, `size` bytes with what the caller keeps behind them.
- * What a file holds counts only if the kernel may use it. */
+/* qrt_bind_packed for `groups` matrices, `stride` bytes apart, `size` bytes with what the caller keeps behind them,
+ * made of these weights; those for sums have no bias. What a file holds counts only if the kernel may use it. */
 const void *qrt_bind_gemm(qrt_binder *binder, const qrt_tensor *weight, const qrt_gemm_kernel *kernel, size_t groups,
-                          size_t stride, uint64_t size, size_t n, size_t runs, size_t run, void **to);
+                          size_t stride, uint64_t size, const qrt_gemm_weights *weights, void **to);
 
 /* Packs input 1 (weight), 2 (bias) and 3 (multiplier) of the node as `groups` matrices of n rows and runs * run columns
  * each, *stride bytes apart. NULL while counting. */

@@ -70,7 +70,13 @@ void qrt_bind_weight_only(qrt_binder *binder, const qrt_node *node, const qrt_we
   }
   w->stride = (w->kernel->packed_size(s->n, k, s->group, s->bits) + QRT_ALIGNMENT - 1) / QRT_ALIGNMENT * QRT_ALIGNMENT;
   void *to;
-  w->packed = qrt_bind_packed(binder, &weight, w->kernel->name, w->kernel->layout, (uint64_t)w->stride * groups, &to);
+  const qrt_recipe recipe = {.pack_id = w->kernel->name,
+                             .source = {qrt_tensor_data(binder->model, &weight), qrt_tensor_data(binder->model, &bias),
+                                        qrt_tensor_data(binder->model, &scale)},
+                             .size = (uint64_t)w->stride * groups,
+                             .shape = {s->n, k, s->group},
+                             .parameter = s->bits};
+  w->packed = qrt_bind_packed(binder, &weight, w->kernel->layout, &recipe, &to);
   for (size_t g = 0; to && g < groups; ++g) {
     const size_t first = g * s->n, scales = (size_t)scale.shape[1];
     const qrt_wgemm_weights weights = {
