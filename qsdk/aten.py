@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from qsdk.errors import UnsupportedOperatorError
 from qsdk.reference import ops as _reference_ops  # noqa: F401  (defines torch.ops.qsdk)
 from qsdk.reference import volumes
 from qsdk.reference.rounding import f32
@@ -162,6 +163,94 @@ def softmax(input: Tensor, dim: int, half_to_float: bool = False) -> Tensor:
         return _qsdk.softmax.float(input, last)
     moved = input.transpose(dim, -1)
     return _qsdk.softmax.float(moved, last).transpose(dim, -1)
+
+
+def log_softmax(input: Tensor, dim: int, half_to_float: bool = False) -> Tensor:
+    """input less the logarithm of the sum of exp(input) along dim."""
+    below = sub(input, amax(input, [dim], True))
+    return sub(below, _log(sum(_qsdk.exp(below), [dim], True), input.shape[dim]))
+
+
+def _log(input: Tensor, most: int) -> Tensor:
+    """Logarithms of numbers from 1 to `most`, as the roots of exp(y) = input by Halley's steps, to the
+    precision of float32: each step leaves e - 2 tanh(e / 2) of an error e."""
+    error = math.log(most) / 2
+    result = torch.full_like(input, error)
+    while error > 1e-9:
+        power = _qsdk.exp(result)
+        result = add(result, mul(div(sub(input, power), add(input, power)), 2.0))
+        error -= 2 * math.tanh(error / 2)
+    return result
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """The first half along dim, times the sigmoid of the second."""
+    half = input.shape[dim] // 2
+    first, second = input.split(half, dim)
+    return mul(first, _qsdk.sigmoid(second))
+
+
+def embedding_bag(
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int = -1,
+) -> Tensor:
+    """Sums, means or maxima of as many rows of a float table for each bag, as a matrix of indices has them."""
+    _only("padding_idx", padding_idx, -1)
+    _only("include_last_offset", include_last_offset, False)
+    bags = len(offsets)
+    size = len(indices) // max(bags, 1)
+    try:
+        regular = size > 0 and offsets.tolist() == list(range(0, len(indices), size))
+    except UnsupportedOperatorError:  # offsets that are known in a run alone
+        regular = False
+    if not regular:
+        raise ValueError("bags of several sizes and a float table (give it a qconfig for embeddings)")
+    rows = _qsdk.index_select(weight, 0, indices).reshape(bags, size, -1)
+    if per_sample_weights is not None:
+        rows = mul(rows, per_sample_weights.reshape(bags, size, 1))
+    return (sum, mean, amax)[mode](rows, [1])
+
+
+def index(input: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
+    """Elements of one axis, or of several axes side by side where the indices of these are constants."""
+    axes = [axis for axis, at in enumerate(indices) if at is not None]
+    given = [at for at in indices if at is not None]
+    if any(at.dtype != torch.int64 for at in given):
+        raise ValueError("indices that are not int64")
+    if axes != list(range(axes[0], axes[-1] + 1)):
+        raise ValueError("indices of axes apart")
+    before, extents, behind = input.shape[: axes[0]], input.shape[axes[0] : axes[-1] + 1], input.shape[axes[-1] + 1 :]
+    if len(given) > 1:
+        try:
+            given = list(torch.broadcast_tensors(*given))
+            where = torch.zeros_like(given[0])
+            for at, extent in zip(given, extents, strict=True):
+                where = where * extent + at % extent
+        except UnsupportedOperatorError as error:  # indices that are known in a run alone
+            raise ValueError("indices of several axes that are not constants") from error
+    else:
+        where = given[0]
+    rows = _qsdk.index_select(input.reshape(*before, -1, *behind), len(before), where.reshape(-1))
+    result: Tensor = rows.reshape(*before, *where.shape, *behind)
+    return result
+
+
+def vector_norm(
+    input: Tensor, ord: float = 2, dim: Sequence[int] | None = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """The sum of the magnitudes over the axes dim, or the root of that of the squares, or the largest magnitude."""
+    _only("ord", ord, 1, 2, math.inf)
+    if ord == 2:
+        return _qsdk.sqrt(sum(mul(input, input), dim, keepdim, dtype=dtype))
+    _only("dtype", dtype, None, torch.float32)
+    return amax(_qsdk.abs(input), dim or (), keepdim) if ord == math.inf else sum(_qsdk.abs(input), dim, keepdim)
 
 
 def layer_norm(

@@ -251,7 +251,10 @@ _ROWS = (
             F.softmax: spellings.plain(nn.Softmax, "dim", "_stacklevel", "dtype"),
             **dict.fromkeys((torch.softmax, "softmax"), spellings.plain(nn.Softmax, "dim", "dtype")),
         },
-        aten={_aten._softmax.default: aten.softmax, _aten._safe_softmax.default: aten.softmax},
+        aten={
+            **dict.fromkeys((_aten._softmax.default, _aten._safe_softmax.default), aten.softmax),
+            _aten._log_softmax.default: aten.log_softmax,
+        },
     ),
     OperatorRow(
         name="prelu",
@@ -341,6 +344,8 @@ _ROWS = (
         aten={
             **dict.fromkeys((_aten.mul.Tensor, _aten.mul_.Tensor, _aten.mul.Scalar, _aten.mul_.Scalar), aten.mul),
             _aten.pow.Tensor_Scalar: aten.power,
+            _aten.glu.default: aten.glu,
+            **dict.fromkeys((_aten.linalg_vector_norm.default, _aten.norm.ScalarOpt_dim), aten.vector_norm),
         },
     ),
     OperatorRow(
@@ -743,7 +748,9 @@ _ROWS = (
         methods={"maximum": qF.maximum},
         in_place=True,
         functional=dict.fromkeys((torch.maximum, "maximum"), "maximum"),
-        aten={_aten.maximum.default: _qsdk.maximum.float},
+        aten=dict.fromkeys(
+            (_aten.maximum.default, _aten.clamp_min.Tensor, _aten.clamp_min_.Tensor), _qsdk.maximum.float
+        ),
     ),
     OperatorRow(
         name="minimum",
@@ -804,6 +811,11 @@ _ROWS = (
         functions={torch.index_select: qF.index_select},
         methods={"index_select": qF.index_select},
         qparams="shared",
+        aten={
+            _aten.index.Tensor: aten.index,
+            _aten._embedding_bag.default: aten.embedding_bag,
+            _aten._embedding_bag_forward_only.default: aten.embedding_bag,
+        },
     ),
     OperatorRow(
         name="gather",

@@ -149,6 +149,7 @@ _SPECIAL: dict[str, Callable[..., tuple[Any, ...] | None]] = {
     "mT": lambda x: (getattr, (x, "mT")),
     "split_with_sizes": lambda *args: (torch.split, args),
     "scaled_dot_product_attention": lambda *args: (F.scaled_dot_product_attention, args),
+    "glu": lambda *args: (F.glu, args),
     "_native_batch_norm_legit_no_training": _batch_norm,
 }
 

@@ -87,10 +87,16 @@ def _softmax(input: Any, dim: Any = None, _stacklevel: int = 3, dtype: Any = Non
     return spellings.masked_softmax(scores, mask.logical_not(), dim)
 
 
+def _glu(input: Any, dim: int = -1) -> Any:
+    halves = input.chunk(2, dim)
+    return halves[0] * halves[1].sigmoid()
+
+
 _FILLS = ("masked_fill", torch.masked_fill)
 _EXPANSIONS: dict[Any, Callable[..., Any]] = {
     torch.stack: _stack,
     F.scaled_dot_product_attention: _attention,
+    F.glu: _glu,
     **dict.fromkeys((torch.softmax, F.softmax, "softmax"), _softmax),
 }
 
@@ -98,7 +104,8 @@ _EXPANSIONS: dict[Any, Callable[..., Any]] = {
 def _expansion(graph_module: fx.GraphModule, node: fx.Node) -> Callable[..., Any] | None:
     if node.op == "call_module":
         module = module_of(graph_module, node)
-        return functools.partial(_softmax, dim=module.dim) if type(module) is nn.Softmax else None
+        function: Any = {nn.Softmax: _softmax, nn.GLU: _glu}.get(type(module))
+        return functools.partial(function, dim=module.dim) if function else None
     return _EXPANSIONS.get(node.target) if node.op in ("call_function", "call_method") else None
 
 
