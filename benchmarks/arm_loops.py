@@ -76,7 +76,13 @@ def cycles(body: list[str], model: str) -> float:
     """Of one round, on average. Jumps forward, to what is rare, are taken to be never taken. An address that a load
     moves is ready at once; llvm-mca would have the next load wait for the data of this one, so it sees none move."""
     text = "\n".join(re.sub(r"[0-9a-f]+ <.*>", "0", re.sub(r"\], #\d+$", "]", line)) for line in body)
-    words = ["llvm-mca", "-mtriple=aarch64", f"-mcpu={model}", "-mattr=+dotprod,+i8mm", f"-iterations={ITERATIONS}"]
+    words = [
+        "llvm-mca",
+        "-mtriple=aarch64",
+        f"-mcpu={model}",
+        "-mattr=+fullfp16,+dotprod,+i8mm",
+        f"-iterations={ITERATIONS}",
+    ]
     output = subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout
     total = re.search(r"Total Cycles:\s+(\d+)", output)
     assert total, output

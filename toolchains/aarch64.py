@@ -1,6 +1,11 @@
 """64-bit ARM, Linux. Programs are static, so that QEMU needs no sysroot."""
 
-ISAS = {"scalar": [], "neon": [], "neondot": ["-march=armv8.2-a+dotprod"], "i8mm": ["-march=armv8.2-a+dotprod+i8mm"]}
+ISAS = {
+    "scalar": [],
+    "neon": [],
+    "neondot": ["-march=armv8.2-a+fp16+dotprod"],
+    "i8mm": ["-march=armv8.2-a+fp16+dotprod+i8mm"],
+}
 
 
 def generate(env):

@@ -12,8 +12,8 @@ X86 = {
 ARM64 = {
     "scalar": [],
     "neon": [],
-    "neondot": ["-march=armv8.2-a+dotprod"],
-    "i8mm": ["-march=armv8.2-a+dotprod+i8mm"],
+    "neondot": ["-march=armv8.2-a+fp16+dotprod"],
+    "i8mm": ["-march=armv8.2-a+fp16+dotprod+i8mm"],
 }
 ISAS = {
     "x86_64": X86,
@@ -27,8 +27,8 @@ ISAS = {
 OPTIONAL = {
     "avxvnni": {"avx_vnni"},
     "avx512vnni": {"avx512f", "avx512bw", "avx512vl", "avx512_vnni"},
-    "neondot": {"asimddp"},
-    "i8mm": {"asimddp", "i8mm"},
+    "neondot": {"asimdhp", "asimddp"},
+    "i8mm": {"asimdhp", "asimddp", "i8mm"},
 }
 
 

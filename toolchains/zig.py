@@ -11,6 +11,8 @@ TARGETS = {
     "aarch64-linux-gnu-gcc": ("aarch64-linux-musl", "generic"),
     "arm-linux-gnueabihf-gcc": ("arm-linux-musleabihf", "generic+v7a+vfp3d16"),
 }
+# What gcc and zig call by different names.
+FEATURES = {"fp16": "fullfp16"}
 
 
 def translate(flags, cpu):
@@ -21,7 +23,7 @@ def translate(flags, cpu):
         if architecture:
             version = f"v{architecture[1]}{'_' + architecture[2] if architecture[2] else ''}a"
             features += [] if version in ("v7a", "v8a") else [version]
-            features += architecture[3].split("+")[1:]
+            features += [FEATURES.get(name, name) for name in architecture[3].split("+")[1:]]
         elif flag == "-mfpu=neon":
             features.append("neon")
         elif not flag.startswith(("-mfpu=", "-mfloat-abi=")):

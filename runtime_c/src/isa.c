@@ -10,6 +10,7 @@
 #if QRT_HOSTED && defined(__linux__) && (defined(__arm__) || defined(__aarch64__))
 #include <sys/auxv.h>
 #define HWCAP_BIT_NEON    (1ul << 12) /* 32-bit */
+#define HWCAP_BIT_ASIMDHP (1ul << 10) /* 64-bit: arithmetic in half precision */
 #define HWCAP_BIT_ASIMDDP (1ul << 20) /* 64-bit: sdot, udot */
 #define HWCAP2_BIT_I8MM   (1ul << 13) /* 64-bit: smmla */
 #endif
@@ -54,10 +55,12 @@ static uint32_t cpu_isas(void) {
 #elif defined(__aarch64__)
   isas |= QRT_ISA_neon;
 #if QRT_HOSTED && defined(__linux__)
-  if (getauxval(AT_HWCAP) & HWCAP_BIT_ASIMDDP) isas |= QRT_ISA_neondot;
+  /* Every core known that has dot products has half precision; the kernels use both. */
+  const unsigned long both = HWCAP_BIT_ASIMDHP | HWCAP_BIT_ASIMDDP;
+  if ((getauxval(AT_HWCAP) & both) == both) isas |= QRT_ISA_neondot;
   if ((isas & QRT_ISA_neondot) && (getauxval(AT_HWCAP2) & HWCAP2_BIT_I8MM)) isas |= QRT_ISA_i8mm;
 #else
-#ifdef __ARM_FEATURE_DOTPROD
+#if defined(__ARM_FEATURE_DOTPROD) && defined(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC)
   isas |= QRT_ISA_neondot;
 #endif
 #ifdef __ARM_FEATURE_MATMUL_INT8
