@@ -62,7 +62,7 @@ def inner_loop(code: list[tuple[int, str]], multiply: str) -> list[str]:
         if target and int(target[1], 16) < address:
             jumps.append((int(target[1], 16), address))
     for begin, end in jumps:
-        if any(begin <= first and last < end for first, last in jumps if (first, last) != (begin, end)):
+        if any(begin <= last < end for _, last in jumps):
             continue
         body = [text for address, text in code if begin <= address <= end]
         score = sum(bool(re.match(multiply, text)) for text in body)

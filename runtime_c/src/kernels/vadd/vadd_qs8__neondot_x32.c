@@ -1,8 +1,8 @@
 /* vadd_qs8__neondot_x32.c - 32 elements at a time, made floats through half precision.
  *
- * 0x6600 is 1536 in half precision, where neighbours differ by 1: with a - zero_point added to its bits, one instruction
- * for eight, it is 1536 + a - zero_point. Subtracting 1536 is exact, and so is what follows. scvtf of eight halves would
- * take four cycles of the one pipe that converts, on a Cortex-A76; a subtraction takes half of one.
+ * 0x6600 is 1536 in half precision, where neighbours differ by 1: with a - zero_point added to its bits, one
+ * instruction for eight, it is 1536 + a - zero_point. Subtracting 1536 is exact, and so is what follows. scvtf of eight
+ * halves would take four cycles of the one pipe that converts, on a Cortex-A76; a subtraction takes half of one.
  *
  * What is clamped, has one b for all or is not small, and the last elements, are left to the NEON kernel.
  */
@@ -20,7 +20,7 @@ static inline void widen16(int8x16_t x, int16x8_t offset, float32x4_t y[4]) {
 
 /* Neighbours, and on to the next. As intrinsics, gcc would count each address on its own. */
 static inline const int8_t *load32(const int8_t *x, int8x16_t *low, int8x16_t *high) {
-  __asm__("ldp %q0, %q1, [%2], #32" : "=w"(*low), "=w"(*high), "+r"(x) : "m"(*(const int8_t(*)[32])x));
+  __asm__("ldp %q0, %q1, [%2], #32" : "=w"(*low), "=w"(*high), "+r"(x) : "m"(*(const int8_t (*)[32])x));
   return x;
 }
 
@@ -51,6 +51,7 @@ void qrt_vadd_qs8__neondot_x32(size_t n, const int8_t *a, const int8_t *b, size_
                                const qrt_vadd_params *params, int8_t *c) {
   const int whole = params->output.min == -128 && params->output.max == 127;
   const size_t done = b_stride && whole && is_small(params) ? n / XR * XR : 0;
-  if (done) (params->output.zero_point & 1 ? add_32s(ODD, done, a, b, params, c) : add_32s(PLAIN, done, a, b, params, c));
+  if (done)
+    (params->output.zero_point & 1 ? add_32s(ODD, done, a, b, params, c) : add_32s(PLAIN, done, a, b, params, c));
   if (done != n) qrt_vadd_qs8__neon_x8(n - done, a + done, b + (b_stride ? done : 0), b_stride, params, c + done);
 }
