@@ -38,7 +38,7 @@ typedef struct qrt_recipe {
   const void *source[3]; /* weights, and what is packed with them; shared where the weights lie in the file */
   uint64_t size;
   size_t shape[3];
-  ptrdiff_t parameter; /* the input's zero point, or the weights' bits */
+  ptrdiff_t parameter; /* the input's zero point and whether sums are asked for, or the weights' bits */
 } qrt_recipe;
 
 _Static_assert(sizeof(qrt_recipe) == 8 * sizeof(size_t) + sizeof(uint64_t),

@@ -18,7 +18,7 @@ const void *qrt_bind_gemm(qrt_binder *binder, const qrt_tensor *weight, const qr
                              .source = {weights->w, weights->bias, weights->multiplier},
                              .size = size,
                              .shape = {n, runs, run},
-                             .parameter = weights->a_zero_point};
+                             .parameter = 2 * weights->a_zero_point + weights->sums};
   const uint8_t *packed = qrt_bind_packed(binder, weight, kernel->layout, &recipe, to);
   for (size_t g = 0; qrt_bind_origin(binder) == QRT_IN_FILE && g < groups; ++g) {
     if (!qrt_gemm_usable(kernel, packed + g * stride, n, runs, run)) {
