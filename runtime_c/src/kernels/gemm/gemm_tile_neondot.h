@@ -69,7 +69,7 @@ typedef struct qrt_gemm_start {
 #define LOAD_LAST(s0, s1, s2, s3, a, x, y, _) "ldr s" x ", [" a ", %[t]]\n"
 
 #define DOT(s, w, x, lane) "sdot v" s ".4s, v" w ".16b, v" x ".4b[" lane "]\n"
-#define DOTS_X(s0, s1, s2, s3, a, x, y, lane) \
+#define DOTS_X(s0, s1, s2, s3, a, x, y, lane)                                                   \
   DOT(s0, "20", x, lane) DOT(s1, "21", x, lane) DOT(s2, "22", x, lane) DOT(s3, "23", x, lane)
 #define DOTS_Y(s0, s1, s2, s3, a, x, y, lane) DOTS_X(s0, s1, s2, s3, a, y, x, lane)
 
@@ -229,7 +229,7 @@ typedef struct qrt_gemm_start {
 /* `tiles` tiles of a panel with these `numbers` and weights; the walk goes along. */
 #define QRT_TILE(rows_)                                                                         \
   static void tile_##rows_(size_t tiles, const qrt_gemm_course *course, size_t kind_,           \
-                           const void *numbers, const int8_t *weights, qrt_gemm_walk *walk, int8_t *c) {\
+                           const void *numbers, const int8_t *weights, qrt_gemm_walk *walk, int8_t *c) { \
     const qrt_gemm_start start = {course->width, course->skip, weights, course->more};          \
     const size_t kind = kind_ | course->kind, last = course->last;                              \
     const int8_t *a0 = walk->row, *a1, *a2, *a3, *a4, *w;                                       \
@@ -247,7 +247,7 @@ typedef struct qrt_gemm_start {
         "ldp q24, q25, [%[range]]\n"                                                            \
         "tbz %[kind], #1, 8f\n" EACH(rows_, MULTIPLY_FUSED, "")                                 \
         "6:\n"                                                                                  \
-        "tbnz %[kind], #6, 60f\n" FINISH(rows_)                                                                    \
+        "tbnz %[kind], #6, 60f\n" FINISH(rows_)                                                 \
         "7:\n" BELOW_##rows_                                                                    \
         "subs %[tiles], %[tiles], #1\n"                                                         \
         "b.ne 0b\n"                                                                             \
@@ -256,7 +256,7 @@ typedef struct qrt_gemm_start {
         "tbnz %[kind], #0, 9f\n" EACH(rows_, MULTIPLY, "")                                      \
         "b 6b\n"                                                                                \
         "9:\n" EACH(rows_, STORE_SUMS, "")                                                      \
-        "b 7b\n" FINISH_ADJUSTED(rows_)                                                              \
+        "b 7b\n" FINISH_ADJUSTED(rows_)                                                         \
         "11:\n"                                                                                 \
         "add %[room], %[room], #" #rows_ "\n"                                                   \
         "ldp %[t], %[q], [%[start]]\n"                                                          \
@@ -268,15 +268,15 @@ typedef struct qrt_gemm_start {
         "b 1b\n"                                                                                \
         "10:\n"                                                                                 \
         : [a0] "+r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [a4] "=&r"(a4),        \
-          [c] "+r"(c), [tiles] "+r"(tiles), [room] "+r"(room), [t] "=&r"(t), [q] "=&r"(q), [w] "=&r"(w)\
-        : [k] "r"(numbers), [range] "r"(course->range), [kind] "r"(kind), [steps] "r"(course->steps),\
+          [c] "+r"(c), [tiles] "+r"(tiles), [room] "+r"(room), [t] "=&r"(t), [q] "=&r"(q), [w] "=&r"(w) \
+        : [k] "r"(numbers), [range] "r"(course->range), [kind] "r"(kind), [steps] "r"(course->steps), \
           [rest] "r"(course->rest), [gap] "r"(course->gap), [next] "r"(course->next),           \
           [stride] "r"(course->stride), [start] "r"(&start), [last] "r"(last),                  \
           [last16] "r"(last - 16), [c_stride] "r"(course->c_stride),                            \
           [m] "r"((const char *)numbers + 64), [minus] "r"((const char *)numbers + 128)         \
         : "cc", "memory", QRT_VECTORS);                                                         \
-    walk->x = room ? course->width - room : 0;                                             \
-    walk->row = a0 + (room ? 0 : course->skip);                                            \
+    walk->x = room ? course->width - room : 0;                                                  \
+    walk->row = a0 + (room ? 0 : course->skip);                                                 \
   }
 
 /* One row through `count` panels that lie one behind the other, up to one whose results may not be small: how many are
